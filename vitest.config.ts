@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config'
+
+const project = (name: string, testTimeout: number, fileParallelism = true) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout,
+    hookTimeout: Math.max(testTimeout, 60_000),
+    fileParallelism,
+  },
+})
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      project('unit', 10_000),
+      project('scenario', 10_000),
+      project('simulation', 600_000),
+      project('conformance', 120_000, false),
+      project('chart', 30_000),
+      project('e2e', 120_000, false),
+    ],
+  },
+})
