@@ -37,8 +37,17 @@ export type PeerFrame =
       readonly expected: number
       readonly accepted: boolean
     }
-  /** Sessions that showed life at the sender since its last report. */
-  | { readonly kind: 'touch'; readonly term: Term; readonly sessions: readonly SessionId[] }
+  /**
+   * Sessions that showed life at the sender since the last report that was answered; sent every
+   * report interval, empty ones too. The answer proves that the leader still hears this server.
+   */
+  | {
+      readonly kind: 'touch'
+      readonly term: Term
+      readonly sequence: number
+      readonly sessions: readonly SessionId[]
+    }
+  | { readonly kind: 'touchReply'; readonly term: Term; readonly sequence: number }
   /** A piece of a snapshot file, in order from offset 0; `last` ends it. */
   | {
       readonly kind: 'snapshotChunk'

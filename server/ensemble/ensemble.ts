@@ -1,0 +1,119 @@
+import type { PeerId, SessionId } from '../core/brand.ts'
+import type { Operation, RequestResult } from '../core/machine/operation.ts'
+import type { StateMachine } from '../core/machine/state-machine.ts'
+import type { Member } from '../core/raft/message.ts'
+import type { RaftStatus } from '../core/raft/step.ts'
+import type { Identity } from '../core/tree/acl.ts'
+import type { WatchEvent } from '../core/watch/watch.ts'
+import type { WatchTable } from '../core/watch/watch-table.ts'
+
+/** A write as a client connection (or HTTP route) hands it in. */
+export interface Submission {
+  /** 0 for the system and HTTP. */
+  readonly session: SessionId
+  /** Counts this process's connections from 1; 0 for the system and HTTP. */
+  readonly connection: number
+  readonly identities: readonly Identity[]
+  readonly operation: Operation
+}
+
+export type Outcome =
+  /** Committed, applied here: the result, with ZooKeeper's code in `result.error`. */
+  | { readonly kind: 'applied'; readonly result: RequestResult }
+  /** The leader changed or could not be reached: it may or may not be applied later. */
+  | { readonly kind: 'lost' }
+  /** Surely not applied, now or later. */
+  | { readonly kind: 'refused'; readonly reason: SubmitRefusal }
+
+export type SubmitRefusal = 'noLeader' | 'overloaded' | 'diskFull' | 'notFormed' | 'stopping'
+
+/** How sure this server is that the current leader hears it (design 3, Raft: fencing). */
+export type Contact =
+  /** Heard within one election timeout: answers pings and reads. */
+  | 'fresh'
+  /** Not for one election timeout: answers no ping and no read, but keeps connections. */
+  | 'stale'
+  /** Not for two: closes its clients. */
+  | 'lost'
+
+/** What the ensemble tells the listener; calls come in the order of the log. */
+export interface EnsembleHooks {
+  /** A watch event for one of this server's connections; always before the reply that reveals it. */
+  deliver(connection: number, event: WatchEvent): void
+  /** The session ended by close or expiry: its connection here, if any, must close. */
+  sessionEnded(session: SessionId): void
+  /** The session now belongs to (origin, connection): any other connection of it here must close. */
+  sessionAttached(session: SessionId, origin: number, connection: number): void
+  /** Contact changed. On 'lost' all client connections close. */
+  contactChanged(contact: Contact): void
+  /** All results of this turn have been dealt out: write the gathered replies to the sockets. */
+  turnEnd(): void
+}
+
+/** The replicated part as the listener, HTTP and the simulation use it. */
+export interface Ensemble {
+  /** Random per process, > 0: names this process in requests. */
+  readonly origin: number
+  readonly machine: StateMachine
+  readonly watches: WatchTable
+  readonly contact: Contact
+  /** True when clients may be served: formed, in the configuration, caught up, leader known. */
+  readonly ready: boolean
+  setHooks(hooks: EnsembleHooks): void
+  /** Hands in a write; `done` is called exactly once, in submission order for one connection. */
+  submit(submission: Submission, done: (outcome: Outcome) => void): void
+  /** ReadIndex: `done(true)` once this server has applied all that was committed before the call. */
+  barrier(done: (ok: boolean) => void): void
+  /** The session's client showed life (any packet). */
+  touch(session: SessionId): void
+  /** Runs the end of this turn soon (the listener calls it when it has gathered replies to reads). */
+  scheduleTurn(): void
+  status(): EnsembleStatus
+  transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget'
+  addMember(member: Member, done: (refusal: string | null) => void): void
+  removeMember(name: string, done: (refusal: string | null) => void): void
+  takeSnapshot(done: (refusal: string | null, index: number) => void): void
+}
+
+export interface EnsembleStatus {
+  readonly name: string
+  readonly id: PeerId
+  readonly clusterId: string
+  readonly raft: RaftStatus
+  readonly leaderName: string | null
+  readonly contact: Contact
+  readonly ready: boolean
+  /** Why not ready; '' when ready. */
+  readonly notReadyReason: string
+  readonly formed: boolean
+  readonly zxid: number
+  readonly znodes: number
+  readonly sessions: number
+  readonly ephemerals: number
+  readonly dataBytes: number
+  readonly watches: number
+  readonly pendingRequests: number
+  readonly logBytes: number
+  readonly logSegments: number
+  readonly snapshotIndex: number
+  readonly diskFull: boolean
+  /** Links that are open, by peer id. */
+  readonly links: readonly PeerId[]
+  readonly counters: Readonly<Record<EnsembleCounter, number>>
+}
+
+export type EnsembleCounter =
+  | 'elections'
+  | 'leaderChanges'
+  | 'proposals'
+  | 'commits'
+  | 'appliedRequests'
+  | 'fsyncs'
+  | 'snapshotsTaken'
+  | 'snapshotsSent'
+  | 'snapshotsInstalled'
+  | 'forwards'
+  | 'lostRequests'
+  | 'refusedRequests'
+  | 'sessionsExpired'
+  | 'pauses'

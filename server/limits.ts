@@ -1,0 +1,62 @@
+/**
+ * Every bound of the server in one place. Those that an operator may set are the defaults of
+ * config.ts; each has a metric or a coded error when it is reached.
+ */
+export const limits = {
+  /** The raft tick. */
+  tickMs: 50,
+  /** Ticks between heartbeats (heartbeatIntervalMs / tickMs). */
+  heartbeatTicks: 2,
+  /** Ticks without a leader before an election (drawn from [n, 2n)). */
+  electionTicks: 20,
+  /** One append message. */
+  appendBytesMax: 1024 * 1024,
+  /** The pipeline to one follower. */
+  inflightAppendsMax: 64,
+  inflightBytesMax: 16 * 1024 * 1024,
+  /** Proposed and not yet committed at the leader; above it requests wait, then are refused. */
+  uncommittedBytesMax: 64 * 1024 * 1024,
+  /** Requests of this server's clients that wait for their result. */
+  pendingRequestsMax: 100_000,
+  pendingBytesMax: 64 * 1024 * 1024,
+  /** jute.maxbuffer: one frame of a client, bytes after the length. */
+  clientFrameBytesMax: 1_048_575,
+  /** One frame between servers. */
+  peerFrameBytesMax: 64 * 1024 * 1024,
+  /** Queued to one peer before frames are dropped (Raft and forwards repeat them). */
+  peerQueueBytesMax: 64 * 1024 * 1024,
+  /** Replies and events gathered for a client that does not read, before it is cut off. */
+  clientOutputBytesMax: 16 * 1024 * 1024,
+  /** Requests of one connection that wait; above it the socket is not read. */
+  connectionOutstandingMax: 1000,
+  /** Client connections of one address; 0 is no limit (a sidecar makes all clients one address). */
+  connectionsPerAddressMax: 0,
+  connectionsMax: 50_000,
+  /** A connection that has not finished its handshake. */
+  handshakeTimeoutMs: 10_000,
+  /** Watches of one connection. */
+  watchesPerConnectionMax: 1_000_000,
+  /** One WAL segment. */
+  segmentBytes: 16 * 1024 * 1024,
+  /** Log bytes since the last snapshot that cause the next. */
+  snapshotLogBytes: 32 * 1024 * 1024,
+  /** Applied requests since the last snapshot that cause the next (ZooKeeper's snapCount). */
+  snapshotRequests: 100_000,
+  snapshotsKept: 3,
+  /** Entries kept in memory behind the newest snapshot for followers that lag a little. */
+  logRetainedEntries: 5_000,
+  /** Snapshot records serialised per turn. */
+  snapshotSliceRecords: 1_000,
+  snapshotChunkBytes: 256 * 1024,
+  /** Chunks of a snapshot stream that may be under way to one follower. */
+  snapshotWindowBytes: 4 * 1024 * 1024,
+  /** Followers report touched sessions every so many ticks. */
+  touchReportTicks: 2,
+  /** Bounds of a session's timeout (minSessionTimeout, maxSessionTimeout). */
+  sessionTimeoutMsMin: 4_000,
+  sessionTimeoutMsMax: 40_000,
+  /** A join is repeated this often until it has succeeded. */
+  joinRetryTicks: 10,
+  /** A learner this close to the leader's log is promoted. */
+  promotionLagEntries: 100,
+} as const
