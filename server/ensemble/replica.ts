@@ -1,0 +1,1116 @@
+import type { LogIndex, PeerId, SessionId, Term } from '../core/brand.ts'
+import { ErrorCode } from '../core/machine/error-code.ts'
+import type { Operation, RequestResult } from '../core/machine/operation.ts'
+import { StateMachine } from '../core/machine/state-machine.ts'
+import type { Entry, Envelope, HardState, Member } from '../core/raft/message.ts'
+import { Raft } from '../core/raft/raft.ts'
+import type { RaftInput, RaftOptions, RaftOutput, RaftStatus } from '../core/raft/step.ts'
+import { ExpiryQueue } from '../core/session/expiry.ts'
+import { WatchTable } from '../core/watch/watch-table.ts'
+import type { OpenedStorage, SnapshotFile, StorageFault } from '../storage/storage.ts'
+import type { Transport, TransportEvents } from '../transport/transport.ts'
+import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
+import { decodeBatch } from '../wire/request-codec.ts'
+import type {
+  Contact,
+  Ensemble,
+  EnsembleCounter,
+  EnsembleHooks,
+  EnsembleStatus,
+  Outcome,
+  Submission,
+  SubmitRefusal,
+} from './ensemble.ts'
+import type { Environment } from './environment.ts'
+import {
+  decideForming,
+  type Forming,
+  isListed,
+  joinReply,
+  judgeJoin,
+  memberOf,
+  promotion,
+  targetsOf,
+} from './joining.ts'
+import { loadSnapshot, Snapshots } from './snapshots.ts'
+import { payloadOf, type SealedBatch, Submissions } from './submissions.ts'
+import { TouchReport } from './touch-report.ts'
+
+/** The newest clusterVersion this build can apply (design 3, Log). */
+export const CLUSTER_VERSION_MAX = 1
+
+/** The bounds of limits.ts that the ensemble uses; the simulation makes some of them tiny. */
+export interface ReplicaLimits {
+  readonly tickMs: number
+  readonly electionTicks: number
+  readonly heartbeatTicks: number
+  readonly appendBytesMax: number
+  readonly inflightAppendsMax: number
+  readonly inflightBytesMax: number
+  readonly uncommittedBytesMax: number
+  readonly pendingRequestsMax: number
+  readonly pendingBytesMax: number
+  readonly snapshotLogBytes: number
+  readonly snapshotRequests: number
+  readonly logRetainedEntries: number
+  readonly snapshotSliceRecords: number
+  readonly snapshotChunkBytes: number
+  readonly snapshotWindowBytes: number
+  readonly touchReportTicks: number
+  readonly joinRetryTicks: number
+  readonly promotionLagEntries: number
+}
+
+export interface ReplicaOptions {
+  readonly environment: Environment
+  readonly storage: OpenedStorage
+  /** Builds the transport; its events go to the replica. */
+  readonly transport: (events: TransportEvents, hello: Hello) => Transport
+  /** How this server introduces itself, but for the identity, which the disk holds. */
+  readonly addresses: {
+    readonly peerAddress: string
+    readonly clientAddress: string
+    readonly httpAddress: string
+    readonly observer: boolean
+  }
+  readonly forming: Forming
+  readonly limits: ReplicaLimits
+  /** The disk failed, or holds what cannot be read: the process must end. */
+  readonly onFault: (fault: StorageFault) => void
+  /** Sees every applied entry with its results, after they were dealt out (tests, audit). */
+  readonly onApplied?: (entry: Entry, results: readonly RequestResult[]) => void
+  /** Sees Raft after each step (invariants in tests). */
+  readonly onStep?: (raft: Raft) => void
+}
+
+interface HeldMessages {
+  /** The write this waits for; messages leave in order once it is durable. */
+  readonly write: number
+  readonly messages: readonly Envelope[]
+}
+
+const NO_HOOKS: EnsembleHooks = {
+  deliver: () => {},
+  sessionEnded: () => {},
+  sessionAttached: () => {},
+  contactChanged: () => {},
+  turnEnd: () => {},
+}
+
+/**
+ * One server of the ensemble: the loop that drives the pure core. Each turn gathers what arrived
+ * (client requests, peer frames, disk completions, ticks), steps Raft once, and handles its output:
+ * persist, send, apply, answer. All requests of a turn share one log entry and one fdatasync.
+ */
+export class Replica implements Ensemble {
+  readonly origin: number
+  readonly watches = new WatchTable()
+  readonly #environment: Environment
+  readonly #storage: OpenedStorage
+  readonly #transport: Transport
+  readonly #forming: Forming
+  readonly #limits: ReplicaLimits
+  readonly #options: ReplicaOptions
+  readonly #submissions: Submissions
+  readonly #snapshots: Snapshots
+  readonly #expiry: ExpiryQueue
+  readonly #touches = new TouchReport()
+  #machine: StateMachine
+  #raft: Raft
+  #hello: Hello
+  #hooks: EnsembleHooks = NO_HOOKS
+
+  // The turn.
+  #inputs: RaftInput[] = []
+  #turnScheduled = false
+  #state: 'new' | 'running' | 'handingOver' | 'stopped' = 'new'
+  #cancelTick: () => void = () => {}
+  #lastTickMs = 0
+  #ticks = 0
+
+  // Disk.
+  #writesIssued = 0
+  #writesDurable = 0
+  #held: HeldMessages[] = []
+  #hardState: HardState
+  /** While an installed snapshot replaces the log on disk, Raft is not stepped. */
+  #installing = false
+
+  // Leadership as of the last turn.
+  #seenTerm: Term = 0
+  #seenLeader: PeerId | null = null
+  #expiringSince: Term = 0
+  #lastBatchTimeMs = 0
+  #uncommittedBytes = 0
+  #nextToken = 1
+  readonly #proposed = new Map<number, SealedBatch>()
+  #changeUnderWay = false
+  readonly #changes = new Map<number, (refusal: string | null) => void>()
+  readonly #changesAt = new Map<LogIndex, (refusal: string | null) => void>()
+
+  // Reads.
+  #nextContext = 1
+  #newBarriers: ((ok: boolean) => void)[] = []
+  readonly #barriers = new Map<number, ((ok: boolean) => void)[]>()
+  #readyReads: { index: LogIndex; waiters: ((ok: boolean) => void)[] }[] = []
+
+  // Membership.
+  #members: readonly Member[] = []
+  #appliedMembers: readonly Member[]
+  #appliedTerm: Term
+  readonly #joiners = new Map<PeerId, string>()
+  #targets = ''
+  #bootstrapping = false
+
+  // Snapshots.
+  #snapshotIndex: LogIndex
+  #requestsSinceSnapshot = 0
+  #bytesSinceSnapshot = 0
+  #snapshotCallers: ((refusal: string | null, index: number) => void)[] = []
+
+  #contact: Contact = 'lost'
+  #caughtUpOnce = false
+  readonly #counters: Record<EnsembleCounter, number> = {
+    elections: 0,
+    leaderChanges: 0,
+    proposals: 0,
+    commits: 0,
+    appliedRequests: 0,
+    fsyncs: 0,
+    snapshotsTaken: 0,
+    snapshotsSent: 0,
+    snapshotsInstalled: 0,
+    forwards: 0,
+    lostRequests: 0,
+    refusedRequests: 0,
+    sessionsExpired: 0,
+    pauses: 0,
+  }
+
+  constructor(options: ReplicaOptions) {
+    const { environment, storage, limits } = options
+    this.#options = options
+    this.#environment = environment
+    this.#storage = storage
+    this.#forming = options.forming
+    this.#limits = limits
+    this.origin = 1 + Math.floor(environment.random() * (Number.MAX_SAFE_INTEGER - 1))
+    this.#submissions = new Submissions(this.origin, {
+      batchBytesMax: limits.appendBytesMax,
+      pendingRequestsMax: limits.pendingRequestsMax,
+      pendingBytesMax: limits.pendingBytesMax,
+    })
+    this.#expiry = new ExpiryQueue({ tickMs: limits.tickMs })
+    this.#machine = this.#loadMachine()
+    this.#hardState = storage.restored.hardState
+    this.#appliedMembers = storage.restored.snapshot.members
+    this.#appliedTerm = storage.restored.snapshot.term
+    this.#snapshotIndex = storage.restored.snapshot.index
+    this.#raft = new Raft(this.#raftOptions(), storage.restored)
+    this.#hello = {
+      name: storage.identity.name,
+      id: storage.identity.id,
+      clusterId: storage.identity.clusterId,
+      ...options.addresses,
+      versionMax: CLUSTER_VERSION_MAX,
+    }
+    this.#transport = options.transport(
+      {
+        frame: (from, frame) => this.#receive(from, frame),
+        linkUp: (hello) => this.#linkUp(hello),
+        linkDown: (peer) => this.#linkDown(peer),
+      },
+      this.#hello,
+    )
+    this.#snapshots = new Snapshots({
+      environment,
+      storage,
+      transport: this.#transport,
+      limits: {
+        snapshotSliceRecords: limits.snapshotSliceRecords,
+        snapshotChunkBytes: limits.snapshotChunkBytes,
+        snapshotWindowBytes: limits.snapshotWindowBytes,
+        streamTimeoutMs: 4 * limits.electionTicks * limits.tickMs,
+      },
+      events: {
+        taken: (file) => this.#snapshotTaken(file),
+        received: (from, file) => this.#snapshotReceived(from, file),
+        streamFailed: (to) => this.#step({ kind: 'snapshotFailed', peer: to }),
+        fault: (fault) => this.#snapshotFault(fault),
+      },
+    })
+  }
+
+  get machine(): StateMachine {
+    return this.#machine
+  }
+
+  get contact(): Contact {
+    return this.#contact
+  }
+
+  /** For the simulation's checkers; nothing else looks inside. */
+  get raft(): Raft {
+    return this.#raft
+  }
+
+  get #electionMs(): number {
+    return this.#limits.electionTicks * this.#limits.tickMs
+  }
+
+  setHooks(hooks: EnsembleHooks): void {
+    this.#hooks = hooks
+  }
+
+  // --- Life ------------------------------------------------------------------------------------
+
+  start(): void {
+    this.#state = 'running'
+    this.#lastTickMs = this.#environment.nowMs()
+    this.#retarget()
+    if (this.#isOwnUnfinishedBootstrap()) this.#bootstrap()
+    this.#scheduleTick()
+    this.scheduleTurn()
+  }
+
+  /**
+   * Leaves service: hands over leadership when leading (at most one election timeout), then stops.
+   * `done` is called when the transport and the log are closed.
+   */
+  stop(done: () => void): void {
+    if (this.#state === 'stopped') return done()
+    const status = this.#raft.status()
+    const others = status.members.filter(
+      (member) => member.role === 'voter' && member.id !== status.id,
+    )
+    if (this.#state !== 'running' || !this.#raft.isLeader || others.length === 0) {
+      this.#halt()
+      this.#transport.close(() => this.#storage.log.close(done))
+      return
+    }
+    this.#state = 'handingOver'
+    this.transferLeadership(null)
+    const deadlineMs = this.#environment.nowMs() + this.#electionMs
+    const wait = (): void => {
+      if (this.#raft.isLeader && this.#environment.nowMs() < deadlineMs) {
+        this.#environment.after(this.#limits.tickMs, wait)
+        return
+      }
+      this.stop(done)
+    }
+    this.#environment.after(this.#limits.tickMs, wait)
+  }
+
+  /** Stops at once and answers nobody any more: what a crash does, and the last step of stop. */
+  #halt(): void {
+    this.#state = 'stopped'
+    this.#cancelTick()
+    this.#snapshots.close()
+    this.#submissions.refuseWaiting('stopping')
+    this.#submissions.leadershipChanged()
+    this.#failBarriers()
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick = this.#environment.after(this.#limits.tickMs, () => this.#tick())
+  }
+
+  #tick(): void {
+    if (this.#state === 'stopped') return
+    this.#scheduleTick()
+    const nowMs = this.#environment.nowMs()
+    const lateMs = nowMs - this.#lastTickMs - this.#limits.tickMs
+    this.#lastTickMs = nowMs
+    this.#ticks += 1
+    if (lateMs >= this.#electionMs) this.#paused(lateMs)
+    if (!this.#installing) this.#inputs.push({ kind: 'tick' })
+    this.#snapshots.tick()
+    this.#reportTouches(nowMs)
+    this.#updateContact(nowMs)
+    if (this.#raft.isLeader) this.#leaderDuties(nowMs)
+    if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#joinDuties()
+    this.scheduleTurn()
+  }
+
+  /** The process stood still: nothing it believes about its leader or its sessions is fresh. */
+  #paused(lateMs: number): void {
+    this.#counters.pauses += 1
+    this.#environment.log('warn', 'the process was paused', { lateMs: Math.round(lateMs) })
+    this.#touches.distrust()
+    this.#expiringSince = 0
+    if (!this.#installing) this.#inputs.push({ kind: 'paused' })
+  }
+
+  // --- The turn ----------------------------------------------------------------------------------
+
+  scheduleTurn(): void {
+    if (this.#turnScheduled || this.#state === 'stopped') return
+    this.#turnScheduled = true
+    this.#environment.endOfTurn(() => this.#turn())
+  }
+
+  #step(input: RaftInput): void {
+    this.#inputs.push(input)
+    this.scheduleTurn()
+  }
+
+  #turn(): void {
+    this.#turnScheduled = false
+    if (this.#state === 'stopped') return
+    if (!this.#installing) {
+      this.#handOnSubmissions()
+      this.#handOnBarriers()
+      if (this.#inputs.length > 0) {
+        const inputs = this.#inputs
+        this.#inputs = []
+        const output = this.#raft.step(inputs)
+        this.#options.onStep?.(this.#raft)
+        this.#handle(output)
+      }
+    }
+    this.#hooks.turnEnd()
+  }
+
+  #handle(output: RaftOutput): void {
+    this.#proposalsRefused(output.refused)
+    for (const accepted of output.accepted) this.#proposalAccepted(accepted.token, accepted.index)
+    this.#noticeLeadership()
+    this.#persist(output)
+    this.#sendAll(output.messages)
+    this.#noticeMembership()
+    for (const entry of output.committed) this.#apply(entry)
+    const last = output.committed.at(-1)
+    if (last !== undefined) {
+      this.#counters.commits += output.committed.length
+      this.#step({ kind: 'applied', index: last.index })
+    }
+    for (const read of output.reads) this.#readAnswered(read.context, read.index)
+    this.#releaseReads()
+    for (const want of output.snapshotsWanted) this.#sendSnapshot(want.to, want.index)
+    if (last !== undefined) this.#considerSnapshot()
+  }
+
+  #persist(output: RaftOutput): void {
+    const { hardState, entries, messagesAfterPersist } = output
+    if (hardState !== null) this.#hardState = hardState
+    if (hardState !== null || entries.length > 0) {
+      this.#writesIssued += 1
+      const write = this.#writesIssued
+      const last = entries.at(-1)
+      this.#storage.log.append({ hardState, entries }, () => {
+        this.#durable(write)
+        if (last !== undefined) {
+          this.#step({ kind: 'persisted', index: last.index, term: last.term })
+        }
+      })
+    }
+    if (messagesAfterPersist.length === 0) return
+    if (this.#writesDurable === this.#writesIssued) this.#sendAll(messagesAfterPersist)
+    else this.#held.push({ write: this.#writesIssued, messages: messagesAfterPersist })
+  }
+
+  #durable(write: number): void {
+    if (this.#state === 'stopped') return
+    this.#writesDurable = write
+    this.#counters.fsyncs += 1
+    while (this.#held.length > 0) {
+      const first = this.#held[0]
+      if (first === undefined || first.write > write) break
+      this.#held.shift()
+      this.#sendAll(first.messages)
+    }
+  }
+
+  #sendAll(envelopes: readonly Envelope[]): void {
+    for (const { to, message } of envelopes) this.#transport.send(to, { kind: 'raft', message })
+  }
+
+  #noticeLeadership(): void {
+    const { term, leader } = this.#raft
+    const termChanged = term !== this.#seenTerm
+    const leaderChanged = leader !== this.#seenLeader
+    if (!termChanged && !leaderChanged) return
+    this.#seenTerm = term
+    this.#seenLeader = leader
+    if (termChanged) {
+      // Within a term there is one leader: losing sight of it and finding it again loses nothing.
+      this.#counters.elections += 1
+      this.#counters.lostRequests += this.#submissions.leadershipChanged()
+      this.#touches.forgetProofs()
+    }
+    if (leader !== null) this.#counters.leaderChanges += 1
+    this.#uncommittedBytes = 0
+    this.#expiringSince = 0
+    this.#snapshots.stopStreams()
+    this.#changeUnderWay = false
+    const changes = [...this.#changes.values(), ...this.#changesAt.values()]
+    this.#changes.clear()
+    this.#changesAt.clear()
+    for (const done of changes) done('leaderChanged')
+  }
+
+  // --- Writes ------------------------------------------------------------------------------------
+
+  submit(submission: Submission, done: (outcome: Outcome) => void): void {
+    const reason = this.#refusalOf(submission.operation)
+    if (reason === null && this.#submissions.add(submission, done)) {
+      this.scheduleTurn()
+      return
+    }
+    this.#counters.refusedRequests += 1
+    done({ kind: 'refused', reason: reason ?? 'overloaded' })
+  }
+
+  #refusalOf(operation: Operation): SubmitRefusal | null {
+    if (this.#state !== 'running') return 'stopping'
+    if (this.#raft.leader === null) return 'noLeader'
+    if (!this.#formed) return 'notFormed'
+    const reserved = operation.kind === 'closeSession' || operation.kind === 'expireSession'
+    if (this.#storage.log.full && !reserved) return 'diskFull'
+    return null
+  }
+
+  /** Sessions are accepted when a majority of the expected voters are in (design 3, Forming). */
+  get #formed(): boolean {
+    if (this.#machine.lastZxid > 0) return true
+    if (this.#forming.kind !== 'static') return this.#members.length > 0
+    const expected = this.#forming.servers.filter((server) => !server.observer).length
+    const voters = this.#members.filter((member) => member.role === 'voter').length
+    return voters > expected / 2
+  }
+
+  #handOnSubmissions(): void {
+    if (!this.#submissions.waiting) return
+    if (this.#raft.isLeader) return this.#propose()
+    const leader = this.#raft.leader
+    if (leader === null) {
+      this.#counters.refusedRequests += this.#submissions.refuseWaiting('noLeader')
+      return
+    }
+    const frames = this.#submissions.forwardAll(this.#raft.term)
+    this.#counters.forwards += frames.length
+    for (const frame of frames) this.#transport.send(leader, frame)
+  }
+
+  #propose(): void {
+    const { uncommittedBytesMax } = this.#limits
+    while (this.#uncommittedBytes < uncommittedBytesMax && this.#submissions.waiting) {
+      const batch = this.#submissions.takeBatch()
+      if (batch === null) return
+      const timeMs = Math.max(this.#lastBatchTimeMs, this.#environment.wallClockMs())
+      this.#lastBatchTimeMs = timeMs
+      const token = this.#nextToken
+      this.#nextToken += 1
+      this.#proposed.set(token, batch)
+      this.#uncommittedBytes += batch.bytes.length
+      this.#counters.proposals += 1
+      this.#inputs.push({ kind: 'propose', payload: payloadOf(batch, timeMs), token })
+    }
+  }
+
+  #proposalAccepted(token: number, index: LogIndex): void {
+    this.#proposed.delete(token)
+    const change = this.#changes.get(token)
+    if (change === undefined) return
+    this.#changes.delete(token)
+    this.#changesAt.set(index, change)
+  }
+
+  /** Batches surely not in the log wait for the end of a transfer, or for the next leader. */
+  #proposalsRefused(refused: RaftOutput['refused']): void {
+    const batches: SealedBatch[] = []
+    for (const { token, reason } of refused) {
+      const change = this.#changes.get(token)
+      if (change !== undefined) {
+        this.#changes.delete(token)
+        this.#changeUnderWay = false
+        change(reason)
+        continue
+      }
+      const batch = this.#proposed.get(token)
+      if (batch === undefined) continue
+      this.#proposed.delete(token)
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - batch.bytes.length)
+      batches.push(batch)
+    }
+    if (batches.length > 0) this.#submissions.putBack(batches)
+  }
+
+  #apply(entry: Entry): void {
+    this.#appliedTerm = entry.term
+    let results: readonly RequestResult[] = []
+    if (entry.kind === 'requests') {
+      const batch = decodeBatch(entry.payload)
+      this.#lastBatchTimeMs = Math.max(this.#lastBatchTimeMs, batch.timeMs)
+      results = this.#machine.apply(entry, batch)
+      this.#bytesSinceSnapshot += entry.payload.length
+      this.#requestsSinceSnapshot += results.length
+      this.#counters.appliedRequests += results.length
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entry.payload.length)
+      for (const result of results) this.#dealOut(result)
+    } else {
+      this.#machine.skip(entry.index)
+      if (entry.kind === 'membership') this.#membershipApplied(entry.index, entry.members)
+    }
+    this.#options.onApplied?.(entry, results)
+  }
+
+  /** Watch events first, then the reply that reveals the change, then the end of sessions. */
+  #dealOut(applied: RequestResult): void {
+    for (const trigger of applied.triggers) {
+      for (const { watcher, event } of this.watches.trigger(trigger)) {
+        this.#hooks.deliver(watcher.connection, event)
+      }
+    }
+    const { request, result } = applied
+    if (result.kind === 'session' && applied.error === ErrorCode.ok) {
+      if (this.#raft.isLeader) this.#touchAsLeader(result.session)
+      this.#hooks.sessionAttached(result.session, request.origin, request.connection)
+    }
+    this.#submissions.settle(applied)
+    for (const session of applied.endedSessions) {
+      this.#expiry.remove(session)
+      if (request.operation.kind === 'expireSession') this.#counters.sessionsExpired += 1
+      this.#hooks.sessionEnded(session)
+    }
+  }
+
+  // --- Reads -------------------------------------------------------------------------------------
+
+  barrier(done: (ok: boolean) => void): void {
+    if (this.#state !== 'running' || this.#raft.leader === null) return done(false)
+    this.#newBarriers.push(done)
+    this.scheduleTurn()
+  }
+
+  #handOnBarriers(): void {
+    if (this.#newBarriers.length === 0) return
+    const context = this.#nextContext
+    this.#nextContext += 1
+    this.#barriers.set(context, this.#newBarriers)
+    this.#newBarriers = []
+    this.#inputs.push({ kind: 'readIndex', context })
+  }
+
+  #readAnswered(context: number, index: LogIndex): void {
+    const waiters = this.#barriers.get(context)
+    if (waiters === undefined) return
+    this.#barriers.delete(context)
+    if (index < 0) for (const done of waiters) done(false)
+    else this.#readyReads.push({ index, waiters })
+  }
+
+  #releaseReads(): void {
+    if (this.#readyReads.length === 0) return
+    const appliedIndex = this.#machine.appliedIndex
+    const ready = this.#readyReads.filter((read) => read.index <= appliedIndex)
+    this.#readyReads = this.#readyReads.filter((read) => read.index > appliedIndex)
+    for (const read of ready) for (const done of read.waiters) done(true)
+  }
+
+  #failBarriers(): void {
+    const waiters = [
+      ...this.#newBarriers,
+      ...[...this.#barriers.values()].flat(),
+      ...this.#readyReads.flatMap((read) => read.waiters),
+    ]
+    this.#newBarriers = []
+    this.#barriers.clear()
+    this.#readyReads = []
+    for (const done of waiters) done(false)
+  }
+
+  // --- Sessions ----------------------------------------------------------------------------------
+
+  touch(session: SessionId): void {
+    if (this.#raft.isLeader) this.#touchAsLeader(session)
+    else this.#touches.touch(session)
+  }
+
+  #touchAsLeader(id: SessionId): void {
+    const session = this.#machine.sessions.get(id)
+    if (session === undefined) return
+    this.#expiry.touch(id, session.timeoutMs, this.#environment.nowMs())
+  }
+
+  #reportTouches(nowMs: number): void {
+    if (this.#ticks % this.#limits.touchReportTicks !== 0) return
+    const leader = this.#raft.leader
+    if (leader === null || this.#raft.isLeader) return
+    const report = this.#touches.next(nowMs)
+    this.#transport.send(leader, { kind: 'touch', term: this.#raft.term, ...report })
+  }
+
+  #updateContact(nowMs: number): void {
+    let ageMs = this.#raft.contactAgeTicks * this.#limits.tickMs
+    if (!this.#raft.isLeader) ageMs = Math.max(ageMs, this.#touches.ageMs(nowMs))
+    const contact =
+      ageMs < this.#electionMs ? 'fresh' : ageMs < 2 * this.#electionMs ? 'stale' : 'lost'
+    if (contact === this.#contact) return
+    this.#contact = contact
+    this.#hooks.contactChanged(contact)
+  }
+
+  #leaderDuties(nowMs: number): void {
+    const status = this.#raft.status()
+    if (!status.committedInTerm || this.#contact !== 'fresh') return
+    if (this.#expiringSince !== status.term) {
+      // A fresh leader (or one that stood still) gives every session its full timeout.
+      this.#expiringSince = status.term
+      this.#expiry.resetAll(nowMs, this.#machine.sessions.all())
+    }
+    for (const target of this.#expiry.expired(nowMs)) {
+      this.#submitAsSystem({ kind: 'expireSession', target, decidedTerm: status.term }, () =>
+        this.#touchAsLeader(target),
+      )
+    }
+    this.#raiseClusterVersion(status)
+    if (this.#changeUnderWay) return
+    const promoted = promotion(
+      status,
+      this.#limits.promotionLagEntries,
+      this.#limits.electionTicks,
+    )
+    if (promoted !== null) this.#changeMembers(promoted, () => {})
+  }
+
+  /** Hands in a request of the server itself; `failed` is called when it will surely not apply. */
+  #submitAsSystem(operation: Operation, failed: () => void): void {
+    this.submit({ session: 0, connection: 0, identities: [], operation }, (outcome) => {
+      if (outcome.kind === 'refused') failed()
+    })
+  }
+
+  #raiseClusterVersion(status: RaftStatus): void {
+    if (this.#ticks % this.#limits.joinRetryTicks !== 0) return
+    const versions = new Map(this.#transport.links().map((link) => [link.id, link.versionMax]))
+    versions.set(status.id, CLUSTER_VERSION_MAX)
+    let version = CLUSTER_VERSION_MAX
+    for (const member of status.members) version = Math.min(version, versions.get(member.id) ?? 0)
+    if (version <= this.#machine.clusterVersion) return
+    this.#submitAsSystem({ kind: 'setClusterVersion', version }, () => {})
+  }
+
+  // --- Peers -------------------------------------------------------------------------------------
+
+  #linkUp(hello: Hello): void {
+    if (this.#state === 'stopped') return
+    this.#joiners.delete(hello.id)
+    if (hello.id === this.#raft.leader) {
+      for (const frame of this.#submissions.repeatForwards(this.#raft.term)) {
+        this.#transport.send(hello.id, frame)
+      }
+    }
+    this.#joinDuties()
+  }
+
+  #linkDown(peer: PeerId): void {
+    if (this.#state === 'stopped') return
+    this.#snapshots.stopStream(peer)
+    if (!this.#installing) this.#step({ kind: 'unreachable', peer })
+  }
+
+  #receive(from: PeerId, frame: PeerFrame): void {
+    if (this.#state === 'stopped') return
+    switch (frame.kind) {
+      case 'raft':
+        // A disk without a cluster takes entries from nobody: it joins first.
+        if (this.#hello.clusterId === '' || this.#installing) return
+        this.#step({ kind: 'message', from, message: frame.message })
+        return
+      case 'forward':
+        return this.#forwardReceived(from, frame)
+      case 'forwardReply':
+        if (from !== this.#raft.leader || frame.term !== this.#raft.term) return
+        if (frame.accepted) this.#submissions.forwardsTaken(frame.expected)
+        return
+      case 'touch':
+        return this.#touchReceived(from, frame)
+      case 'touchReply':
+        if (from === this.#raft.leader && frame.term === this.#raft.term) {
+          this.#touches.answered(frame.sequence)
+        }
+        return
+      case 'snapshotChunk':
+        if (this.#hello.clusterId === '' || frame.term < this.#raft.term) return
+        if (!this.#installing) this.#snapshots.chunkReceived(from, frame)
+        return
+      case 'snapshotChunkReply':
+        return this.#snapshots.chunkAnswered(from, frame.index, frame.offset)
+      case 'join':
+        return this.#joinReceived(from, frame.hello)
+      case 'joinReply':
+        return this.#joinAnswered(frame)
+      case 'transferRequest':
+        if (this.#raft.isLeader) this.#step({ kind: 'transferLeadership', to: frame.to })
+        return
+      case 'leaving':
+        return
+    }
+  }
+
+  #forwardReceived(from: PeerId, frame: Extract<PeerFrame, { kind: 'forward' }>): void {
+    const leads = this.#raft.isLeader && frame.term === this.#raft.term
+    const room = this.#uncommittedBytes < this.#limits.uncommittedBytesMax
+    if (leads && room && this.#submissions.acceptForward(from, frame.sequence)) {
+      this.#submissions.addForwarded(frame.requests, frame.count)
+      this.scheduleTurn()
+    }
+    this.#transport.send(from, {
+      kind: 'forwardReply',
+      term: frame.term,
+      expected: leads ? this.#submissions.expectedOf(from) : 0,
+      accepted: leads,
+    })
+  }
+
+  #touchReceived(from: PeerId, frame: Extract<PeerFrame, { kind: 'touch' }>): void {
+    if (!this.#raft.isLeader || frame.term !== this.#raft.term) return
+    for (const session of frame.sessions) this.#touchAsLeader(session)
+    this.#transport.send(from, { kind: 'touchReply', term: frame.term, sequence: frame.sequence })
+  }
+
+  // --- Membership --------------------------------------------------------------------------------
+
+  /** Repeats what TCP or a leader change may have lost: joins and forwards. */
+  #joinDuties(): void {
+    const leader = this.#raft.leader
+    if (leader !== null && !this.#raft.isLeader) {
+      for (const frame of this.#submissions.repeatForwards(this.#raft.term)) {
+        this.#transport.send(leader, frame)
+      }
+    }
+    if (this.#bootstrapping || this.#installing) return
+    const links = this.#transport.links()
+    if (this.#hello.clusterId === '') {
+      const step = decideForming(this.#forming, this.#hello, links)
+      if (step === 'bootstrap') return this.#bootstrap()
+      if (step === 'wait') return
+    }
+    if (isListed(this.#members, this.#hello)) return
+    for (const link of links) {
+      if (link.clusterId !== '') this.#transport.send(link.id, { kind: 'join', hello: this.#hello })
+    }
+  }
+
+  /**
+   * The cluster's id is its founder's incarnation. So a founder that died between taking the id and
+   * writing the first entry knows itself again, and nobody else can take its place.
+   */
+  #isOwnUnfinishedBootstrap(): boolean {
+    return this.#storage.empty && this.#storage.identity.clusterId === this.#storage.identity.id
+  }
+
+  #bootstrap(): void {
+    this.#bootstrapping = true
+    const { id } = this.#storage.identity
+    if (this.#storage.identity.clusterId === '') this.#storage.setClusterId(id)
+    this.#takeClusterId(id)
+    const members = [memberOf(this.#hello, 'voter')]
+    const hardState: HardState = { term: 1, votedFor: id, commit: 1 }
+    const entry: Entry = { kind: 'membership', index: 1, term: 1, members }
+    this.#environment.log('info', 'founding a cluster', { clusterId: id })
+    this.#storage.log.append({ hardState, entries: [entry] }, () => {
+      if (this.#state === 'stopped') return
+      this.#hardState = hardState
+      const snapshot = { index: 0, term: 0, members: [] }
+      this.#raft = new Raft(this.#raftOptions(), { hardState, snapshot, entries: [entry] })
+      this.#inputs = []
+      this.#bootstrapping = false
+      this.#noticeMembership()
+      this.#step({ kind: 'campaign' })
+    })
+  }
+
+  #takeClusterId(clusterId: string): void {
+    this.#hello = { ...this.#hello, clusterId }
+    this.#transport.setHello(this.#hello)
+  }
+
+  #joinReceived(from: PeerId, hello: Hello): void {
+    if (hello.id !== from || this.#hello.clusterId === '') return
+    if (hello.clusterId !== '' && hello.clusterId !== this.#hello.clusterId) {
+      this.#answerJoin(from, `server ${hello.name} holds the data of cluster ${hello.clusterId}`)
+      return
+    }
+    let refusal: string | null = null
+    if (this.#raft.isLeader && !this.#changeUnderWay) {
+      const listed =
+        this.#forming.kind === 'static' ? this.#forming.servers.map((server) => server.name) : null
+      const status = this.#raft.status()
+      const verdict = judgeJoin(hello, status, this.#limits.electionTicks, listed)
+      if (verdict.kind === 'refuse') refusal = verdict.reason
+      if (verdict.kind === 'change') this.#changeMembers(verdict.members, () => {})
+    }
+    if (this.#raft.isLeader && refusal === null) {
+      this.#joiners.set(from, hello.peerAddress)
+      this.#retarget()
+    }
+    this.#answerJoin(from, refusal)
+  }
+
+  #answerJoin(to: PeerId, refusal: string | null): void {
+    const reply = joinReply(this.#hello.clusterId, this.#raft.status(), refusal)
+    this.#transport.send(to, reply)
+  }
+
+  #joinAnswered(frame: Extract<PeerFrame, { kind: 'joinReply' }>): void {
+    if (frame.refusal !== null) {
+      this.#environment.log('warn', 'the ensemble refuses this server', { reason: frame.refusal })
+      return
+    }
+    for (const member of frame.members) {
+      if (member.id !== this.#hello.id) this.#joiners.set(member.id, member.peerAddress)
+    }
+    this.#retarget()
+    if (this.#hello.clusterId !== '' || frame.leader === null) return
+    this.#storage.setClusterId(frame.clusterId)
+    this.#takeClusterId(frame.clusterId)
+    this.#environment.log('info', 'joining a cluster', { clusterId: frame.clusterId })
+  }
+
+  #noticeMembership(): void {
+    const { members } = this.#raft
+    if (members === this.#members) return
+    this.#members = members
+    this.#retarget()
+  }
+
+  #membershipApplied(index: LogIndex, members: readonly Member[]): void {
+    this.#appliedMembers = members
+    this.#changeUnderWay = false
+    const done = this.#changesAt.get(index)
+    this.#changesAt.delete(index)
+    done?.(null)
+  }
+
+  #retarget(): void {
+    const targets = targetsOf(this.#forming, this.#members, this.#hello, this.#joiners)
+    const key = targets.join(' ')
+    if (key === this.#targets) return
+    this.#targets = key
+    this.#transport.setTargets(targets)
+  }
+
+  #changeMembers(members: readonly Member[], done: (refusal: string | null) => void): void {
+    if (!this.#raft.isLeader) return done('notLeader')
+    if (this.#changeUnderWay) return done('changeInProgress')
+    this.#changeUnderWay = true
+    const token = this.#nextToken
+    this.#nextToken += 1
+    this.#changes.set(token, done)
+    this.#step({ kind: 'changeMembership', members, token })
+  }
+
+  addMember(member: Member, done: (refusal: string | null) => void): void {
+    const present = this.#members.some((other) => other.name === member.name)
+    if (present) return done('alreadyMember')
+    this.#changeMembers([...this.#members, { ...member, role: 'learner' }], done)
+  }
+
+  removeMember(name: string, done: (refusal: string | null) => void): void {
+    const remaining = this.#members.filter((member) => member.name !== name)
+    if (remaining.length === this.#members.length) return done('unknownMember')
+    if (!remaining.some((member) => member.role === 'voter')) return done('lastVoter')
+    this.#changeMembers(remaining, done)
+  }
+
+  transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget' {
+    if (!this.#raft.isLeader) return 'notLeader'
+    const target = to ?? this.#bestSuccessor()
+    if (target === null || target === this.#hello.id) return 'noTarget'
+    this.#step({ kind: 'transferLeadership', to: target })
+    return 'started'
+  }
+
+  /** The voter that is heard and has the most of the log. */
+  #bestSuccessor(): PeerId | null {
+    const status = this.#raft.status()
+    const voters = new Set(
+      status.members.filter((member) => member.role === 'voter').map((member) => member.id),
+    )
+    let best: PeerId | null = null
+    let bestMatch = -1
+    for (const { peer, match, silentTicks } of status.progress) {
+      if (peer === status.id || !voters.has(peer)) continue
+      if (silentTicks > this.#limits.electionTicks || match <= bestMatch) continue
+      best = peer
+      bestMatch = match
+    }
+    return best
+  }
+
+  // --- Snapshots ---------------------------------------------------------------------------------
+
+  #loadMachine(): StateMachine {
+    const file = this.#storage.snapshotFile
+    if (file === null) return new StateMachine()
+    const loaded = loadSnapshot(this.#storage.snapshots, file)
+    if ('machine' in loaded) return loaded.machine
+    throw new Error(`snapshot ${file.meta.index}: ${loaded.refusal}`)
+  }
+
+  #considerSnapshot(): void {
+    const due =
+      this.#requestsSinceSnapshot >= this.#limits.snapshotRequests ||
+      this.#bytesSinceSnapshot >= this.#limits.snapshotLogBytes
+    if (due) this.#beginSnapshot()
+  }
+
+  #beginSnapshot(): void {
+    if (this.#snapshots.taking || this.#installing) return
+    const index = this.#machine.appliedIndex
+    if (index === 0 || index === this.#snapshotIndex) return
+    this.#requestsSinceSnapshot = 0
+    this.#bytesSinceSnapshot = 0
+    this.#snapshots.take(this.#machine, {
+      index,
+      term: this.#appliedTerm,
+      members: this.#appliedMembers,
+    })
+  }
+
+  takeSnapshot(done: (refusal: string | null, index: number) => void): void {
+    if (this.#machine.appliedIndex === 0) return done('empty', 0)
+    if (this.#machine.appliedIndex === this.#snapshotIndex) return done(null, this.#snapshotIndex)
+    this.#snapshotCallers.push(done)
+    this.#beginSnapshot()
+  }
+
+  #snapshotTaken(file: SnapshotFile): void {
+    this.#counters.snapshotsTaken += 1
+    this.#snapshotIndex = file.meta.index
+    this.#storage.log.release(file.meta.index)
+    const keepFrom = file.meta.index + 1 - this.#limits.logRetainedEntries
+    if (keepFrom > 1) this.#step({ kind: 'compact', keepFrom })
+    const callers = this.#snapshotCallers
+    this.#snapshotCallers = []
+    for (const done of callers) done(null, file.meta.index)
+  }
+
+  #snapshotFault(fault: StorageFault): void {
+    const callers = this.#snapshotCallers
+    this.#snapshotCallers = []
+    for (const done of callers) done(fault.code, 0)
+    if (fault.code !== 'DISK_FULL') return this.#options.onFault(fault)
+    this.#environment.log('error', 'no space for a snapshot', { ...fault })
+  }
+
+  #sendSnapshot(to: PeerId, index: LogIndex): void {
+    this.#counters.snapshotsSent += 1
+    if (!this.#snapshots.send(to, index, this.#raft.term)) this.#beginSnapshot()
+  }
+
+  /** A leader's snapshot lies verified in the store: it becomes this server's state and log. */
+  #snapshotReceived(from: PeerId, file: SnapshotFile): void {
+    const { meta } = file
+    if (this.#state === 'stopped' || this.#installing) return
+    if (meta.index <= this.#raft.commitIndex) {
+      this.#step({ kind: 'snapshotInstalled', from, meta })
+      return
+    }
+    const loaded = loadSnapshot(this.#storage.snapshots, file)
+    if ('refusal' in loaded) {
+      this.#environment.log('error', 'a received snapshot does not load', {
+        index: meta.index,
+        refusal: loaded.refusal,
+      })
+      return
+    }
+    this.#installing = true
+    this.#inputs = []
+    this.#failBarriers()
+    this.#storage.log.resetTo(meta, this.#hardState, () => {
+      if (this.#state === 'stopped') return
+      this.#installing = false
+      this.#held = []
+      this.#counters.snapshotsInstalled += 1
+      this.#replaceMachine(loaded.machine, meta.members, meta.term)
+      this.#snapshotIndex = meta.index
+      this.#step({ kind: 'snapshotInstalled', from, meta })
+    })
+  }
+
+  /** The watches of this server's clients may have missed events: their connections end. */
+  #replaceMachine(machine: StateMachine, members: readonly Member[], term: Term): void {
+    this.#machine = machine
+    this.#appliedMembers = members
+    this.#appliedTerm = term
+    this.#requestsSinceSnapshot = 0
+    this.#bytesSinceSnapshot = 0
+    this.#counters.lostRequests += this.#submissions.leadershipChanged()
+    this.#hooks.contactChanged('lost')
+    this.#contact = 'lost'
+  }
+
+  #raftOptions(): RaftOptions {
+    const limits = this.#limits
+    return {
+      id: this.#storage.identity.id,
+      electionTicks: limits.electionTicks,
+      heartbeatTicks: limits.heartbeatTicks,
+      appendBytesMax: limits.appendBytesMax,
+      inflightAppendsMax: limits.inflightAppendsMax,
+      inflightBytesMax: limits.inflightBytesMax,
+      uncommittedBytesMax: 2 * limits.uncommittedBytesMax,
+      random: () => this.#environment.random(),
+      abstain: this.#storage.abstain,
+    }
+  }
+
+  // --- Status ------------------------------------------------------------------------------------
+
+  get ready(): boolean {
+    return this.#notReadyReason() === ''
+  }
+
+  #notReadyReason(): string {
+    if (this.#state !== 'running') return 'stopping'
+    if (this.#hello.clusterId === '') return 'belongs to no cluster yet'
+    const self = this.#members.find((member) => member.id === this.#hello.id)
+    if (self === undefined) return 'not in the configuration'
+    if (self.role === 'learner' && !self.observer) return 'catching up before promotion'
+    if (this.#raft.leader === null) return 'no leader'
+    if (!this.#formed) return 'fewer than a majority of the expected voters are in'
+    if (this.#contact !== 'fresh') return `contact with the leader is ${this.#contact}`
+    if (this.#installing) return 'installing a snapshot'
+    if (!this.#isCaughtUp()) return 'catching up with the log'
+    return ''
+  }
+
+  #isCaughtUp(): boolean {
+    const lag = this.#raft.commitIndex - this.#machine.appliedIndex
+    if (lag <= this.#limits.promotionLagEntries) this.#caughtUpOnce = true
+    return this.#caughtUpOnce && lag < 10 * this.#limits.promotionLagEntries
+  }
+
+  status(): EnsembleStatus {
+    const raft = this.#raft.status()
+    const leader = raft.members.find((member) => member.id === raft.leader)
+    const notReadyReason = this.#notReadyReason()
+    return {
+      name: this.#hello.name,
+      id: this.#hello.id,
+      clusterId: this.#hello.clusterId,
+      raft,
+      leaderName: leader?.name ?? null,
+      contact: this.#contact,
+      ready: notReadyReason === '',
+      notReadyReason,
+      formed: this.#formed,
+      zxid: this.#machine.lastZxid,
+      znodes: this.#machine.tree.nodeCount,
+      sessions: this.#machine.sessions.count,
+      ephemerals: this.#machine.tree.ephemeralCount,
+      dataBytes: this.#machine.tree.approximateDataSize,
+      watches: this.watches.count,
+      pendingRequests: this.#submissions.pendingCount,
+      logBytes: this.#storage.log.bytes,
+      logSegments: this.#storage.log.segments,
+      snapshotIndex: this.#snapshotIndex,
+      diskFull: this.#storage.log.full,
+      links: this.#transport.links().map((link) => link.id),
+      counters: this.#counters,
+    }
+  }
+}
