@@ -1,0 +1,88 @@
+import { assert } from '../../core/assert.ts'
+import { ErrorCode } from '../../core/machine/error-code.ts'
+import type { CreateMode, Operation, OperationResult } from '../../core/machine/operation.ts'
+import type { JuteReader, JuteWriter } from '../jute.ts'
+import { Opcode } from '../opcode.ts'
+import { readAcl, readStat, writeAcl, writeStat } from '../records.ts'
+
+type Create = Extract<Operation, { kind: 'create' }>
+type CreateResult = Extract<OperationResult, { kind: 'create' }>
+
+interface Flags {
+  readonly mode: CreateMode
+  readonly sequential: boolean
+}
+
+/** The create flags of the wire, by number (reference B3). */
+const FLAGS: readonly Flags[] = [
+  { mode: 'persistent', sequential: false },
+  { mode: 'ephemeral', sequential: false },
+  { mode: 'persistent', sequential: true },
+  { mode: 'ephemeral', sequential: true },
+  { mode: 'container', sequential: false },
+  { mode: 'ttl', sequential: false },
+  { mode: 'ttl', sequential: true },
+]
+const BAD_FLAGS: Operation = { kind: 'error', code: ErrorCode.badArguments }
+
+/**
+ * Body of create (1), create2 (15), createContainer (19) and createTTL (21). Flags that do not fit
+ * the opcode, and a ttl beyond the safe integers, are no marshalling error but a write that takes
+ * its zxid and fails with badArguments. The data is a view into the input.
+ */
+export function readCreate(reader: JuteReader, opcode: number): Operation {
+  const path = reader.string()
+  const data = reader.buffer()
+  const acl = readAcl(reader)
+  const number = reader.int()
+  const ttlMs = opcode === Opcode.createTtl ? reader.longOr(-1) : 0
+  const flags = flagsFor(opcode, number)
+  if (flags === undefined || ttlMs < 0) return BAD_FLAGS
+  const { mode, sequential } = flags
+  const withStat = opcode !== Opcode.create
+  return { kind: 'create', path, data, acl, mode, sequential, ttlMs, withStat }
+}
+
+/**
+ * Writes the body for `opcode`. The caller picks an opcode that can carry the mode: see `createOpcode`.
+ */
+export function writeCreate(writer: JuteWriter, opcode: number, operation: Create): void {
+  const { mode, sequential } = operation
+  const flags = FLAGS.findIndex((known) => known.mode === mode && known.sequential === sequential)
+  assert(flags >= 0, 'a container is never sequential on the wire')
+  writer.ustring(operation.path)
+  writer.buffer(operation.data)
+  writeAcl(writer, operation.acl)
+  writer.int(flags)
+  if (opcode === Opcode.createTtl) writer.long(operation.ttlMs)
+}
+
+/** The opcode that carries this creation, as the Java client picks it. */
+export function createOpcode(operation: Create): number {
+  if (operation.mode === 'ttl') return Opcode.createTtl
+  if (!operation.withStat) return Opcode.create
+  return operation.mode === 'container' ? Opcode.createContainer : Opcode.create2
+}
+
+/** The reply: the path alone for create, path and Stat for the others. */
+export function writeCreateReply(writer: JuteWriter, opcode: number, result: CreateResult): void {
+  writer.ustring(result.path)
+  if (opcode === Opcode.create) return
+  assert(result.stat !== null, 'a create with Stat was asked for one')
+  writeStat(writer, result.stat)
+}
+
+export function readCreateReply(reader: JuteReader, opcode: number): CreateResult {
+  const path = reader.string()
+  return { kind: 'create', path, stat: opcode === Opcode.create ? null : readStat(reader) }
+}
+
+/** createTTL takes the ttl flags only, and those no other opcode; createContainer makes containers. */
+function flagsFor(opcode: number, number: number): Flags | undefined {
+  const flags = FLAGS[number]
+  if (flags === undefined || (flags.mode === 'ttl') !== (opcode === Opcode.createTtl)) {
+    return undefined
+  }
+  if (opcode !== Opcode.createContainer) return flags
+  return number === 0 || flags.mode === 'container' ? FLAGS[4] : undefined
+}

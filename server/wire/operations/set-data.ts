@@ -1,0 +1,30 @@
+import type { Operation, OperationResult } from '../../core/machine/operation.ts'
+import type { JuteReader, JuteWriter } from '../jute.ts'
+import { readStat, writeStat } from '../records.ts'
+
+type SetData = Extract<Operation, { kind: 'setData' }>
+type SetDataResult = Extract<OperationResult, { kind: 'setData' }>
+
+/** Body of setData (5): path, data, version (-1 any). The data is a view into the input. */
+export function readSetData(reader: JuteReader): SetData {
+  return {
+    kind: 'setData',
+    path: reader.string(),
+    data: reader.buffer(),
+    version: reader.int(),
+  }
+}
+
+export function writeSetData(writer: JuteWriter, operation: SetData): void {
+  writer.ustring(operation.path)
+  writer.buffer(operation.data)
+  writer.int(operation.version)
+}
+
+export function writeSetDataReply(writer: JuteWriter, result: SetDataResult): void {
+  writeStat(writer, result.stat)
+}
+
+export function readSetDataReply(reader: JuteReader): SetDataResult {
+  return { kind: 'setData', stat: readStat(reader) }
+}
