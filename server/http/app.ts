@@ -1,0 +1,123 @@
+import swagger from '@fastify/swagger'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import underPressure from '@fastify/under-pressure'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from 'fastify'
+import type { Ensemble } from '../ensemble/ensemble.ts'
+import { CodedError } from '../errors.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import { type Authorisation, type Authorise, authorisationOf } from './authorisation.ts'
+import { dataRoutes } from './routes/data.ts'
+import { ensembleRoutes } from './routes/ensemble.ts'
+import { healthRoutes } from './routes/health.ts'
+import { pageRoutes } from './routes/page.ts'
+import { znodeRoutes } from './routes/znodes.ts'
+
+export interface AppOptions {
+  readonly ensemble: Ensemble
+  readonly metrics: Metrics
+  readonly logger: FastifyBaseLogger
+  readonly authorisation: Authorisation
+  /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */
+  readonly apiTimeoutMs: number
+  /** Bytes of a request body; above it 413. */
+  readonly bodyBytesMax: number
+  /** Bytes of a key in UTF-8. */
+  readonly keyBytesMax: number
+  /** Event-loop delay above which requests are answered 503 SERVER_BUSY; 0 is off. */
+  readonly eventLoopDelayMsMax: number
+  /** The folder of the built status page. */
+  readonly pageDirectory: string
+}
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** What every group of routes is given. */
+export interface RouteContext extends AppOptions {
+  /** preHandler of routes that write or administer. */
+  readonly authorise: Authorise
+}
+
+/**
+ * The HTTP side of one server: key-value API, znodes, ensemble, probes, metrics, page. No port is
+ * opened here; tests use `inject`.
+ */
+export async function buildApp(options: AppOptions): Promise<App> {
+  const app: App = fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyBytesMax,
+    routerOptions: { maxParamLength: 3 * options.keyBytesMax + 64 },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler((request, reply) =>
+    answer(reply, new CodedError('HTTP_NO_ROUTE', `${request.method} ${request.url}`)),
+  )
+  const info = { title: 'Quorate', version: '1', description: 'A coordination server over HTTP' }
+  await app.register(swagger, { openapi: { info } })
+  if (options.eventLoopDelayMsMax > 0) {
+    await app.register(underPressure, {
+      maxEventLoopDelay: options.eventLoopDelayMsMax,
+      pressureHandler: (request, reply) => {
+        // Probes and metrics must be answered most of all when the server is busy.
+        if (/^\/(livez|readyz|metrics)/.test(request.url)) return
+        answer(reply, new CodedError('SERVER_BUSY', 'the event loop is delayed'))
+      },
+    })
+  }
+  const authorise = await authorisationOf(app, options.authorisation)
+  const context: RouteContext = { ...options, authorise }
+  for (const routes of [healthRoutes, dataRoutes, znodeRoutes, ensembleRoutes, pageRoutes]) {
+    await app.register(async (scope) => routes(scope as App, context))
+  }
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  await app.ready()
+  return app
+}
+
+function answerError(
+  error: FastifyError | CodedError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (error instanceof CodedError) return answer(reply, error)
+  if (error.validation !== undefined) return answer(reply, invalidRequest(error))
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return answer(reply, new CodedError('BODY_TOO_LARGE', error.message))
+  }
+  const status = error.statusCode ?? 500
+  if (status < 500) return answer(reply, new CodedError('BAD_REQUEST', error.message))
+  request.log.error({ err: error }, 'an HTTP request failed')
+  answer(reply, new CodedError('INTERNAL', 'an unexpected error; see the log of this server'))
+}
+
+/** Names the field of the first violation. */
+function invalidRequest(error: FastifyError): CodedError {
+  const violation = error.validation?.[0]
+  const missing = violation?.params?.['missingProperty']
+  const additional = violation?.params?.['additionalProperty']
+  const place = violation?.instancePath.replace(/^\//, '').replaceAll('/', '.') ?? ''
+  const field = String(missing ?? additional ?? place)
+  return new CodedError('INVALID_FIELD', `${field || 'body'}: ${violation?.message ?? error.message}`, {
+    field: field || 'body',
+  })
+}
+
+function answer(reply: FastifyReply, error: CodedError): void {
+  if (error.status === 503) reply.header('retry-after', '1')
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer')
+  void reply.code(error.status).send({ code: error.code, message: error.message, ...error.details })
+}

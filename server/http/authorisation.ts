@@ -1,0 +1,32 @@
+import bearerAuth from '@fastify/bearer-auth'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CodedError } from '../errors.ts'
+import type { App } from './app.ts'
+
+/** Who may write and administer over HTTP (design 3, HTTP: closed unless told otherwise). */
+export type Authorisation =
+  | { readonly mode: 'open' }
+  | { readonly mode: 'closed' }
+  | { readonly mode: 'token'; readonly token: string }
+
+/** A preHandler for routes that change something: passes, or throws a coded 401 or 403. */
+export type Authorise = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
+export async function authorisationOf(app: App, options: Authorisation): Promise<Authorise> {
+  if (options.mode === 'open') return async () => {}
+  if (options.mode === 'closed') {
+    return async () => {
+      throw new CodedError('HTTP_WRITES_CLOSED', 'set http.token, or http.auth to open')
+    }
+  }
+  await app.register(bearerAuth, { keys: new Set([options.token]), addHook: false })
+  const { verifyBearerAuth } = app
+  if (verifyBearerAuth === undefined) throw new Error('the bearer-auth plugin is not loaded')
+  return (request, reply) =>
+    new Promise((resolve, reject) => {
+      verifyBearerAuth(request, reply, (error) => {
+        if (error === undefined || error === null) resolve()
+        else reject(new CodedError('UNAUTHORISED', error.message))
+      })
+    })
+}

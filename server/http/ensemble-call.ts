@@ -1,0 +1,64 @@
+import { ErrorCode } from '../core/machine/error-code.ts'
+import type { Operation, RequestResult } from '../core/machine/operation.ts'
+import type { Identity } from '../core/tree/acl.ts'
+import type { Ensemble, Outcome } from '../ensemble/ensemble.ts'
+import { CodedError } from '../errors.ts'
+
+/** Calls of HTTP routes into the ensemble, as promises with a deadline. */
+export class EnsembleCall {
+  readonly #ensemble: Ensemble
+  readonly #timeoutMs: number
+
+  constructor(ensemble: Ensemble, timeoutMs: number) {
+    this.#ensemble = ensemble
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** Applies one operation; ZooKeeper's refusals are in `error`, all others are thrown. */
+  async write(operation: Operation, identities: readonly Identity[] = []): Promise<RequestResult> {
+    const outcome = await this.#within<Outcome>((done) =>
+      this.#ensemble.submit({ session: 0, connection: 0, identities, operation }, done),
+    )
+    if (outcome.kind === 'applied') return outcome.result
+    if (outcome.kind === 'lost') {
+      throw new CodedError('OUTCOME_UNKNOWN', 'the leader changed; the write may yet be applied')
+    }
+    switch (outcome.reason) {
+      case 'noLeader':
+        throw new CodedError('NO_LEADER', 'there is no leader now')
+      case 'overloaded':
+        throw new CodedError('SERVER_BUSY', 'too many requests are waiting')
+      case 'diskFull':
+        throw new CodedError('DISK_FULL', 'the disk of this server has no space')
+      case 'notFormed':
+        throw new CodedError('NOT_FORMED', 'a majority of the expected servers has not joined yet')
+      case 'stopping':
+        throw new CodedError('STOPPING', 'this server is stopping')
+    }
+  }
+
+  /** Returns when local reads see all that was committed before the call (ReadIndex). */
+  async barrier(): Promise<void> {
+    const ok = await this.#within<boolean>((done) => this.#ensemble.barrier(done))
+    if (!ok) throw new CodedError('NO_LEADER', 'no leader confirmed the read')
+  }
+
+  #within<T>(call: (done: (value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new CodedError('REQUEST_TIMEOUT', `no result in ${this.#timeoutMs} ms`)),
+        this.#timeoutMs,
+      )
+      call((value) => {
+        clearTimeout(timer)
+        resolve(value)
+      })
+    })
+  }
+}
+
+/** A refusal of the tree that a route did not expect: ZooKeeper's code in words. */
+export function refused(error: ErrorCode): CodedError {
+  const name = Object.entries(ErrorCode).find(([, code]) => code === error)?.[0] ?? String(error)
+  return new CodedError('TREE_REFUSED', name, { zookeeperCode: error })
+}

@@ -1,0 +1,136 @@
+import { type Static, Type } from 'typebox'
+import { ErrorCode } from '../../core/machine/error-code.ts'
+import type { Operation } from '../../core/machine/operation.ts'
+import { OPEN_ACL } from '../../core/tree/acl.ts'
+import { CodedError } from '../../errors.ts'
+import type { App, RouteContext } from '../app.ts'
+import { EnsembleCall, refused } from '../ensemble-call.ts'
+
+/** Where the key-value API keeps its pairs in the tree, visible to ZooKeeper clients. */
+export const DATA_ROOT = '/quorate/data'
+
+/** Attempts of an upsert against writers that create and delete the same key meanwhile. */
+const UPSERT_ATTEMPTS_MAX = 8
+
+const Pair = Type.Object({ k: Type.String(), v: Type.String() })
+const NewPair = Type.Object(
+  { k: Type.String({ minLength: 1 }), v: Type.String() },
+  { additionalProperties: false },
+)
+const Key = Type.Object({ key: Type.String({ minLength: 1 }) })
+const Consistency = Type.Object(
+  { consistency: Type.Optional(Type.Union([Type.Literal('linearizable'), Type.Literal('local')])) },
+  { additionalProperties: false },
+)
+const Refusal = Type.Object({ code: Type.String(), message: Type.String() }, { additionalProperties: true })
+
+/**
+ * The key-value API: POST a pair, GET and DELETE a key. Any server answers; writes go through the
+ * log, reads are linearizable unless `?consistency=local`.
+ */
+export function dataRoutes(app: App, context: RouteContext): void {
+  const { ensemble, authorise } = context
+  const call = new EnsembleCall(ensemble, context.apiTimeoutMs)
+  const decoder = new TextDecoder()
+
+  app.post(
+    '/v1/data',
+    {
+      preHandler: authorise,
+      schema: {
+        summary: 'Set a key',
+        body: NewPair,
+        response: { 200: Pair, 400: Refusal, 413: Refusal, 503: Refusal },
+      },
+    },
+    async (request) => {
+      const pair: Static<typeof NewPair> = request.body
+      await upsert(call, pathOf(pair.k, context.keyBytesMax), new TextEncoder().encode(pair.v))
+      return pair
+    },
+  )
+
+  app.get(
+    '/v1/data/:key',
+    {
+      schema: {
+        summary: 'Get a key',
+        params: Key,
+        querystring: Consistency,
+        response: { 200: Pair, 404: Refusal, 503: Refusal },
+      },
+    },
+    async (request) => {
+      const { key } = request.params
+      if (request.query.consistency !== 'local') await call.barrier()
+      const data = ensemble.machine.tree.data(pathOf(key, context.keyBytesMax))
+      if (data === undefined) throw new CodedError('KEY_NOT_FOUND', `no key ${key}`)
+      return { k: key, v: data === null ? '' : decoder.decode(data) }
+    },
+  )
+
+  app.delete(
+    '/v1/data/:key',
+    {
+      preHandler: authorise,
+      schema: {
+        summary: 'Delete a key',
+        params: Key,
+        response: { 204: Type.Null(), 404: Refusal, 503: Refusal },
+      },
+    },
+    async (request, reply) => {
+      const { key } = request.params
+      const path = pathOf(key, context.keyBytesMax)
+      const { error } = await call.write({ kind: 'delete', path, version: -1 })
+      if (error === ErrorCode.noNode) throw new CodedError('KEY_NOT_FOUND', `no key ${key}`)
+      if (error !== ErrorCode.ok) throw refused(error)
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+async function upsert(call: EnsembleCall, path: string, data: Uint8Array): Promise<void> {
+  for (let attempt = 0; attempt < UPSERT_ATTEMPTS_MAX; attempt += 1) {
+    const set = await call.write({ kind: 'setData', path, data, version: -1 })
+    if (set.error === ErrorCode.ok) return
+    if (set.error !== ErrorCode.noNode) throw refused(set.error)
+    const created = await call.write(creation(path, data))
+    if (created.error === ErrorCode.ok) return
+    if (created.error === ErrorCode.noNode) await createRoot(call)
+    else if (created.error !== ErrorCode.nodeExists) throw refused(created.error)
+  }
+  throw new CodedError('CONFLICT', 'others create and delete this key all the time')
+}
+
+async function createRoot(call: EnsembleCall): Promise<void> {
+  const parents = DATA_ROOT.split('/').slice(1)
+  for (let depth = 1; depth <= parents.length; depth += 1) {
+    const path = `/${parents.slice(0, depth).join('/')}`
+    const { error } = await call.write(creation(path, null))
+    if (error !== ErrorCode.ok && error !== ErrorCode.nodeExists) throw refused(error)
+  }
+}
+
+function creation(path: string, data: Uint8Array | null): Operation {
+  return {
+    kind: 'create',
+    path,
+    data,
+    acl: OPEN_ACL,
+    mode: 'persistent',
+    sequential: false,
+    ttlMs: 0,
+    withStat: false,
+  }
+}
+
+/** Any key is one znode name: escaped as in a URL, and "." and ".." too, which no znode may have. */
+function pathOf(key: string, keyBytesMax: number): string {
+  if (Buffer.byteLength(key) > keyBytesMax) {
+    throw new CodedError('KEY_TOO_LONG', `a key has at most ${keyBytesMax} bytes`)
+  }
+  if (!key.isWellFormed()) throw new CodedError('INVALID_FIELD', 'k: not valid Unicode', { field: 'k' })
+  const name = /^\.\.?$/.test(key) ? key.replaceAll('.', '%2E') : encodeURIComponent(key)
+  return `${DATA_ROOT}/${name}`
+}
