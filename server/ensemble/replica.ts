@@ -497,7 +497,10 @@ export class Replica implements Ensemble {
     while (this.#uncommittedBytes < uncommittedBytesMax && this.#submissions.waiting) {
       const batch = this.#submissions.takeBatch()
       if (batch === null) return
-      const timeMs = Math.max(this.#lastBatchTimeMs, this.#environment.wallClockMs())
+      const timeMs = Math.max(
+        this.#lastBatchTimeMs,
+        Math.floor(this.#environment.wallClockMs()),
+      )
       this.#lastBatchTimeMs = timeMs
       const token = this.#nextToken
       this.#nextToken += 1

@@ -1,0 +1,176 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ensemble.ts'
+
+/** What the listener counts, in the units of ZooKeeper's own metrics. */
+export interface ListenerFigures {
+  readonly connections: number
+  readonly outstanding: number
+  readonly packetsReceived: number
+  readonly packetsSent: number
+  readonly latencyMinMs: number
+  readonly latencyAverageMs: number
+  readonly latencyMaxMs: number
+  readonly connectionsRejected: number
+}
+
+
+export interface MetricsSources {
+  readonly ensemble: Ensemble
+  readonly listener: () => ListenerFigures
+  readonly transport: () => { readonly droppedFrames: number; readonly refusedLinks: number }
+  readonly startedAtMs: number
+  readonly nowMs: () => number
+}
+
+export interface Metrics {
+  readonly registry: Registry
+}
+
+interface GaugeDefinition {
+  readonly name: string
+  readonly help: string
+  readonly value: (status: EnsembleStatus, listener: ListenerFigures) => number
+}
+
+/** The names that ZooKeeper's published dashboards query (Prometheus provider, no prefix). */
+const ZOOKEEPER_GAUGES: readonly GaugeDefinition[] = [
+  { name: 'avg_latency', help: 'Mean request latency, ms', value: (_, l) => l.latencyAverageMs },
+  { name: 'max_latency', help: 'Greatest request latency, ms', value: (_, l) => l.latencyMaxMs },
+  { name: 'min_latency', help: 'Least request latency, ms', value: (_, l) => l.latencyMinMs },
+  { name: 'packets_received', help: 'Frames from clients', value: (_, l) => l.packetsReceived },
+  { name: 'packets_sent', help: 'Frames to clients', value: (_, l) => l.packetsSent },
+  { name: 'num_alive_connections', help: 'Client connections', value: (_, l) => l.connections },
+  { name: 'outstanding_requests', help: 'Requests in work', value: (_, l) => l.outstanding },
+  { name: 'connection_rejected', help: 'Refused connections', value: (_, l) => l.connectionsRejected },
+  { name: 'znode_count', help: 'Znodes', value: (s) => s.znodes },
+  { name: 'watch_count', help: 'Watches of this server', value: (s) => s.watches },
+  { name: 'ephemerals_count', help: 'Ephemeral znodes', value: (s) => s.ephemerals },
+  { name: 'approximate_data_size', help: 'Paths and data, bytes', value: (s) => s.dataBytes },
+  { name: 'global_sessions', help: 'Sessions', value: (s) => s.sessions },
+  { name: 'local_sessions', help: 'Always 0: all sessions are replicated', value: () => 0 },
+  { name: 'learners', help: 'Servers that follow this leader', value: followersOf },
+  { name: 'synced_followers', help: 'Followers that keep up', value: syncedFollowersOf },
+  { name: 'synced_observers', help: 'Observers that keep up', value: syncedObserversOf },
+]
+
+const QUORATE_GAUGES: readonly GaugeDefinition[] = [
+  { name: 'quorate_ready', help: '1 when a client may use this server now', value: (s) => Number(s.ready) },
+  { name: 'quorate_is_leader', help: '1 on the leader', value: (s) => Number(s.raft.role === 'leader') },
+  { name: 'quorate_has_leader', help: '1 when a leader is known', value: (s) => Number(s.raft.leader !== null) },
+  { name: 'quorate_raft_term', help: 'Raft term', value: (s) => s.raft.term },
+  { name: 'quorate_raft_last_index', help: 'Last entry of the log', value: (s) => s.raft.lastIndex },
+  { name: 'quorate_raft_commit_index', help: 'Committed up to here', value: (s) => s.raft.commit },
+  { name: 'quorate_raft_applied_index', help: 'Applied up to here', value: (s) => s.raft.applied },
+  { name: 'quorate_raft_voters', help: 'Voters in the configuration', value: (s) => membersOf(s, 'voter') },
+  { name: 'quorate_raft_learners', help: 'Learners in the configuration', value: (s) => membersOf(s, 'learner') },
+  { name: 'quorate_last_zxid', help: 'Number of the last applied request', value: (s) => s.zxid },
+  { name: 'quorate_pending_requests', help: 'Writes that wait for their result', value: (s) => s.pendingRequests },
+  { name: 'quorate_log_bytes', help: 'Size of the write-ahead log', value: (s) => s.logBytes },
+  { name: 'quorate_log_segments', help: 'Segments of the write-ahead log', value: (s) => s.logSegments },
+  { name: 'quorate_snapshot_index', help: 'Log index of the newest snapshot', value: (s) => s.snapshotIndex },
+  { name: 'quorate_disk_full', help: '1 while writes are refused for lack of space', value: (s) => Number(s.diskFull) },
+  { name: 'quorate_peer_links', help: 'Open links to other servers', value: (s) => s.links.length },
+]
+
+const COUNTERS: Readonly<Record<EnsembleCounter, readonly [name: string, help: string]>> = {
+  elections: ['quorate_terms_seen_total', 'Changes of term'],
+  leaderChanges: ['quorate_leader_changes_total', 'Times that a leader was learned'],
+  proposals: ['quorate_proposals_total', 'Batches proposed by this leader'],
+  commits: ['quorate_entries_applied_total', 'Log entries applied'],
+  appliedRequests: ['quorate_requests_applied_total', 'Requests applied'],
+  fsyncs: ['quorate_log_writes_durable_total', 'Log writes made durable'],
+  snapshotsTaken: ['quorate_snapshots_taken_total', 'Snapshots taken'],
+  snapshotsSent: ['quorate_snapshots_sent_total', 'Snapshots sent to followers'],
+  snapshotsInstalled: ['quorate_snapshots_installed_total', 'Snapshots received and installed'],
+  forwards: ['quorate_forwards_total', 'Batches forwarded to the leader'],
+  lostRequests: ['quorate_requests_lost_total', 'Requests whose outcome a leader change hid'],
+  refusedRequests: ['quorate_requests_refused_total', 'Requests refused before the log'],
+  sessionsExpired: ['quorate_sessions_expired_total', 'Sessions ended by silence'],
+  pauses: ['quorate_process_pauses_total', 'Times that this process stood still too long'],
+}
+
+/** Builds this server's own registry; every series is read from its source when it is scraped. */
+export function buildMetrics(sources: MetricsSources): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const read = once(() => ({ status: sources.ensemble.status(), listener: sources.listener() }))
+  for (const { name, help, value } of [...ZOOKEEPER_GAUGES, ...QUORATE_GAUGES]) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        const { status, listener } = read()
+        this.set(value(status, listener))
+      },
+    })
+  }
+  new Gauge({
+    name: 'uptime',
+    help: 'Time since the start, ms',
+    registers: [registry],
+    collect() {
+      this.set(Math.round(sources.nowMs() - sources.startedAtMs))
+    },
+  })
+  for (const [key, [name, help]] of Object.entries(COUNTERS)) {
+    total(registry, name, help, () => read().status.counters[key as EnsembleCounter])
+  }
+  const { transport } = sources
+  total(registry, 'quorate_peer_frames_dropped_total', 'Frames to peers dropped', () => transport().droppedFrames)
+  total(registry, 'quorate_peer_links_refused_total', 'Peers refused', () => transport().refusedLinks)
+  return { registry }
+}
+
+/** A counter whose value is kept elsewhere. */
+function total(registry: Registry, name: string, help: string, value: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(value())
+    },
+  })
+}
+
+/** All series of one scrape see one status: it is made once per turn of the loop. */
+function once<T>(make: () => T): () => T {
+  let made: T | null = null
+  return () => {
+    if (made === null) {
+      made = make()
+      queueMicrotask(() => {
+        made = null
+      })
+    }
+    return made
+  }
+}
+
+function membersOf(status: EnsembleStatus, role: 'voter' | 'learner'): number {
+  return status.raft.members.filter((member) => member.role === role).length
+}
+
+function followersOf(status: EnsembleStatus): number {
+  return status.raft.role === 'leader' ? status.raft.progress.length : 0
+}
+
+function syncedFollowersOf(status: EnsembleStatus): number {
+  return synced(status, 'voter')
+}
+
+function syncedObserversOf(status: EnsembleStatus): number {
+  return synced(status, 'learner')
+}
+
+function synced(status: EnsembleStatus, role: 'voter' | 'learner'): number {
+  if (status.raft.role !== 'leader') return 0
+  const ids = new Set(
+    status.raft.members.filter((member) => member.role === role).map((member) => member.id),
+  )
+  return status.raft.progress.filter(
+    (entry) => ids.has(entry.peer) && entry.peer !== status.id && entry.state === 'replicate',
+  ).length
+}
