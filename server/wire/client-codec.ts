@@ -5,7 +5,7 @@ import type { Stat } from '../core/tree/stat.ts'
 import type { ClientRequest } from './client-request.ts'
 import { JuteReader, type JuteWriter } from './jute.ts'
 import { Opcode, Xid } from './opcode.ts'
-import { writeAddWatch } from './operations/add-watch.ts'
+import { readAddWatchReply, writeAddWatch } from './operations/add-watch.ts'
 import { writeAuth } from './operations/auth.ts'
 import { writeCheck } from './operations/check.ts'
 import { createOpcode, readCreateReply, writeCreate } from './operations/create.ts'
@@ -275,6 +275,13 @@ const BODIES = new Map<number, BodyReader>([
   [Opcode.getEphemerals, readGetEphemeralsReply],
   [Opcode.getAllChildrenNumber, readGetAllChildrenNumberReply],
   [Opcode.multiRead, readMultiReadReply],
+  [
+    Opcode.addWatch,
+    (reader) => {
+      readAddWatchReply(reader)
+      return NONE
+    },
+  ],
   [Opcode.sync, (reader) => ({ kind: 'sync', path: readSync(reader) })],
   [Opcode.whoAmI, (reader) => ({ kind: 'whoAmI', identities: readWhoAmIReply(reader) })],
   [Opcode.sasl, (reader) => ({ kind: 'sasl', token: readSasl(reader) })],

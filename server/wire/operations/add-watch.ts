@@ -20,3 +20,7 @@ export function writeAddWatch(writer: JuteWriter, watch: AddWatch): void {
 export function writeAddWatchReply(writer: JuteWriter): void {
   writer.int(0)
 }
+
+export function readAddWatchReply(reader: JuteReader): void {
+  reader.int()
+}
