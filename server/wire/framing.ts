@@ -65,7 +65,14 @@ export class FrameSplitter {
     if (this.gathered !== null) return this.gather(this.gathered)
     const { chunk, at } = this
     const available = chunk.length - at - 4
-    if (available < 0) return null
+    if (available < 0) {
+      // An idle connection must not keep its last chunk alive.
+      if (at === chunk.length) {
+        this.chunk = EMPTY
+        this.at = 0
+      }
+      return null
+    }
     const length =
       ((chunk[at] ?? 0) << 24) |
       ((chunk[at + 1] ?? 0) << 16) |
