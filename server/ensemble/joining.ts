@@ -26,11 +26,7 @@ export type FormingStep = 'bootstrap' | 'join' | 'wait'
  * bootstrap: the one with the lowest name, and only when every listed server answers and none holds
  * a cluster's data, so that a wiped disk never founds a second cluster beside the first.
  */
-export function decideForming(
-  forming: Forming,
-  self: Hello,
-  links: readonly Hello[],
-): FormingStep {
+export function decideForming(forming: Forming, self: Hello, links: readonly Hello[]): FormingStep {
   if (links.some((link) => link.clusterId !== '')) return 'join'
   if (forming.kind === 'bootstrap') return 'bootstrap'
   if (forming.kind === 'join') return 'wait'

@@ -5,12 +5,12 @@ import { StateMachine } from '../core/machine/state-machine.ts'
 import type { Entry, Envelope, HardState, Member } from '../core/raft/message.ts'
 import { Raft } from '../core/raft/raft.ts'
 import type { RaftInput, RaftOptions, RaftOutput, RaftStatus } from '../core/raft/step.ts'
-import { ExpiryQueue } from '../core/session/expiry.ts'
 import { WatchTable } from '../core/watch/watch-table.ts'
 import type { OpenedStorage, SnapshotFile, StorageFault } from '../storage/storage.ts'
 import type { Transport, TransportEvents } from '../transport/transport.ts'
 import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
 import { decodeBatch } from '../wire/request-codec.ts'
+import { Barriers } from './barriers.ts'
 import type {
   Contact,
   Ensemble,
@@ -22,19 +22,11 @@ import type {
   SubmitRefusal,
 } from './ensemble.ts'
 import type { Environment } from './environment.ts'
-import {
-  decideForming,
-  type Forming,
-  isListed,
-  joinReply,
-  judgeJoin,
-  memberOf,
-  promotion,
-  targetsOf,
-} from './joining.ts'
+import { type Forming, memberOf } from './joining.ts'
+import { bestSuccessor, commonVersion, Membership } from './membership.ts'
+import { SessionDuty } from './session-duty.ts'
 import { loadSnapshot, Snapshots } from './snapshots.ts'
 import { payloadOf, type SealedBatch, Submissions } from './submissions.ts'
-import { TouchReport } from './touch-report.ts'
 
 /** The newest clusterVersion this build can apply (design 3, Log). */
 export const CLUSTER_VERSION_MAX = 1
@@ -113,8 +105,9 @@ export class Replica implements Ensemble {
   readonly #options: ReplicaOptions
   readonly #submissions: Submissions
   readonly #snapshots: Snapshots
-  readonly #expiry: ExpiryQueue
-  readonly #touches = new TouchReport()
+  readonly #sessions: SessionDuty
+  readonly #membership: Membership
+  readonly #barriers = new Barriers()
   #machine: StateMachine
   #raft: Raft
   #hello: Hello
@@ -139,27 +132,14 @@ export class Replica implements Ensemble {
   // Leadership as of the last turn.
   #seenTerm: Term = 0
   #seenLeader: PeerId | null = null
-  #expiringSince: Term = 0
   #lastBatchTimeMs = 0
   #uncommittedBytes = 0
   #nextToken = 1
   readonly #proposed = new Map<number, SealedBatch>()
-  #changeUnderWay = false
-  readonly #changes = new Map<number, (refusal: string | null) => void>()
-  readonly #changesAt = new Map<LogIndex, (refusal: string | null) => void>()
 
-  // Reads.
-  #nextContext = 1
-  #newBarriers: ((ok: boolean) => void)[] = []
-  readonly #barriers = new Map<number, ((ok: boolean) => void)[]>()
-  #readyReads: { index: LogIndex; waiters: ((ok: boolean) => void)[] }[] = []
-
-  // Membership.
-  #members: readonly Member[] = []
+  /** The configuration as of the last applied entry, for snapshots. */
   #appliedMembers: readonly Member[]
   #appliedTerm: Term
-  readonly #joiners = new Map<PeerId, string>()
-  #targets = ''
   #bootstrapping = false
 
   // Snapshots.
@@ -200,7 +180,6 @@ export class Replica implements Ensemble {
       pendingRequestsMax: limits.pendingRequestsMax,
       pendingBytesMax: limits.pendingBytesMax,
     })
-    this.#expiry = new ExpiryQueue({ tickMs: limits.tickMs })
     this.#machine = this.#loadMachine()
     this.#hardState = storage.restored.hardState
     this.#appliedMembers = storage.restored.snapshot.members
@@ -217,11 +196,31 @@ export class Replica implements Ensemble {
     this.#transport = options.transport(
       {
         frame: (from, frame) => this.#receive(from, frame),
-        linkUp: (hello) => this.#linkUp(hello),
+        linkUp: () => this.#linkUp(),
         linkDown: (peer) => this.#linkDown(peer),
       },
       this.#hello,
     )
+    this.#membership = new Membership({
+      environment,
+      forming: options.forming,
+      transport: this.#transport,
+      electionTicks: limits.electionTicks,
+      promotionLagEntries: limits.promotionLagEntries,
+      status: () => this.#raft.status(),
+      step: (input) => this.#step(input),
+      token: () => this.#token(),
+      bootstrap: () => this.#bootstrap(),
+      adopt: (clusterId) => this.#adopt(clusterId),
+    })
+    this.#sessions = new SessionDuty({
+      environment,
+      transport: this.#transport,
+      machine: () => this.#machine,
+      leading: () => this.#raft,
+      tickMs: limits.tickMs,
+      electionMs: this.#electionMs,
+    })
     this.#snapshots = new Snapshots({
       environment,
       storage,
@@ -267,7 +266,7 @@ export class Replica implements Ensemble {
   start(): void {
     this.#state = 'running'
     this.#lastTickMs = this.#environment.nowMs()
-    this.#retarget()
+    this.#membership.retarget(this.#hello)
     if (this.#isOwnUnfinishedBootstrap()) this.#bootstrap()
     this.#scheduleTick()
     this.scheduleTurn()
@@ -308,7 +307,7 @@ export class Replica implements Ensemble {
     this.#snapshots.close()
     this.#submissions.refuseWaiting('stopping')
     this.#submissions.leadershipChanged()
-    this.#failBarriers()
+    this.#barriers.failAll()
   }
 
   #scheduleTick(): void {
@@ -325,10 +324,10 @@ export class Replica implements Ensemble {
     if (lateMs >= this.#electionMs) this.#paused(lateMs)
     if (!this.#installing) this.#inputs.push({ kind: 'tick' })
     this.#snapshots.tick()
-    this.#reportTouches(nowMs)
-    this.#updateContact(nowMs)
-    if (this.#raft.isLeader) this.#leaderDuties(nowMs)
-    if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#joinDuties()
+    if (this.#ticks % this.#limits.touchReportTicks === 0) this.#sessions.report()
+    this.#updateContact()
+    if (this.#raft.isLeader) this.#leaderDuties()
+    if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#repeatWhatMayBeLost()
     this.scheduleTurn()
   }
 
@@ -336,8 +335,7 @@ export class Replica implements Ensemble {
   #paused(lateMs: number): void {
     this.#counters.pauses += 1
     this.#environment.log('warn', 'the process was paused', { lateMs: Math.round(lateMs) })
-    this.#touches.distrust()
-    this.#expiringSince = 0
+    this.#sessions.paused()
     if (!this.#installing) this.#inputs.push({ kind: 'paused' })
   }
 
@@ -373,19 +371,21 @@ export class Replica implements Ensemble {
 
   #handle(output: RaftOutput): void {
     this.#proposalsRefused(output.refused)
-    for (const accepted of output.accepted) this.#proposalAccepted(accepted.token, accepted.index)
+    for (const { token, index } of output.accepted) {
+      if (!this.#proposed.delete(token)) this.#membership.accepted(token, index)
+    }
     this.#noticeLeadership()
     this.#persist(output)
     this.#sendAll(output.messages)
-    this.#noticeMembership()
+    this.#membership.notice(this.#raft.members, this.#hello)
     for (const entry of output.committed) this.#apply(entry)
     const last = output.committed.at(-1)
     if (last !== undefined) {
       this.#counters.commits += output.committed.length
       this.#step({ kind: 'applied', index: last.index })
     }
-    for (const read of output.reads) this.#readAnswered(read.context, read.index)
-    this.#releaseReads()
+    for (const { context, index } of output.reads) this.#barriers.answered(context, index)
+    this.#barriers.release(this.#machine.appliedIndex)
     for (const want of output.snapshotsWanted) this.#sendSnapshot(want.to, want.index)
     if (last !== undefined) this.#considerSnapshot()
   }
@@ -436,17 +436,18 @@ export class Replica implements Ensemble {
       // Within a term there is one leader: losing sight of it and finding it again loses nothing.
       this.#counters.elections += 1
       this.#counters.lostRequests += this.#submissions.leadershipChanged()
-      this.#touches.forgetProofs()
     }
     if (leader !== null) this.#counters.leaderChanges += 1
     this.#uncommittedBytes = 0
-    this.#expiringSince = 0
+    this.#sessions.leaderChanged()
+    this.#membership.leadershipChanged()
     this.#snapshots.stopStreams()
-    this.#changeUnderWay = false
-    const changes = [...this.#changes.values(), ...this.#changesAt.values()]
-    this.#changes.clear()
-    this.#changesAt.clear()
-    for (const done of changes) done('leaderChanged')
+  }
+
+  #token(): number {
+    const token = this.#nextToken
+    this.#nextToken += 1
+    return token
   }
 
   // --- Writes ------------------------------------------------------------------------------------
@@ -473,9 +474,10 @@ export class Replica implements Ensemble {
   /** Sessions are accepted when a majority of the expected voters are in (design 3, Forming). */
   get #formed(): boolean {
     if (this.#machine.lastZxid > 0) return true
-    if (this.#forming.kind !== 'static') return this.#members.length > 0
+    const { members } = this.#membership
+    if (this.#forming.kind !== 'static') return members.length > 0
     const expected = this.#forming.servers.filter((server) => !server.observer).length
-    const voters = this.#members.filter((member) => member.role === 'voter').length
+    const voters = members.filter((member) => member.role === 'voter').length
     return voters > expected / 2
   }
 
@@ -497,13 +499,9 @@ export class Replica implements Ensemble {
     while (this.#uncommittedBytes < uncommittedBytesMax && this.#submissions.waiting) {
       const batch = this.#submissions.takeBatch()
       if (batch === null) return
-      const timeMs = Math.max(
-        this.#lastBatchTimeMs,
-        Math.floor(this.#environment.wallClockMs()),
-      )
+      const timeMs = Math.max(this.#lastBatchTimeMs, Math.floor(this.#environment.wallClockMs()))
       this.#lastBatchTimeMs = timeMs
-      const token = this.#nextToken
-      this.#nextToken += 1
+      const token = this.#token()
       this.#proposed.set(token, batch)
       this.#uncommittedBytes += batch.bytes.length
       this.#counters.proposals += 1
@@ -511,25 +509,11 @@ export class Replica implements Ensemble {
     }
   }
 
-  #proposalAccepted(token: number, index: LogIndex): void {
-    this.#proposed.delete(token)
-    const change = this.#changes.get(token)
-    if (change === undefined) return
-    this.#changes.delete(token)
-    this.#changesAt.set(index, change)
-  }
-
   /** Batches surely not in the log wait for the end of a transfer, or for the next leader. */
   #proposalsRefused(refused: RaftOutput['refused']): void {
     const batches: SealedBatch[] = []
     for (const { token, reason } of refused) {
-      const change = this.#changes.get(token)
-      if (change !== undefined) {
-        this.#changes.delete(token)
-        this.#changeUnderWay = false
-        change(reason)
-        continue
-      }
+      if (this.#membership.refused(token, reason)) continue
       const batch = this.#proposed.get(token)
       if (batch === undefined) continue
       this.#proposed.delete(token)
@@ -553,7 +537,10 @@ export class Replica implements Ensemble {
       for (const result of results) this.#dealOut(result)
     } else {
       this.#machine.skip(entry.index)
-      if (entry.kind === 'membership') this.#membershipApplied(entry.index, entry.members)
+      if (entry.kind === 'membership') {
+        this.#appliedMembers = entry.members
+        this.#membership.applied(entry.index)
+      }
     }
     this.#options.onApplied?.(entry, results)
   }
@@ -567,12 +554,12 @@ export class Replica implements Ensemble {
     }
     const { request, result } = applied
     if (result.kind === 'session' && applied.error === ErrorCode.ok) {
-      if (this.#raft.isLeader) this.#touchAsLeader(result.session)
+      if (this.#raft.isLeader) this.#sessions.touchAsLeader(result.session)
       this.#hooks.sessionAttached(result.session, request.origin, request.connection)
     }
     this.#submissions.settle(applied)
     for (const session of applied.endedSessions) {
-      this.#expiry.remove(session)
+      this.#sessions.ended(session)
       if (request.operation.kind === 'expireSession') this.#counters.sessionsExpired += 1
       this.#hooks.sessionEnded(session)
     }
@@ -582,99 +569,38 @@ export class Replica implements Ensemble {
 
   barrier(done: (ok: boolean) => void): void {
     if (this.#state !== 'running' || this.#raft.leader === null) return done(false)
-    this.#newBarriers.push(done)
+    this.#barriers.add(done)
     this.scheduleTurn()
   }
 
   #handOnBarriers(): void {
-    if (this.#newBarriers.length === 0) return
-    const context = this.#nextContext
-    this.#nextContext += 1
-    this.#barriers.set(context, this.#newBarriers)
-    this.#newBarriers = []
-    this.#inputs.push({ kind: 'readIndex', context })
-  }
-
-  #readAnswered(context: number, index: LogIndex): void {
-    const waiters = this.#barriers.get(context)
-    if (waiters === undefined) return
-    this.#barriers.delete(context)
-    if (index < 0) for (const done of waiters) done(false)
-    else this.#readyReads.push({ index, waiters })
-  }
-
-  #releaseReads(): void {
-    if (this.#readyReads.length === 0) return
-    const appliedIndex = this.#machine.appliedIndex
-    const ready = this.#readyReads.filter((read) => read.index <= appliedIndex)
-    this.#readyReads = this.#readyReads.filter((read) => read.index > appliedIndex)
-    for (const read of ready) for (const done of read.waiters) done(true)
-  }
-
-  #failBarriers(): void {
-    const waiters = [
-      ...this.#newBarriers,
-      ...[...this.#barriers.values()].flat(),
-      ...this.#readyReads.flatMap((read) => read.waiters),
-    ]
-    this.#newBarriers = []
-    this.#barriers.clear()
-    this.#readyReads = []
-    for (const done of waiters) done(false)
+    const context = this.#barriers.ask()
+    if (context !== null) this.#inputs.push({ kind: 'readIndex', context })
   }
 
   // --- Sessions ----------------------------------------------------------------------------------
 
   touch(session: SessionId): void {
-    if (this.#raft.isLeader) this.#touchAsLeader(session)
-    else this.#touches.touch(session)
+    this.#sessions.touch(session)
   }
 
-  #touchAsLeader(id: SessionId): void {
-    const session = this.#machine.sessions.get(id)
-    if (session === undefined) return
-    this.#expiry.touch(id, session.timeoutMs, this.#environment.nowMs())
-  }
-
-  #reportTouches(nowMs: number): void {
-    if (this.#ticks % this.#limits.touchReportTicks !== 0) return
-    const leader = this.#raft.leader
-    if (leader === null || this.#raft.isLeader) return
-    const report = this.#touches.next(nowMs)
-    this.#transport.send(leader, { kind: 'touch', term: this.#raft.term, ...report })
-  }
-
-  #updateContact(nowMs: number): void {
-    let ageMs = this.#raft.contactAgeTicks * this.#limits.tickMs
-    if (!this.#raft.isLeader) ageMs = Math.max(ageMs, this.#touches.ageMs(nowMs))
-    const contact =
-      ageMs < this.#electionMs ? 'fresh' : ageMs < 2 * this.#electionMs ? 'stale' : 'lost'
+  #updateContact(): void {
+    const contact = this.#sessions.contact(this.#raft.contactAgeTicks * this.#limits.tickMs)
     if (contact === this.#contact) return
     this.#contact = contact
     this.#hooks.contactChanged(contact)
   }
 
-  #leaderDuties(nowMs: number): void {
+  #leaderDuties(): void {
     const status = this.#raft.status()
     if (!status.committedInTerm || this.#contact !== 'fresh') return
-    if (this.#expiringSince !== status.term) {
-      // A fresh leader (or one that stood still) gives every session its full timeout.
-      this.#expiringSince = status.term
-      this.#expiry.resetAll(nowMs, this.#machine.sessions.all())
-    }
-    for (const target of this.#expiry.expired(nowMs)) {
+    for (const target of this.#sessions.expired()) {
       this.#submitAsSystem({ kind: 'expireSession', target, decidedTerm: status.term }, () =>
-        this.#touchAsLeader(target),
+        this.#sessions.touchAsLeader(target),
       )
     }
-    this.#raiseClusterVersion(status)
-    if (this.#changeUnderWay) return
-    const promoted = promotion(
-      status,
-      this.#limits.promotionLagEntries,
-      this.#limits.electionTicks,
-    )
-    if (promoted !== null) this.#changeMembers(promoted, () => {})
+    if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#raiseClusterVersion(status)
+    this.#membership.promote(status)
   }
 
   /** Hands in a request of the server itself; `failed` is called when it will surely not apply. */
@@ -685,26 +611,17 @@ export class Replica implements Ensemble {
   }
 
   #raiseClusterVersion(status: RaftStatus): void {
-    if (this.#ticks % this.#limits.joinRetryTicks !== 0) return
-    const versions = new Map(this.#transport.links().map((link) => [link.id, link.versionMax]))
-    versions.set(status.id, CLUSTER_VERSION_MAX)
-    let version = CLUSTER_VERSION_MAX
-    for (const member of status.members) version = Math.min(version, versions.get(member.id) ?? 0)
+    const own = { id: status.id, versionMax: CLUSTER_VERSION_MAX }
+    const version = commonVersion(status.members, this.#transport.links(), own)
     if (version <= this.#machine.clusterVersion) return
     this.#submitAsSystem({ kind: 'setClusterVersion', version }, () => {})
   }
 
   // --- Peers -------------------------------------------------------------------------------------
 
-  #linkUp(hello: Hello): void {
+  #linkUp(): void {
     if (this.#state === 'stopped') return
-    this.#joiners.delete(hello.id)
-    if (hello.id === this.#raft.leader) {
-      for (const frame of this.#submissions.repeatForwards(this.#raft.term)) {
-        this.#transport.send(hello.id, frame)
-      }
-    }
-    this.#joinDuties()
+    this.#repeatWhatMayBeLost()
   }
 
   #linkDown(peer: PeerId): void {
@@ -728,12 +645,9 @@ export class Replica implements Ensemble {
         if (frame.accepted) this.#submissions.forwardsTaken(frame.expected)
         return
       case 'touch':
-        return this.#touchReceived(from, frame)
+        return this.#sessions.reportReceived(from, frame)
       case 'touchReply':
-        if (from === this.#raft.leader && frame.term === this.#raft.term) {
-          this.#touches.answered(frame.sequence)
-        }
-        return
+        return this.#sessions.reportAnswered(from, frame)
       case 'snapshotChunk':
         if (this.#hello.clusterId === '' || frame.term < this.#raft.term) return
         if (!this.#installing) this.#snapshots.chunkReceived(from, frame)
@@ -741,9 +655,9 @@ export class Replica implements Ensemble {
       case 'snapshotChunkReply':
         return this.#snapshots.chunkAnswered(from, frame.index, frame.offset)
       case 'join':
-        return this.#joinReceived(from, frame.hello)
+        return this.#membership.joinReceived(from, frame.hello, this.#hello)
       case 'joinReply':
-        return this.#joinAnswered(frame)
+        return this.#membership.joinAnswered(frame, this.#hello)
       case 'transferRequest':
         if (this.#raft.isLeader) this.#step({ kind: 'transferLeadership', to: frame.to })
         return
@@ -767,33 +681,17 @@ export class Replica implements Ensemble {
     })
   }
 
-  #touchReceived(from: PeerId, frame: Extract<PeerFrame, { kind: 'touch' }>): void {
-    if (!this.#raft.isLeader || frame.term !== this.#raft.term) return
-    for (const session of frame.sessions) this.#touchAsLeader(session)
-    this.#transport.send(from, { kind: 'touchReply', term: frame.term, sequence: frame.sequence })
-  }
-
   // --- Membership --------------------------------------------------------------------------------
 
-  /** Repeats what TCP or a leader change may have lost: joins and forwards. */
-  #joinDuties(): void {
+  /** Frames may be lost with a link or a leader: joins and forwards are repeated. */
+  #repeatWhatMayBeLost(): void {
     const leader = this.#raft.leader
     if (leader !== null && !this.#raft.isLeader) {
       for (const frame of this.#submissions.repeatForwards(this.#raft.term)) {
         this.#transport.send(leader, frame)
       }
     }
-    if (this.#bootstrapping || this.#installing) return
-    const links = this.#transport.links()
-    if (this.#hello.clusterId === '') {
-      const step = decideForming(this.#forming, this.#hello, links)
-      if (step === 'bootstrap') return this.#bootstrap()
-      if (step === 'wait') return
-    }
-    if (isListed(this.#members, this.#hello)) return
-    for (const link of links) {
-      if (link.clusterId !== '') this.#transport.send(link.id, { kind: 'join', hello: this.#hello })
-    }
+    if (!this.#bootstrapping && !this.#installing) this.#membership.seek(this.#hello)
   }
 
   /**
@@ -820,7 +718,7 @@ export class Replica implements Ensemble {
       this.#raft = new Raft(this.#raftOptions(), { hardState, snapshot, entries: [entry] })
       this.#inputs = []
       this.#bootstrapping = false
-      this.#noticeMembership()
+      this.#membership.notice(this.#raft.members, this.#hello)
       this.#step({ kind: 'campaign' })
     })
   }
@@ -830,117 +728,26 @@ export class Replica implements Ensemble {
     this.#transport.setHello(this.#hello)
   }
 
-  #joinReceived(from: PeerId, hello: Hello): void {
-    if (hello.id !== from || this.#hello.clusterId === '') return
-    if (hello.clusterId !== '' && hello.clusterId !== this.#hello.clusterId) {
-      this.#answerJoin(from, `server ${hello.name} holds the data of cluster ${hello.clusterId}`)
-      return
-    }
-    let refusal: string | null = null
-    if (this.#raft.isLeader && !this.#changeUnderWay) {
-      const listed =
-        this.#forming.kind === 'static' ? this.#forming.servers.map((server) => server.name) : null
-      const status = this.#raft.status()
-      const verdict = judgeJoin(hello, status, this.#limits.electionTicks, listed)
-      if (verdict.kind === 'refuse') refusal = verdict.reason
-      if (verdict.kind === 'change') this.#changeMembers(verdict.members, () => {})
-    }
-    if (this.#raft.isLeader && refusal === null) {
-      this.#joiners.set(from, hello.peerAddress)
-      this.#retarget()
-    }
-    this.#answerJoin(from, refusal)
-  }
-
-  #answerJoin(to: PeerId, refusal: string | null): void {
-    const reply = joinReply(this.#hello.clusterId, this.#raft.status(), refusal)
-    this.#transport.send(to, reply)
-  }
-
-  #joinAnswered(frame: Extract<PeerFrame, { kind: 'joinReply' }>): void {
-    if (frame.refusal !== null) {
-      this.#environment.log('warn', 'the ensemble refuses this server', { reason: frame.refusal })
-      return
-    }
-    for (const member of frame.members) {
-      if (member.id !== this.#hello.id) this.#joiners.set(member.id, member.peerAddress)
-    }
-    this.#retarget()
-    if (this.#hello.clusterId !== '' || frame.leader === null) return
-    this.#storage.setClusterId(frame.clusterId)
-    this.#takeClusterId(frame.clusterId)
-    this.#environment.log('info', 'joining a cluster', { clusterId: frame.clusterId })
-  }
-
-  #noticeMembership(): void {
-    const { members } = this.#raft
-    if (members === this.#members) return
-    this.#members = members
-    this.#retarget()
-  }
-
-  #membershipApplied(index: LogIndex, members: readonly Member[]): void {
-    this.#appliedMembers = members
-    this.#changeUnderWay = false
-    const done = this.#changesAt.get(index)
-    this.#changesAt.delete(index)
-    done?.(null)
-  }
-
-  #retarget(): void {
-    const targets = targetsOf(this.#forming, this.#members, this.#hello, this.#joiners)
-    const key = targets.join(' ')
-    if (key === this.#targets) return
-    this.#targets = key
-    this.#transport.setTargets(targets)
-  }
-
-  #changeMembers(members: readonly Member[], done: (refusal: string | null) => void): void {
-    if (!this.#raft.isLeader) return done('notLeader')
-    if (this.#changeUnderWay) return done('changeInProgress')
-    this.#changeUnderWay = true
-    const token = this.#nextToken
-    this.#nextToken += 1
-    this.#changes.set(token, done)
-    this.#step({ kind: 'changeMembership', members, token })
+  #adopt(clusterId: string): void {
+    this.#storage.setClusterId(clusterId)
+    this.#takeClusterId(clusterId)
+    this.#environment.log('info', 'joining a cluster', { clusterId })
   }
 
   addMember(member: Member, done: (refusal: string | null) => void): void {
-    const present = this.#members.some((other) => other.name === member.name)
-    if (present) return done('alreadyMember')
-    this.#changeMembers([...this.#members, { ...member, role: 'learner' }], done)
+    this.#membership.add(member, done)
   }
 
   removeMember(name: string, done: (refusal: string | null) => void): void {
-    const remaining = this.#members.filter((member) => member.name !== name)
-    if (remaining.length === this.#members.length) return done('unknownMember')
-    if (!remaining.some((member) => member.role === 'voter')) return done('lastVoter')
-    this.#changeMembers(remaining, done)
+    this.#membership.remove(name, done)
   }
 
   transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget' {
     if (!this.#raft.isLeader) return 'notLeader'
-    const target = to ?? this.#bestSuccessor()
+    const target = to ?? bestSuccessor(this.#raft.status(), this.#limits.electionTicks)
     if (target === null || target === this.#hello.id) return 'noTarget'
     this.#step({ kind: 'transferLeadership', to: target })
     return 'started'
-  }
-
-  /** The voter that is heard and has the most of the log. */
-  #bestSuccessor(): PeerId | null {
-    const status = this.#raft.status()
-    const voters = new Set(
-      status.members.filter((member) => member.role === 'voter').map((member) => member.id),
-    )
-    let best: PeerId | null = null
-    let bestMatch = -1
-    for (const { peer, match, silentTicks } of status.progress) {
-      if (peer === status.id || !voters.has(peer)) continue
-      if (silentTicks > this.#limits.electionTicks || match <= bestMatch) continue
-      best = peer
-      bestMatch = match
-    }
-    return best
   }
 
   // --- Snapshots ---------------------------------------------------------------------------------
@@ -1022,7 +829,7 @@ export class Replica implements Ensemble {
     }
     this.#installing = true
     this.#inputs = []
-    this.#failBarriers()
+    this.#barriers.failAll()
     this.#storage.log.resetTo(meta, this.#hardState, () => {
       if (this.#state === 'stopped') return
       this.#installing = false
@@ -1070,7 +877,7 @@ export class Replica implements Ensemble {
   #notReadyReason(): string {
     if (this.#state !== 'running') return 'stopping'
     if (this.#hello.clusterId === '') return 'belongs to no cluster yet'
-    const self = this.#members.find((member) => member.id === this.#hello.id)
+    const self = this.#membership.members.find((member) => member.id === this.#hello.id)
     if (self === undefined) return 'not in the configuration'
     if (self.role === 'learner' && !self.observer) return 'catching up before promotion'
     if (this.#raft.leader === null) return 'no leader'

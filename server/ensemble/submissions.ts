@@ -1,7 +1,7 @@
 import type { PeerId, Term } from '../core/brand.ts'
 import type { RequestResult } from '../core/machine/operation.ts'
-import type { PeerFrame } from '../wire/peer-frame.ts'
 import { JuteWriter } from '../wire/jute.ts'
+import type { PeerFrame } from '../wire/peer-frame.ts'
 import { encodeBatch, writeRequest } from '../wire/request-codec.ts'
 import type { Outcome, Submission, SubmitRefusal } from './ensemble.ts'
 

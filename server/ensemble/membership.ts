@@ -1,0 +1,213 @@
+import type { LogIndex, PeerId } from '../core/brand.ts'
+import type { Member } from '../core/raft/message.ts'
+import type { RaftInput, RaftStatus } from '../core/raft/step.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
+import type { Environment } from './environment.ts'
+import {
+  decideForming,
+  type Forming,
+  isListed,
+  joinReply,
+  judgeJoin,
+  promotion,
+  targetsOf,
+} from './joining.ts'
+
+type ChangeDone = (refusal: string | null) => void
+
+export interface MembershipOptions {
+  readonly environment: Environment
+  readonly forming: Forming
+  readonly transport: Transport
+  readonly electionTicks: number
+  readonly promotionLagEntries: number
+  readonly status: () => RaftStatus
+  readonly step: (input: RaftInput) => void
+  /** The next token for a Raft proposal. */
+  readonly token: () => number
+  /** Founds a cluster of this server alone. */
+  readonly bootstrap: () => void
+  /** Writes the id of the cluster that took this server in. */
+  readonly adopt: (clusterId: string) => void
+}
+
+/** Joining, changing and promoting: the ensemble's configuration as one server drives it. */
+export class Membership {
+  readonly #options: MembershipOptions
+  #members: readonly Member[] = []
+  /** Servers that are not in the configuration yet and must be reached, or reach us. */
+  readonly #joiners = new Map<PeerId, string>()
+  #targets = ''
+  #changeUnderWay = false
+  readonly #proposed = new Map<number, ChangeDone>()
+  readonly #appended = new Map<LogIndex, ChangeDone>()
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+  }
+
+  get members(): readonly Member[] {
+    return this.#members
+  }
+
+  /** Dials whoever should be dialled now; called at the start and when that may have changed. */
+  retarget(hello: Hello): void {
+    const targets = targetsOf(this.#options.forming, this.#members, hello, this.#joiners)
+    const key = targets.join(' ')
+    if (key === this.#targets) return
+    this.#targets = key
+    this.#options.transport.setTargets(targets)
+  }
+
+  /** The newest configuration of the log, committed or not. */
+  notice(members: readonly Member[], hello: Hello): void {
+    if (members === this.#members) return
+    this.#members = members
+    for (const member of members) this.#joiners.delete(member.id)
+    this.retarget(hello)
+  }
+
+  /** Asks to be taken in, or founds a cluster, as long as the configuration does not list us. */
+  seek(hello: Hello): void {
+    const { forming, transport } = this.#options
+    const links = transport.links()
+    if (hello.clusterId === '') {
+      const step = decideForming(forming, hello, links)
+      if (step === 'bootstrap') return this.#options.bootstrap()
+      if (step === 'wait') return
+    }
+    if (isListed(this.#members, hello)) return
+    for (const link of links) {
+      if (link.clusterId !== '') transport.send(link.id, { kind: 'join', hello })
+    }
+  }
+
+  joinReceived(from: PeerId, joiner: Hello, own: Hello): void {
+    if (joiner.id !== from || own.clusterId === '') return
+    const status = this.#options.status()
+    const refusal = this.#judge(joiner, own, status)
+    if (status.role === 'leader' && refusal === null) {
+      this.#joiners.set(from, joiner.peerAddress)
+      this.retarget(own)
+    }
+    this.#options.transport.send(from, joinReply(own.clusterId, status, refusal))
+  }
+
+  #judge(joiner: Hello, own: Hello, status: RaftStatus): string | null {
+    if (joiner.clusterId !== '' && joiner.clusterId !== own.clusterId) {
+      return `server ${joiner.name} holds the data of cluster ${joiner.clusterId}`
+    }
+    if (status.role !== 'leader' || this.#changeUnderWay) return null
+    const { forming, electionTicks } = this.#options
+    const listed = forming.kind === 'static' ? forming.servers.map(({ name }) => name) : null
+    const verdict = judgeJoin(joiner, status, electionTicks, listed)
+    if (verdict.kind === 'refuse') return verdict.reason
+    if (verdict.kind === 'change') this.change(verdict.members, () => {})
+    return null
+  }
+
+  joinAnswered(frame: Extract<PeerFrame, { kind: 'joinReply' }>, own: Hello): void {
+    if (frame.refusal !== null) {
+      const { environment } = this.#options
+      environment.log('warn', 'the ensemble refuses this server', { reason: frame.refusal })
+      return
+    }
+    for (const member of frame.members) {
+      if (member.id !== own.id) this.#joiners.set(member.id, member.peerAddress)
+    }
+    this.retarget(own)
+    if (own.clusterId === '' && frame.leader !== null) this.#options.adopt(frame.clusterId)
+  }
+
+  /** As leader: promotes one learner that has caught up. */
+  promote(status: RaftStatus): void {
+    if (this.#changeUnderWay) return
+    const { promotionLagEntries, electionTicks } = this.#options
+    const promoted = promotion(status, promotionLagEntries, electionTicks)
+    if (promoted !== null) this.change(promoted, () => {})
+  }
+
+  /** Proposes one change; `done(null)` when it has committed, else why not. */
+  change(members: readonly Member[], done: ChangeDone): void {
+    if (this.#options.status().role !== 'leader') return done('notLeader')
+    if (this.#changeUnderWay) return done('changeInProgress')
+    this.#changeUnderWay = true
+    const token = this.#options.token()
+    this.#proposed.set(token, done)
+    this.#options.step({ kind: 'changeMembership', members, token })
+  }
+
+  add(member: Member, done: ChangeDone): void {
+    if (this.#members.some((other) => other.name === member.name)) return done('alreadyMember')
+    this.change([...this.#members, { ...member, role: 'learner' }], done)
+  }
+
+  remove(name: string, done: ChangeDone): void {
+    const remaining = this.#members.filter((member) => member.name !== name)
+    if (remaining.length === this.#members.length) return done('unknownMember')
+    if (!remaining.some((member) => member.role === 'voter')) return done('lastVoter')
+    this.change(remaining, done)
+  }
+
+  /** Raft took the change into the log. */
+  accepted(token: number, index: LogIndex): void {
+    const done = this.#proposed.get(token)
+    if (done === undefined) return
+    this.#proposed.delete(token)
+    this.#appended.set(index, done)
+  }
+
+  /** Raft refused it; false when the token is not a change of ours. */
+  refused(token: number, reason: string): boolean {
+    const done = this.#proposed.get(token)
+    if (done === undefined) return false
+    this.#proposed.delete(token)
+    this.#changeUnderWay = false
+    done(reason)
+    return true
+  }
+
+  /** A membership entry has been applied. */
+  applied(index: LogIndex): void {
+    this.#changeUnderWay = false
+    const done = this.#appended.get(index)
+    this.#appended.delete(index)
+    done?.(null)
+  }
+
+  leadershipChanged(): void {
+    this.#changeUnderWay = false
+    const waiting = [...this.#proposed.values(), ...this.#appended.values()]
+    this.#proposed.clear()
+    this.#appended.clear()
+    for (const done of waiting) done('leaderChanged')
+  }
+}
+
+/** The voter other than this server that is heard and has the most of the log; null when none is. */
+export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerId | null {
+  const voters = new Set(
+    status.members.filter((member) => member.role === 'voter').map((member) => member.id),
+  )
+  let best: PeerId | null = null
+  let bestMatch = -1
+  for (const { peer, match, silentTicks } of status.progress) {
+    if (peer === status.id || !voters.has(peer)) continue
+    if (silentTicks > silentTicksMax || match <= bestMatch) continue
+    best = peer
+    bestMatch = match
+  }
+  return best
+}
+
+/** The newest version that every member's build can apply; 0 while one of them was not heard. */
+export function commonVersion(
+  members: readonly Member[],
+  links: readonly Hello[],
+  own: { readonly id: PeerId; readonly versionMax: number },
+): number {
+  const versions = new Map(links.map((link) => [link.id, link.versionMax]))
+  versions.set(own.id, own.versionMax)
+  return Math.min(...members.map((member) => versions.get(member.id) ?? 0))
+}
