@@ -111,9 +111,13 @@ function invalidRequest(error: FastifyError): CodedError {
   const additional = violation?.params?.['additionalProperty']
   const place = violation?.instancePath.replace(/^\//, '').replaceAll('/', '.') ?? ''
   const field = String(missing ?? additional ?? place)
-  return new CodedError('INVALID_FIELD', `${field || 'body'}: ${violation?.message ?? error.message}`, {
-    field: field || 'body',
-  })
+  return new CodedError(
+    'INVALID_FIELD',
+    `${field || 'body'}: ${violation?.message ?? error.message}`,
+    {
+      field: field || 'body',
+    },
+  )
 }
 
 function answer(reply: FastifyReply, error: CodedError): void {

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ensemble.ts'
 
 /** What the listener counts, in the units of ZooKeeper's own metrics. */
@@ -12,7 +12,6 @@ export interface ListenerFigures {
   readonly latencyMaxMs: number
   readonly connectionsRejected: number
 }
-
 
 export interface MetricsSources {
   readonly ensemble: Ensemble
@@ -41,7 +40,11 @@ const ZOOKEEPER_GAUGES: readonly GaugeDefinition[] = [
   { name: 'packets_sent', help: 'Frames to clients', value: (_, l) => l.packetsSent },
   { name: 'num_alive_connections', help: 'Client connections', value: (_, l) => l.connections },
   { name: 'outstanding_requests', help: 'Requests in work', value: (_, l) => l.outstanding },
-  { name: 'connection_rejected', help: 'Refused connections', value: (_, l) => l.connectionsRejected },
+  {
+    name: 'connection_rejected',
+    help: 'Refused connections',
+    value: (_, l) => l.connectionsRejected,
+  },
   { name: 'znode_count', help: 'Znodes', value: (s) => s.znodes },
   { name: 'watch_count', help: 'Watches of this server', value: (s) => s.watches },
   { name: 'ephemerals_count', help: 'Ephemeral znodes', value: (s) => s.ephemerals },
@@ -54,21 +57,61 @@ const ZOOKEEPER_GAUGES: readonly GaugeDefinition[] = [
 ]
 
 const QUORATE_GAUGES: readonly GaugeDefinition[] = [
-  { name: 'quorate_ready', help: '1 when a client may use this server now', value: (s) => Number(s.ready) },
-  { name: 'quorate_is_leader', help: '1 on the leader', value: (s) => Number(s.raft.role === 'leader') },
-  { name: 'quorate_has_leader', help: '1 when a leader is known', value: (s) => Number(s.raft.leader !== null) },
+  {
+    name: 'quorate_ready',
+    help: '1 when a client may use this server now',
+    value: (s) => Number(s.ready),
+  },
+  {
+    name: 'quorate_is_leader',
+    help: '1 on the leader',
+    value: (s) => Number(s.raft.role === 'leader'),
+  },
+  {
+    name: 'quorate_has_leader',
+    help: '1 when a leader is known',
+    value: (s) => Number(s.raft.leader !== null),
+  },
   { name: 'quorate_raft_term', help: 'Raft term', value: (s) => s.raft.term },
-  { name: 'quorate_raft_last_index', help: 'Last entry of the log', value: (s) => s.raft.lastIndex },
+  {
+    name: 'quorate_raft_last_index',
+    help: 'Last entry of the log',
+    value: (s) => s.raft.lastIndex,
+  },
   { name: 'quorate_raft_commit_index', help: 'Committed up to here', value: (s) => s.raft.commit },
   { name: 'quorate_raft_applied_index', help: 'Applied up to here', value: (s) => s.raft.applied },
-  { name: 'quorate_raft_voters', help: 'Voters in the configuration', value: (s) => membersOf(s, 'voter') },
-  { name: 'quorate_raft_learners', help: 'Learners in the configuration', value: (s) => membersOf(s, 'learner') },
+  {
+    name: 'quorate_raft_voters',
+    help: 'Voters in the configuration',
+    value: (s) => membersOf(s, 'voter'),
+  },
+  {
+    name: 'quorate_raft_learners',
+    help: 'Learners in the configuration',
+    value: (s) => membersOf(s, 'learner'),
+  },
   { name: 'quorate_last_zxid', help: 'Number of the last applied request', value: (s) => s.zxid },
-  { name: 'quorate_pending_requests', help: 'Writes that wait for their result', value: (s) => s.pendingRequests },
+  {
+    name: 'quorate_pending_requests',
+    help: 'Writes that wait for their result',
+    value: (s) => s.pendingRequests,
+  },
   { name: 'quorate_log_bytes', help: 'Size of the write-ahead log', value: (s) => s.logBytes },
-  { name: 'quorate_log_segments', help: 'Segments of the write-ahead log', value: (s) => s.logSegments },
-  { name: 'quorate_snapshot_index', help: 'Log index of the newest snapshot', value: (s) => s.snapshotIndex },
-  { name: 'quorate_disk_full', help: '1 while writes are refused for lack of space', value: (s) => Number(s.diskFull) },
+  {
+    name: 'quorate_log_segments',
+    help: 'Segments of the write-ahead log',
+    value: (s) => s.logSegments,
+  },
+  {
+    name: 'quorate_snapshot_index',
+    help: 'Log index of the newest snapshot',
+    value: (s) => s.snapshotIndex,
+  },
+  {
+    name: 'quorate_disk_full',
+    help: '1 while writes are refused for lack of space',
+    value: (s) => Number(s.diskFull),
+  },
   { name: 'quorate_peer_links', help: 'Open links to other servers', value: (s) => s.links.length },
 ]
 
@@ -117,8 +160,18 @@ export function buildMetrics(sources: MetricsSources): Metrics {
     total(registry, name, help, () => read().status.counters[key as EnsembleCounter])
   }
   const { transport } = sources
-  total(registry, 'quorate_peer_frames_dropped_total', 'Frames to peers dropped', () => transport().droppedFrames)
-  total(registry, 'quorate_peer_links_refused_total', 'Peers refused', () => transport().refusedLinks)
+  total(
+    registry,
+    'quorate_peer_frames_dropped_total',
+    'Frames to peers dropped',
+    () => transport().droppedFrames,
+  )
+  total(
+    registry,
+    'quorate_peer_links_refused_total',
+    'Peers refused',
+    () => transport().refusedLinks,
+  )
   return { registry }
 }
 

@@ -76,7 +76,8 @@ async function waitFor<T>(
     } catch (error) {
       failure = String(error)
     }
-    if (Date.now() > deadline) throw new Error(`${what}: not in ${withinMs} ms; ${failure}\n${local.output()}`)
+    if (Date.now() > deadline)
+      throw new Error(`${what}: not in ${withinMs} ms; ${failure}\n${local.output()}`)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }

@@ -22,7 +22,10 @@ const Consistency = Type.Object(
   { consistency: Type.Optional(Type.Union([Type.Literal('linearizable'), Type.Literal('local')])) },
   { additionalProperties: false },
 )
-const Refusal = Type.Object({ code: Type.String(), message: Type.String() }, { additionalProperties: true })
+const Refusal = Type.Object(
+  { code: Type.String(), message: Type.String() },
+  { additionalProperties: true },
+)
 
 /**
  * The key-value API: POST a pair, GET and DELETE a key. Any server answers; writes go through the
@@ -130,7 +133,8 @@ function pathOf(key: string, keyBytesMax: number): string {
   if (Buffer.byteLength(key) > keyBytesMax) {
     throw new CodedError('KEY_TOO_LONG', `a key has at most ${keyBytesMax} bytes`)
   }
-  if (!key.isWellFormed()) throw new CodedError('INVALID_FIELD', 'k: not valid Unicode', { field: 'k' })
+  if (!key.isWellFormed())
+    throw new CodedError('INVALID_FIELD', 'k: not valid Unicode', { field: 'k' })
   const name = /^\.\.?$/.test(key) ? key.replaceAll('.', '%2E') : encodeURIComponent(key)
   return `${DATA_ROOT}/${name}`
 }

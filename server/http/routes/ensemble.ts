@@ -13,8 +13,10 @@ const NamedServer = Type.Object({ name: Type.String({ minLength: 1 }) })
 export function ensembleRoutes(app: App, context: RouteContext): void {
   const { ensemble, authorise } = context
 
-  app.get('/v1/ensemble', { schema: { summary: 'The ensemble as this server sees it' } }, async () =>
-    viewOf(ensemble.status()),
+  app.get(
+    '/v1/ensemble',
+    { schema: { summary: 'The ensemble as this server sees it' } },
+    async () => viewOf(ensemble.status()),
   )
 
   app.get(
@@ -36,7 +38,8 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
       if (target === undefined) throw new CodedError('MEMBER_NOT_FOUND', `no server ${to}`)
       const answer = ensemble.transferLeadership(target)
       if (answer === 'notLeader') throw notLeader(ensemble.status())
-      if (answer === 'noTarget') throw new CodedError('NO_TRANSFER_TARGET', 'no other voter answers')
+      if (answer === 'noTarget')
+        throw new CodedError('NO_TRANSFER_TARGET', 'no other voter answers')
       return reply.code(202).send({ status: 'started' })
     },
   )

@@ -81,9 +81,7 @@ describe('submissions', () => {
     submissions.putBack([first, second])
     expect(submissions.leadershipChanged()).toBe(0)
     expect(submissions.refuseWaiting('noLeader')).toBe(3)
-    expect([...outcomes.values()]).toEqual(
-      Array(3).fill({ kind: 'refused', reason: 'noLeader' }),
-    )
+    expect([...outcomes.values()]).toEqual(Array(3).fill({ kind: 'refused', reason: 'noLeader' }))
   })
 
   it('results of other servers settle nobody here', () => {
@@ -107,7 +105,8 @@ describe('forwards', () => {
     expect([one?.kind, two?.kind]).toEqual(['forward', 'forward'])
     const receive = (frame: typeof one) => {
       if (frame?.kind !== 'forward') throw new Error('a forward was expected')
-      if (leader.acceptForward('f', frame.sequence)) leader.addForwarded(frame.requests, frame.count)
+      if (leader.acceptForward('f', frame.sequence))
+        leader.addForwarded(frame.requests, frame.count)
     }
     receive(two)
     expect(leader.waiting).toBe(false)
