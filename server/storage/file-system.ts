@@ -12,7 +12,8 @@ export interface OpenFile {
     length: number,
     done: (error: Error | null, bytes: Uint8Array) => void,
   ): void
-  /** Synchronous twins for start-up and segment creation. */
+  /** Synchronous twins for start-up and segment creation. Fewer bytes at the end of the file. */
+  readSync(position: number, length: number): Uint8Array
   writeSync(position: number, bytes: Uint8Array): void
   syncSync(): void
   close(): void
@@ -33,4 +34,6 @@ export interface FileSystem {
   open(path: string, create: boolean): OpenFile
   /** An exclusive lock on the directory for this process's life; false when another holds it. */
   lock(path: string): boolean
+  /** Gives up a lock that `lock` granted; the end of the process does so too. */
+  unlock(path: string): void
 }

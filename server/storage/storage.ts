@@ -21,6 +21,8 @@ export interface WriteBatch {
   readonly hardState: HardState | null
   /** Replaces everything at or above entries[0].index. */
   readonly entries: readonly Entry[]
+  /** True: needed even when the disk is full (session closes); hard states and memberships are so. */
+  readonly reserved?: boolean
 }
 
 /** The write-ahead log. One write and one fdatasync are in flight; what comes meanwhile is the next. */
@@ -85,6 +87,11 @@ export interface OpenedStorage {
   readonly snapshotFile: SnapshotFile | null
   /** A record with an intact header and its full length had to be cut: do not vote (design 3, Disk). */
   readonly abstain: boolean
+  /**
+   * A leader's log has been matched in full: `abstain` need not survive a restart any longer. Until
+   * then it does, because the disk no longer shows what was cut. Durable on return.
+   */
+  endAbstention(): void
   /** True when nothing but an identity was ever written. */
   readonly empty: boolean
   /** Human sentences on what recovery cut, skipped or recycled; logged at start. */
@@ -99,6 +106,7 @@ export interface OpenRefusal {
     | 'DATA_FOREIGN_NAME'
     | 'DATA_IS_ZOOKEEPER'
     | 'DATA_LOCKED'
+    | 'DATA_UNUSABLE'
   readonly file: string
   readonly offset: number
   readonly detail: string
