@@ -5,9 +5,17 @@ type Waiter = (ok: boolean) => void
 /** Callers of ReadIndex: all of a turn share one round, then wait for the log to be applied. */
 export class Barriers {
   #arrived: Waiter[] = []
-  #nextContext = 1
+  #nextContext: number
   readonly #asked = new Map<number, readonly Waiter[]>()
   #confirmed: { readonly index: LogIndex; readonly waiters: readonly Waiter[] }[] = []
+
+  /**
+   * `firstContext` is drawn at random by each process, so that no late answer to a former process
+   * of this server is taken for one to this.
+   */
+  constructor(firstContext: number) {
+    this.#nextContext = firstContext
+  }
 
   add(waiter: Waiter): void {
     this.#arrived.push(waiter)

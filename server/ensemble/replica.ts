@@ -107,7 +107,7 @@ export class Replica implements Ensemble {
   readonly #snapshots: Snapshots
   readonly #sessions: SessionDuty
   readonly #membership: Membership
-  readonly #barriers = new Barriers()
+  readonly #barriers: Barriers
   #machine: StateMachine
   #raft: Raft
   #hello: Hello
@@ -175,6 +175,7 @@ export class Replica implements Ensemble {
     this.#forming = options.forming
     this.#limits = limits
     this.origin = 1 + Math.floor(environment.random() * (Number.MAX_SAFE_INTEGER - 1))
+    this.#barriers = new Barriers(1 + Math.floor(environment.random() * 2 ** 48))
     this.#submissions = new Submissions(this.origin, {
       batchBytesMax: limits.appendBytesMax,
       pendingRequestsMax: limits.pendingRequestsMax,
