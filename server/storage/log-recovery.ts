@@ -112,7 +112,7 @@ export function isReplacedBySnapshot(
   if (snapshot === null) return false
   if (replay.last.index < index) return true
   const term = replay.base.index === index ? replay.base.term : replay.termAtSnapshot
-  return term !== snapshot.term
+  return term !== null && term !== snapshot.term
 }
 
 /** Makes the end of the log durable and clean: an end record, and zeros up to the segment's end. */

@@ -13,13 +13,17 @@ import type { JuteWriter } from '../wire/jute.ts'
  *  20  term: low 32 bits
  *  24  index: low 32 bits
  *  28  type; 29..31 zero
- *  32  payload, then zeros up to the next multiple of 32
+ *  32  payload, then zeros; the last four bytes before the next multiple of 32 repeat the first CRC
+ *
+ * A record without payload is its header alone. The repeated CRC proves that the last sector was
+ * written: a payload alone could agree with what was there before (zeros with zeros).
  */
 
 /** A disk writes a sector whole or not at all. Headers never straddle two, being 32 bytes aligned. */
 export const sectorBytes = 512
 export const recordAlignment = 32
 export const recordHeaderBytes = 32
+const trailerBytes = 4
 
 /** The byte of each type of record. The numbers are for ever. */
 export const RecordType = {
@@ -58,11 +62,8 @@ export function recordSeed(segmentId: Uint8Array): number {
 
 /** Bytes that a record with a payload of `length` takes. */
 export function recordBytes(length: number): number {
-  return aligned(recordHeaderBytes + length)
-}
-
-/** The next multiple of the record alignment. */
-export function aligned(bytes: number): number {
+  if (length === 0) return recordHeaderBytes
+  const bytes = recordHeaderBytes + length + trailerBytes
   return Math.ceil(bytes / recordAlignment) * recordAlignment
 }
 
@@ -99,8 +100,11 @@ export function endRecord(
   writer.patchInt(start + 24, index >>> 0)
   writer.patchInt(start + 28, type << 24)
   const head = writer.view().subarray(start + 4, start + recordHeaderBytes)
-  writer.patchInt(start, crc32(head, seed))
-  writer.raw(zeros.subarray(0, recordBytes(length) - recordHeaderBytes - length))
+  const headerCrc = crc32(head, seed)
+  writer.patchInt(start, headerCrc)
+  if (length === 0) return
+  writer.raw(zeros.subarray(0, recordBytes(length) - recordHeaderBytes - length - trailerBytes))
+  writer.int(headerCrc)
 }
 
 /**
@@ -128,6 +132,7 @@ export function readRecordHeader(bytes: Buffer, offset: number, seed: number): R
   }
 }
 
+/** True when the payload of an intact header is all there, to its last byte. */
 export function payloadIntact(
   bytes: Buffer,
   offset: number,
@@ -135,5 +140,7 @@ export function payloadIntact(
   seed: number,
 ): boolean {
   const start = offset + recordHeaderBytes
+  const trailer = offset + recordBytes(header.length) - trailerBytes
+  if (header.length > 0 && bytes.readUInt32BE(trailer) !== bytes.readUInt32BE(offset)) return false
   return crc32(bytes.subarray(start, start + header.length), seed) === header.payloadCrc
 }

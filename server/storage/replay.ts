@@ -35,8 +35,8 @@ export class LogReplay {
   /** Entries above `keepAbove`, consecutive, ending at `last`. */
   readonly entries: Entry[] = []
   hardState: HardState = { term: 0, votedFor: null, commit: 0 }
-  /** The position before the first entry of the log. */
-  base: { index: LogIndex; term: Term } = { index: 0, term: 0 }
+  /** The position before the first entry of the log; its term is null where nothing tells it. */
+  base: { index: LogIndex; term: Term | null } = { index: 0, term: 0 }
   last: { index: LogIndex; term: Term } = { index: 0, term: 0 }
   /** Term of the entry at `keepAbove`, if the log holds it. */
   termAtSnapshot: Term | null = null
@@ -110,7 +110,7 @@ export class LogReplay {
         readSnapshotMeta(reader)
         this.entries.length = 0
         this.base = { index, term }
-        this.last = this.base
+        this.last = { index, term }
         this.termAtSnapshot = null
         break
       }
@@ -132,7 +132,7 @@ export class LogReplay {
   ): void {
     if (this.#first) {
       this.base = { index, term }
-      this.last = this.base
+      this.last = { index, term }
       this.hardState = state
       return
     }
@@ -165,11 +165,12 @@ export class LogReplay {
   #append(entry: Entry, refuse: (detail: string) => never): void {
     const { index, term } = entry
     if (index > this.last.index + 1) refuse(`entry ${index} follows entry ${this.last.index}`)
-    if (index <= this.base.index) refuse(`entry ${index} lies before the log's beginning`)
     if (index <= this.last.index && index <= this.hardState.commit) {
       refuse(`entry ${index} replaces a committed one`)
     }
     if (index === this.last.index + 1 && term < this.last.term) refuse('terms go backwards')
+    // Entries of released segments are replaced here: the log is known from this one on.
+    if (index <= this.base.index) this.base = { index: index - 1, term: null }
     let kept = this.entries.at(-1)
     while (kept !== undefined && kept.index >= index) {
       this.entries.pop()
@@ -194,7 +195,8 @@ function owned(entry: Entry): Entry {
  * clean: the end record of the last write stands there.
  * corrupt: something later was written after what stood there had been synced.
  * rot: the write that brought what stood there reached the disk, and damage came afterwards: its end
- *   record or another of its records is intact, or the sector is known to have been written.
+ *   record or another of its records is intact, or a header is damaged that is known to have been
+ *   written.
  * torn: neither is so: the write was cut off before its end, so that it was never acknowledged.
  */
 function judgeTail(
@@ -215,7 +217,8 @@ function judgeTail(
   }
   // What an interrupted cut left behind an end record belongs to a write that was cut already.
   if (clean) return remains ? 'torn' : 'clean'
-  // In the sector of an intact record, what follows was written together with it, or later.
-  const sectorWritten = offset % sectorBytes !== 0
-  return sameWrite || sectorWritten ? 'rot' : 'torn'
+  // A header in the sector where an intact record ends was written with that record, or later: a
+  // tear cannot have damaged it. (Its payload may reach into sectors that were never written.)
+  const headerWritten = offset % sectorBytes !== 0
+  return sameWrite || (headerWritten && here === null) ? 'rot' : 'torn'
 }

@@ -56,15 +56,16 @@ class Inode {
   }
 }
 
-/** Grows by doubling is not worth it: files here are small and mostly preallocated. */
+/** The content after a write; files are small and mostly preallocated, so growth may copy. */
 function applied(
   content: Uint8Array,
   position: number,
   bytes: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
+  if (bytes.length === 0) return content as Uint8Array<ArrayBuffer>
   const end = position + bytes.length
   let target = content as Uint8Array<ArrayBuffer>
-  if (bytes.length > 0 && end > content.length) {
+  if (end > content.length) {
     target = new Uint8Array(end)
     target.set(content)
   }
