@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ServerEnsemble } from './processes.ts'
+import { createEnsemble, type EnsembleOptions } from './server-ensemble.ts'
+import { zookeeperTool } from './toolchain.ts'
+
+/**
+ * Apache ZooKeeper as its distribution starts it: default heap, forceSync on, logging to a file;
+ * only warnings, so that its log costs it nothing in a measurement.
+ */
+export async function zookeeperEnsemble(options: EnsembleOptions): Promise<ServerEnsemble> {
+  const tool = zookeeperTool()
+  if (tool.found === null) throw new Error(tool.reason)
+  const { java, classPath } = tool.found
+  return await createEnsemble(
+    {
+      name: 'zookeeper',
+      http: false,
+      settings: () => ({}),
+      command: ({ directory, configuration }) => {
+        const logback = join(directory, 'logback.xml')
+        writeFileSync(logback, logbackConfiguration(join(directory, 'zookeeper.log')))
+        return {
+          command: java,
+          args: [
+            '-cp',
+            classPath,
+            `-Dlogback.configurationFile=${logback}`,
+            'org.apache.zookeeper.server.quorum.QuorumPeerMain',
+            configuration,
+          ],
+        }
+      },
+    },
+    options,
+  )
+}
+
+function logbackConfiguration(file: string): string {
+  return `<configuration>
+  <appender name="FILE" class="ch.qos.logback.core.FileAppender">
+    <file>${file}</file>
+    <encoder><pattern>%d %-5p [%t] %c{1} - %m%n</pattern></encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="FILE"/></root>
+</configuration>
+`
+}
