@@ -9,12 +9,12 @@ export interface StoredIdentity extends DiskIdentity {
   readonly abstain: boolean
 }
 
-export const identityName = 'identity.json'
+const identityName = 'identity.json'
 const temporaryName = 'identity.json.tmp'
 const identityVersion = 1
 
 /** One line of JSON and one with its CRC32 in hex: readable by people, and no byte may change. */
-export function encodeIdentity(identity: StoredIdentity): Uint8Array {
+function encodeIdentity(identity: StoredIdentity): Uint8Array {
   const { clusterId, name, id, abstain } = identity
   const line = `${JSON.stringify({ format: identityVersion, clusterId, name, id, abstain })}\n`
   return Buffer.from(`${line}${checksum(line)}\n`)

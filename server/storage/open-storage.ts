@@ -55,9 +55,9 @@ interface Directories {
 }
 
 /**
- * Opens the data directory, formatting an empty one, and recovers what it holds. A refusal changes
- * nothing on the disk and is not an exception; an error of the file system itself (no permission,
- * no space to format) is DATA_UNUSABLE.
+ * Opens the data directory, formatting an empty one, and recovers what it holds. A refusal leaves
+ * log, snapshots and identity as they are and is not an exception; an error of the file system
+ * itself (no permission, no space to format) is DATA_UNUSABLE.
  */
 export function openStorage(options: StorageOptions): OpenedStorage | OpenRefusal {
   const { fileSystem, directory } = options
@@ -138,7 +138,7 @@ class DirectoryStorage implements OpenedStorage {
     this.restored = this.#restore(recovered, replaced ? snapshot : null, snapshot)
     this.empty = !recovered.replay.anything && snapshot === null
     this.notes = notes
-    // Nothing on the disk has been changed so far; from here on nothing is refused.
+    // Nothing has been changed so far; from here on nothing is refused.
     if (recovered.rot) this.#writeIdentity({ ...this.#identity, abstain: true })
     if (recovered.dirty) wipeTail(fileSystem, recovered.active, recovered.end)
     this.log = this.#openLog(recovered)

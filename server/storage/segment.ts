@@ -23,7 +23,7 @@ import {
  * 508  CRC32 of bytes 0..507 (in this place in every format version)
  */
 
-export const segmentVersion = 1
+const segmentVersion = 1
 export const segmentHeaderBytes = sectorBytes
 const magic = Buffer.from('QUORWAL\n', 'latin1')
 const crcOffset = segmentHeaderBytes - 4

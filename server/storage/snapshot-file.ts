@@ -13,11 +13,11 @@ import { JuteReader, JuteWriter } from '../wire/jute.ts'
  *           the footer (4), CRC32 of the 20 bytes of the footer before this one (4); then the end
  */
 
-export const snapshotVersion = 1
+const snapshotVersion = 1
 const magic = Buffer.from('QUORSNP\n', 'latin1')
 const prefixBytes = 16
 export const blockHeaderBytes = 8
-export const footerBytes = 24
+const footerBytes = 24
 /** Ids and members: far more than fifty servers need, and a bound for a damaged length. */
 const headerBytesMax = 1024 * 1024
 

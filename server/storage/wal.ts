@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.ts'
 import type { LogIndex, Term } from '../core/brand.ts'
-import type { Entry, HardState, SnapshotMeta } from '../core/raft/message.ts'
+import type { HardState, SnapshotMeta } from '../core/raft/message.ts'
 import { writeEntryBody, writeHardState, writeSnapshotMeta } from '../wire/entry-codec.ts'
 import { JuteWriter } from '../wire/jute.ts'
 import { isNoSpace, syncFault, writeFault } from './fault.ts'
@@ -8,6 +8,7 @@ import { beginRecord, endRecord, RecordType, recordAlignment, recordHeaderBytes 
 import { type Segment, segmentHeaderBytes, writeEnd } from './segment.ts'
 import { SegmentPool, type SegmentPoolOptions } from './segment-pool.ts'
 import type { LogStorage, StorageFault, WriteBatch } from './storage.ts'
+import { mayUseReserve, type Part, partsOf } from './write-batch.ts'
 
 export interface LogPosition {
   readonly index: LogIndex
@@ -47,11 +48,6 @@ export interface WalOptions extends Omit<SegmentPoolOptions, 'onReady' | 'onFull
   readonly onFault: (fault: StorageFault) => void
   readonly onClosed: () => void
 }
-
-type Part =
-  | { readonly kind: 'entry'; readonly entry: Entry }
-  | { readonly kind: 'hardState'; readonly state: HardState }
-  | { readonly kind: 'mark'; readonly meta: SnapshotMeta; readonly state: HardState }
 
 interface Item {
   readonly parts: readonly Part[]
@@ -358,28 +354,3 @@ export class Wal implements LogStorage {
 
 /** A start record has a hard state with an id of 16 digits; twice that for longer ones. */
 const startRecordMax = recordHeaderBytes + 4 * recordAlignment
-
-/**
- * The hard state goes first: an entry must not be found without its term. Its commit may stand on
- * entries of this very batch; a write torn between would then seem to have lost committed entries,
- * so that commit follows behind them.
- */
-function partsOf({ hardState, entries }: WriteBatch, before: LogIndex): Part[] {
-  const parts: Part[] = []
-  if (hardState !== null) {
-    const commit = Math.min(hardState.commit, before)
-    parts.push({ kind: 'hardState', state: { ...hardState, commit } })
-  }
-  for (const entry of entries) parts.push({ kind: 'entry', entry })
-  if (hardState !== null && hardState.commit > before && entries.length > 0) {
-    const commit = Math.min(hardState.commit, before + entries.length)
-    parts.push({ kind: 'hardState', state: { ...hardState, commit } })
-  }
-  return parts
-}
-
-/** What may take the reserve when the disk has no space; the ensemble refuses other writes before. */
-function mayUseReserve({ hardState, entries, reserved }: WriteBatch): boolean {
-  if (reserved === true || hardState !== null) return true
-  return entries.length === 0 || entries.some((entry) => entry.kind !== 'requests')
-}

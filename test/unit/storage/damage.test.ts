@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { openStorage } from '../../../server/storage/open-storage.ts'
 import { recordBytes } from '../../../server/storage/record.ts'
@@ -191,7 +192,23 @@ describe('a damaged log', () => {
     expect(mustOpenUnlocked(disk).storage.abstain).toBe(false)
   })
 
-  it('refuses a missing segment, a strange one and one of a newer format', () => {
+  it('refuses formats of a newer build, whole as they are', () => {
+    const { disk } = madeLog([[1, 3]])
+    const newer = disk.clone()
+    const path = `/data/${segmentName(1)}`
+    const sector = Buffer.from(newer.readFile(path))
+    sector.writeUInt32BE(2, 8)
+    sector.writeUInt32BE(crc32(sector.subarray(0, 508)), 508)
+    newer.put(path, sector)
+    expect(reopen(newer)).toMatchObject({ code: 'DATA_FUTURE_VERSION', file: path })
+    const line = '{"format":2,"clusterId":"","name":"1","id":"a1","abstain":false}\n'
+    const identity = disk.clone()
+    const checksum = crc32(line).toString(16).padStart(8, '0')
+    identity.put('/data/identity.json', Buffer.from(`${line}${checksum}\n`))
+    expect(reopen(identity)).toMatchObject({ code: 'DATA_FUTURE_VERSION' })
+  })
+
+  it('refuses a missing segment and one of another server', () => {
     const batches = Array.from({ length: 12 }, (_, i) => [3 * i + 1, 3 * i + 3] as const)
     const { disk } = madeLog(batches, 300)
     const names = disk.list('/data').filter((name) => name.startsWith('wal-'))

@@ -59,8 +59,6 @@ export class Clock {
   }
 }
 
-export const noSnapshot = { index: 0, term: 0, members: [] }
-
 export function member(name: string): Member {
   return {
     id: name.padStart(16, '0'),

@@ -231,12 +231,12 @@ describe.each([
   })
 
   it('falls back to the snapshot before a damaged one, with the log between', async () => {
-    let storage = mustOpen(options).storage
-    for (let index = 1; index <= 90; index += 1) {
+    let storage = mustOpen({ ...options, sparesMax: 0 }).storage
+    for (let index = 1; index <= 180; index += 1) {
       await written((done) =>
         storage.log.append({ hardState: null, entries: entries(index, index, 1, 100) }, done),
       )
-      if (index % 30 !== 0) continue
+      if (index % 60 !== 0) continue
       await snapshotAt(storage, index, 1, [`at ${index}`])
       storage.log.release(index)
     }
@@ -250,8 +250,8 @@ describe.each([
     file.syncSync()
     file.close()
     storage = mustOpen(options).storage
-    expect(storage.restored.snapshot.index).toBe(60)
-    expect(storage.restored.entries.map(text)).toEqual(entries(61, 90, 1, 100).map(text))
+    expect(storage.restored.snapshot.index).toBe(120)
+    expect(storage.restored.entries.map(text)).toEqual(entries(121, 180, 1, 100).map(text))
     expect(storage.notes.join()).toContain('skipped')
     await close(storage)
   })
