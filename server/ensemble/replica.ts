@@ -596,8 +596,18 @@ export class Replica implements Ensemble {
     const status = this.#raft.status()
     if (!status.committedInTerm || this.#contact !== 'fresh') return
     for (const target of this.#sessions.expired()) {
-      this.#submitAsSystem({ kind: 'expireSession', target, decidedTerm: status.term }, () =>
-        this.#sessions.touchAsLeader(target),
+      const session = this.#machine.sessions.get(target)
+      if (session === undefined) continue
+      const { origin: ownerOrigin, connection: ownerConnection } = session
+      this.#submitAsSystem(
+        {
+          kind: 'expireSession',
+          target,
+          decidedTerm: status.term,
+          ownerOrigin,
+          ownerConnection,
+        },
+        () => this.#sessions.touchAsLeader(target),
       )
     }
     if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#raiseClusterVersion(status)

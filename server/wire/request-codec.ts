@@ -228,6 +228,8 @@ function writeOperation(writer: JuteWriter, operation: Operation): void {
     case 'expireSession':
       writer.varint(operation.target)
       writer.varint(operation.decidedTerm)
+      writer.long(operation.ownerOrigin)
+      writer.varint(operation.ownerConnection)
       break
     case 'setClusterVersion':
       writer.varint(operation.version)
@@ -282,7 +284,13 @@ function readSessionOperation(reader: JuteReader, kind: number): Operation {
     case Kind.closeSession:
       return { kind: 'closeSession' }
     case Kind.expireSession:
-      return { kind: 'expireSession', target: reader.varint(), decidedTerm: reader.varint() }
+      return {
+        kind: 'expireSession',
+        target: reader.varint(),
+        decidedTerm: reader.varint(),
+        ownerOrigin: reader.long(),
+        ownerConnection: reader.varint(),
+      }
     case Kind.setClusterVersion:
       return { kind: 'setClusterVersion', version: reader.varint() }
     case Kind.error:

@@ -48,11 +48,17 @@ export type Operation =
   /** The client closes its session. */
   | { readonly kind: 'closeSession' }
   /**
-   * The leader of `decidedTerm` found the session silent for its timeout. Without effect when the
-   * entry's own term is another (the decision of a deposed leader), or `attach` is no longer the
-   * session's newest (it moved meanwhile).
+   * The leader of `decidedTerm` found the session, owned by (ownerOrigin, ownerConnection), silent
+   * for its timeout. Without effect when the entry's own term is another (the decision of a deposed
+   * leader), or when the session has another owner by then (its client came back meanwhile).
    */
-  | { readonly kind: 'expireSession'; readonly target: SessionId; readonly decidedTerm: Term }
+  | {
+      readonly kind: 'expireSession'
+      readonly target: SessionId
+      readonly decidedTerm: Term
+      readonly ownerOrigin: number
+      readonly ownerConnection: number
+    }
   /** Raised by the leader when every member supports it; apply switches on the value alone. */
   | { readonly kind: 'setClusterVersion'; readonly version: number }
   /** Consumes a zxid and fails with the code: a request that was refused after its turn was taken. */

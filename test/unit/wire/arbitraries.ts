@@ -106,6 +106,8 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
     kind: fc.constant('expireSession' as const),
     target: natural,
     decidedTerm: natural,
+    ownerOrigin: natural,
+    ownerConnection: natural,
   }),
   fc.record({ kind: fc.constant('setClusterVersion' as const), version: natural }),
 )

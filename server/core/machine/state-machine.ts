@@ -1,0 +1,277 @@
+import { assert } from '../assert.ts'
+import type { LogIndex, SessionId, Term, Zxid } from '../brand.ts'
+import { type Session, SessionTable } from '../session/session-table.ts'
+import { Tree } from '../tree/tree.ts'
+import { ErrorCode } from './error-code.ts'
+import type { Batch, Operation, OperationResult, Request, RequestResult, Trigger } from './operation.ts'
+import { SnapshotCursor } from './snapshot.ts'
+import {
+  type ChangeContext,
+  checkZnode,
+  createZnode,
+  deleteContainer,
+  deleteZnode,
+  removeZnode,
+  setZnodeAcl,
+  setZnodeData,
+} from './tree-operations.ts'
+
+type OperationOf<K extends Operation['kind']> = Extract<Operation, { kind: K }>
+
+const NO_TRIGGERS: readonly Trigger[] = []
+const NO_SESSIONS: readonly SessionId[] = []
+const NONE: OperationResult = { kind: 'none' }
+
+/** The replicated positions of the machine, beside its tree and sessions. */
+export interface MachinePosition {
+  readonly index: LogIndex
+  readonly zxid: Zxid
+  readonly timeMs: number
+  readonly clusterVersion: number
+}
+
+/**
+ * The replicated state machine: the same entries in the same order give the same state and the same
+ * results on every server. Apply is total: no request can make it throw (reference B5.17: ZooKeeper
+ * can be killed for good by one logged request).
+ */
+export class StateMachine {
+  readonly tree: Tree
+  readonly sessions: SessionTable
+  #appliedIndex: LogIndex
+  #lastZxid: Zxid
+  #lastTimeMs: number
+  #clusterVersion: number
+
+  constructor(restored?: {
+    readonly tree: Tree
+    readonly sessions: SessionTable
+    readonly position: MachinePosition
+  }) {
+    this.tree = restored?.tree ?? new Tree()
+    this.sessions = restored?.sessions ?? new SessionTable()
+    this.#appliedIndex = restored?.position.index ?? 0
+    this.#lastZxid = restored?.position.zxid ?? 0
+    this.#lastTimeMs = restored?.position.timeMs ?? 0
+    this.#clusterVersion = restored?.position.clusterVersion ?? 0
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex
+  }
+
+  get lastZxid(): Zxid {
+    return this.#lastZxid
+  }
+
+  /** The newest stamp of the log: times in the tree never run backwards. */
+  get lastTimeMs(): number {
+    return this.#lastTimeMs
+  }
+
+  get clusterVersion(): number {
+    return this.#clusterVersion
+  }
+
+  /** Equal on all servers at the same index: 32 hex digits over tree, sessions and position. */
+  get digest(): string {
+    const [a, b] = this.tree.digest
+    const parts = [a, b, this.sessions.digest, this.#lastZxid % 0x1_0000_0000]
+    return parts.map((part) => part.toString(16).padStart(8, '0')).join('')
+  }
+
+  /** Applies one `requests` entry. Each request takes one zxid, refused ones too (B5.2). */
+  apply(entry: { readonly index: LogIndex; readonly term: Term }, batch: Batch): RequestResult[] {
+    this.#advanceTo(entry.index)
+    this.#lastTimeMs = Math.max(this.#lastTimeMs, batch.timeMs)
+    const results: RequestResult[] = []
+    for (const request of batch.requests) {
+      this.#lastZxid += 1
+      results.push(this.#applyRequest(request, entry.term))
+    }
+    return results
+  }
+
+  /** An entry without requests. */
+  skip(index: LogIndex): void {
+    this.#advanceTo(index)
+  }
+
+  /** A snapshot of this very moment; what is applied from now on does not show in it. */
+  openSnapshot(index: LogIndex, term: Term): SnapshotCursor {
+    assert(index === this.#appliedIndex, 'a snapshot stands for what is applied')
+    return new SnapshotCursor(this, term)
+  }
+
+  /** Every entry is applied once, in order. */
+  #advanceTo(index: LogIndex): void {
+    assert(index === this.#appliedIndex + 1, 'each entry is applied once, in order')
+    this.#appliedIndex = index
+  }
+
+  #applyRequest(request: Request, term: Term): RequestResult {
+    const refusal = this.#sessionRefusal(request)
+    if (refusal !== ErrorCode.ok) return this.#resultOf(request, refusal, NONE)
+    const { operation } = request
+    switch (operation.kind) {
+      case 'createSession':
+        return this.#createSession(request, operation)
+      case 'attachSession':
+        return this.#attachSession(request, operation)
+      case 'closeSession':
+        return this.#endSession(request, request.session)
+      case 'expireSession':
+        return this.#expireSession(request, operation, term)
+      case 'setClusterVersion':
+        this.#clusterVersion = Math.max(this.#clusterVersion, operation.version)
+        return this.#resultOf(request, ErrorCode.ok, NONE)
+      case 'error':
+        return this.#resultOf(request, operation.code, NONE)
+      case 'multi':
+        return this.#multi(request, operation.operations)
+      default:
+        return this.#single(request, operation)
+    }
+  }
+
+  /** Only the present owner speaks for a session; session 0 is the system itself. */
+  #sessionRefusal(request: Request): ErrorCode {
+    if (request.session === 0 || request.operation.kind === 'attachSession') return ErrorCode.ok
+    const session = this.sessions.get(request.session)
+    if (session === undefined) return ErrorCode.sessionExpired
+    const owned = session.origin === request.origin && session.connection === request.connection
+    return owned ? ErrorCode.ok : ErrorCode.sessionMoved
+  }
+
+  #contextOf(request: Request): ChangeContext {
+    return {
+      tree: this.tree,
+      session: request.session,
+      identities: request.identities,
+      zxid: this.#lastZxid,
+      timeMs: this.#lastTimeMs,
+      triggers: [],
+    }
+  }
+
+  #single(request: Request, operation: Operation): RequestResult {
+    const context = this.#contextOf(request)
+    const result = change(context, operation)
+    if (typeof result === 'number') return this.#resultOf(request, result, NONE)
+    return this.#resultOf(request, ErrorCode.ok, result, context.triggers)
+  }
+
+  /** All or nothing, one zxid; a failure is in the results, not in the error (B4, failed multi). */
+  #multi(request: Request, operations: readonly Operation[]): RequestResult {
+    const context = this.#contextOf(request)
+    const results: OperationResult[] = []
+    this.tree.begin()
+    for (const operation of operations) {
+      const result = changeInMulti(context, operation)
+      if (typeof result !== 'number') {
+        results.push(result)
+        continue
+      }
+      this.tree.rollback()
+      const failed = failedMulti(operations.length, results.length, result)
+      return this.#resultOf(request, ErrorCode.ok, { kind: 'multi', results: failed })
+    }
+    this.tree.commit()
+    return this.#resultOf(request, ErrorCode.ok, { kind: 'multi', results }, context.triggers)
+  }
+
+  #createSession(request: Request, operation: OperationOf<'createSession'>): RequestResult {
+    const { timeoutMs, password } = operation
+    const { origin, connection } = request
+    const session = { id: this.#lastZxid, timeoutMs, password: password.slice(), origin, connection }
+    return this.#ownSession(request, session)
+  }
+
+  #attachSession(request: Request, operation: OperationOf<'attachSession'>): RequestResult {
+    const present = this.sessions.get(request.session)
+    if (present === undefined || !samePassword(present.password, operation.password)) {
+      return this.#resultOf(request, ErrorCode.sessionExpired, NONE)
+    }
+    const { timeoutMs } = operation
+    const { origin, connection } = request
+    return this.#ownSession(request, { ...present, timeoutMs, origin, connection })
+  }
+
+  #ownSession(request: Request, session: Session): RequestResult {
+    this.sessions.put(session)
+    const { id, timeoutMs, password } = session
+    const result: OperationResult = { kind: 'session', session: id, timeoutMs, password }
+    return this.#resultOf(request, ErrorCode.ok, result)
+  }
+
+  #expireSession(
+    request: Request,
+    operation: OperationOf<'expireSession'>,
+    term: Term,
+  ): RequestResult {
+    const session = this.sessions.get(operation.target)
+    const sameOwner =
+      session?.origin === operation.ownerOrigin && session.connection === operation.ownerConnection
+    const valid = operation.decidedTerm === term
+    if (!valid || !sameOwner) return this.#resultOf(request, ErrorCode.systemError, NONE)
+    return this.#endSession(request, operation.target)
+  }
+
+  /** The session and all its ephemerals go in one transaction (B5.8). */
+  #endSession(request: Request, id: SessionId): RequestResult {
+    if (!this.sessions.remove(id)) return this.#resultOf(request, ErrorCode.ok, NONE)
+    const context = this.#contextOf(request)
+    for (const path of this.tree.ephemeralsOf(id)) removeZnode(context, path)
+    return this.#resultOf(request, ErrorCode.ok, NONE, context.triggers, [id])
+  }
+
+  #resultOf(
+    request: Request,
+    error: ErrorCode,
+    result: OperationResult,
+    triggers: readonly Trigger[] = NO_TRIGGERS,
+    endedSessions: readonly SessionId[] = NO_SESSIONS,
+  ): RequestResult {
+    return { request, zxid: this.#lastZxid, error, result, triggers, endedSessions }
+  }
+}
+
+function change(context: ChangeContext, operation: Operation): OperationResult | ErrorCode {
+  switch (operation.kind) {
+    case 'create':
+      return createZnode(context, operation)
+    case 'delete':
+      return deleteZnode(context, operation)
+    case 'setData':
+      return setZnodeData(context, operation)
+    case 'setAcl':
+      return setZnodeAcl(context, operation)
+    case 'check':
+      return checkZnode(context, operation)
+    case 'deleteContainer':
+      return deleteContainer(context, operation.path)
+    default:
+      return ErrorCode.badArguments
+  }
+}
+
+function changeInMulti(context: ChangeContext, operation: Operation): OperationResult | ErrorCode {
+  const { kind } = operation
+  const allowed = kind === 'create' || kind === 'delete' || kind === 'setData' || kind === 'check'
+  return allowed ? change(context, operation) : ErrorCode.badArguments
+}
+
+/** Before the failing operation 0, then its code, then runtimeInconsistency. */
+function failedMulti(count: number, failedAt: number, code: ErrorCode): OperationResult[] {
+  return Array.from({ length: count }, (_, position) => {
+    if (position < failedAt) return { kind: 'error', code: ErrorCode.ok }
+    return { kind: 'error', code: position === failedAt ? code : ErrorCode.runtimeInconsistency }
+  })
+}
+
+/** Takes the same time wherever the difference is. */
+function samePassword(left: Uint8Array, right: Uint8Array): boolean {
+  let difference = left.length ^ right.length
+  for (let i = 0; i < left.length; i += 1) difference |= (left[i] ?? 0) ^ (right[i] ?? 0)
+  return difference === 0
+}

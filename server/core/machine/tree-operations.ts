@@ -1,0 +1,181 @@
+import type { SessionId, Zxid } from '../brand.ts'
+import { type Identity, Permission } from '../tree/acl.ts'
+import { allows, fixAcl } from '../tree/acl-check.ts'
+import { parentOf, validatePath } from '../tree/path.ts'
+import type { Stat } from '../tree/stat.ts'
+import { RESERVED_PATHS, type Tree, ZnodeMode } from '../tree/tree.ts'
+import { ErrorCode } from './error-code.ts'
+import type { Operation, OperationResult, Trigger } from './operation.ts'
+
+type OperationOf<K extends Operation['kind']> = Extract<Operation, { kind: K }>
+
+/** What one change of the tree is done with. */
+export interface ChangeContext {
+  readonly tree: Tree
+  readonly session: SessionId
+  readonly identities: readonly Identity[]
+  readonly zxid: Zxid
+  readonly timeMs: number
+  /** Changes are noted here, in their order. */
+  readonly triggers: Trigger[]
+}
+
+const DELETED: OperationResult = { kind: 'delete' }
+const CHECKED: OperationResult = { kind: 'check' }
+const SEQUENCE_DIGITS = 10
+const RESERVED: ReadonlySet<string> = new Set(RESERVED_PATHS)
+
+/**
+ * Creates a znode, with the order of checks of ZooKeeper's PrepRequestProcessor (reference B5.12):
+ * a slash, the ACL, the parent, its ACL, the whole path, existence, an ephemeral parent.
+ */
+export function createZnode(
+  context: ChangeContext,
+  operation: OperationOf<'create'>,
+): OperationResult | ErrorCode {
+  const { tree, identities, zxid, timeMs, session } = context
+  if (operation.path.lastIndexOf('/') < 0 || operation.path.includes('\0')) {
+    return ErrorCode.badArguments
+  }
+  const mode = ZnodeMode[operation.mode]
+  if (mode === ZnodeMode.ephemeral && session === 0) return ErrorCode.badArguments
+  const acl = fixAcl(operation.acl, identities)
+  if (acl === null) return ErrorCode.invalidAcl
+  const parent = parentOf(operation.path)
+  const parentAcl = tree.acl(parent)
+  if (parentAcl === undefined) return ErrorCode.noNode
+  if (!allows(parentAcl, identities, Permission.create)) return ErrorCode.noAuth
+  const path = operation.sequential
+    ? operation.path + sequenceSuffix(tree.creations(parent))
+    : operation.path
+  if (!validatePath(path)) return ErrorCode.badArguments
+  if (tree.has(path)) return ErrorCode.nodeExists
+  if (tree.mode(parent) === ZnodeMode.ephemeral) return ErrorCode.noChildrenForEphemerals
+  tree.create({
+    path,
+    data: operation.data,
+    acl,
+    mode,
+    ttlMs: operation.ttlMs,
+    owner: mode === ZnodeMode.ephemeral ? session : 0,
+    czxid: zxid,
+    mzxid: zxid,
+    pzxid: zxid,
+    ctimeMs: timeMs,
+    mtimeMs: timeMs,
+    version: 0,
+    aversion: 0,
+    creations: 0,
+  })
+  context.triggers.push(
+    { event: 'created', path, zxid, acl },
+    { event: 'childrenChanged', path: parent, zxid, acl: parentAcl },
+  )
+  return { kind: 'create', path, stat: operation.withStat ? statOf(tree, path) : null }
+}
+
+/** `%010d` of a 32-bit count: the sign takes one of the ten places. */
+function sequenceSuffix(count: number): string {
+  if (count >= 0) return String(count).padStart(SEQUENCE_DIGITS, '0')
+  return `-${String(-count).padStart(SEQUENCE_DIGITS - 1, '0')}`
+}
+
+export function deleteZnode(
+  context: ChangeContext,
+  operation: OperationOf<'delete'>,
+): OperationResult | ErrorCode {
+  const { tree, identities } = context
+  const { path, version } = operation
+  if (path.lastIndexOf('/') < 0 || path.includes('\0') || RESERVED.has(path)) {
+    return ErrorCode.badArguments
+  }
+  const parentAcl = tree.acl(parentOf(path))
+  const presentVersion = tree.version(path)
+  if (parentAcl === undefined || presentVersion === undefined) return ErrorCode.noNode
+  if (!allows(parentAcl, identities, Permission.delete)) return ErrorCode.noAuth
+  if (version !== -1 && version !== presentVersion) return ErrorCode.badVersion
+  if (tree.childCount(path) > 0) return ErrorCode.notEmpty
+  removeZnode(context, path)
+  return DELETED
+}
+
+/** Removes a childless znode without asking, and notes what watches may wait for. */
+export function removeZnode(context: ChangeContext, path: string): void {
+  const { tree, zxid } = context
+  const parent = parentOf(path)
+  const acl = tree.acl(path) ?? []
+  const parentAcl = tree.acl(parent) ?? []
+  tree.remove(path, zxid)
+  context.triggers.push(
+    { event: 'deleted', path, zxid, acl },
+    { event: 'childrenChanged', path: parent, zxid, acl: parentAcl },
+  )
+}
+
+export function setZnodeData(
+  context: ChangeContext,
+  operation: OperationOf<'setData'>,
+): OperationResult | ErrorCode {
+  const { tree, identities, zxid, timeMs } = context
+  const { path, version } = operation
+  const acl = tree.acl(path)
+  if (acl === undefined) return validatePath(path) ? ErrorCode.noNode : ErrorCode.badArguments
+  if (!allows(acl, identities, Permission.write)) return ErrorCode.noAuth
+  if (version !== -1 && version !== tree.version(path)) return ErrorCode.badVersion
+  tree.setData(path, operation.data, zxid, timeMs)
+  context.triggers.push({ event: 'dataChanged', path, zxid, acl })
+  return { kind: 'setData', stat: statOf(tree, path) }
+}
+
+export function setZnodeAcl(
+  context: ChangeContext,
+  operation: OperationOf<'setAcl'>,
+): OperationResult | ErrorCode {
+  const { tree, identities } = context
+  const { path, version } = operation
+  if (!validatePath(path)) return ErrorCode.badArguments
+  const acl = fixAcl(operation.acl, identities)
+  if (acl === null) return ErrorCode.invalidAcl
+  const present = tree.acl(path)
+  if (present === undefined) return ErrorCode.noNode
+  if (!allows(present, identities, Permission.admin)) return ErrorCode.noAuth
+  if (version !== -1 && version !== tree.aversion(path)) return ErrorCode.badVersion
+  tree.setAcl(path, acl)
+  return { kind: 'setAcl', stat: statOf(tree, path) }
+}
+
+export function checkZnode(
+  context: ChangeContext,
+  operation: OperationOf<'check'>,
+): OperationResult | ErrorCode {
+  const { tree, identities } = context
+  const acl = tree.acl(operation.path)
+  if (acl === undefined) {
+    return validatePath(operation.path) ? ErrorCode.noNode : ErrorCode.badArguments
+  }
+  if (!allows(acl, identities, Permission.read)) return ErrorCode.noAuth
+  if (operation.version !== -1 && operation.version !== tree.version(operation.path)) {
+    return ErrorCode.badVersion
+  }
+  return CHECKED
+}
+
+/** The leader's housekeeping, checked again here: an empty container, or a TTL that has passed. */
+export function deleteContainer(context: ChangeContext, path: string): OperationResult | ErrorCode {
+  const { tree, timeMs } = context
+  const mode = tree.mode(path)
+  const stat = tree.stat(path)
+  if (mode === undefined || stat === undefined) return ErrorCode.noNode
+  if (stat.numChildren > 0) return ErrorCode.notEmpty
+  const everHadChild = mode === ZnodeMode.container && tree.creations(path) !== 0
+  const outlived = mode === ZnodeMode.ttl && timeMs - stat.mtimeMs > tree.ttlMs(path)
+  if (!everHadChild && !outlived) return ErrorCode.badVersion
+  removeZnode(context, path)
+  return DELETED
+}
+
+function statOf(tree: Tree, path: string): Stat {
+  const stat = tree.stat(path)
+  if (stat === undefined) throw new Error('the znode was just written')
+  return stat
+}
