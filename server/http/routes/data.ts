@@ -133,7 +133,7 @@ function pathOf(key: string, keyBytesMax: number): string {
   if (Buffer.byteLength(key) > keyBytesMax) {
     throw new CodedError('KEY_TOO_LONG', `a key has at most ${keyBytesMax} bytes`)
   }
-  if (!key.isWellFormed())
+  if (/\p{Surrogate}/u.test(key))
     throw new CodedError('INVALID_FIELD', 'k: not valid Unicode', { field: 'k' })
   const name = /^\.\.?$/.test(key) ? key.replaceAll('.', '%2E') : encodeURIComponent(key)
   return `${DATA_ROOT}/${name}`
