@@ -23,21 +23,24 @@ const FLAGS: readonly Flags[] = [
   { mode: 'ttl', sequential: false },
   { mode: 'ttl', sequential: true },
 ]
+/** The longest ttl: ZooKeeper keeps it in 40 bits (reference B6). */
+const TTL_MS_MAX = 2 ** 40 - 1
 const BAD_FLAGS: Operation = { kind: 'error', code: ErrorCode.badArguments }
 
 /**
  * Body of create (1), create2 (15), createContainer (19) and createTTL (21). Flags that do not fit
- * the opcode, and a ttl beyond the safe integers, are no marshalling error but a write that takes
- * its zxid and fails with badArguments. The data is a view into the input.
+ * the opcode, and a ttl outside 1..2^40 - 1, are no marshalling error but a write that takes its
+ * zxid and fails with badArguments. The data is a view into the input.
  */
 export function readCreate(reader: JuteReader, opcode: number): Operation {
   const path = reader.string()
   const data = reader.buffer()
   const acl = readAcl(reader)
   const number = reader.int()
-  const ttlMs = opcode === Opcode.createTtl ? reader.longOr(-1) : 0
+  const withTtl = opcode === Opcode.createTtl
+  const ttlMs = withTtl ? reader.longOr(-1) : 0
   const flags = flagsFor(opcode, number)
-  if (flags === undefined || ttlMs < 0) return BAD_FLAGS
+  if (flags === undefined || (withTtl && (ttlMs < 1 || ttlMs > TTL_MS_MAX))) return BAD_FLAGS
   const { mode, sequential } = flags
   const withStat = opcode !== Opcode.create
   return { kind: 'create', path, data, acl, mode, sequential, ttlMs, withStat }

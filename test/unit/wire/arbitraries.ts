@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { ErrorCode } from '../../../server/core/machine/error-code.ts'
 import type { Operation, Request } from '../../../server/core/machine/operation.ts'
+import type { SnapshotRecord } from '../../../server/core/machine/snapshot.ts'
 import type {
   Entry,
   HardState,
@@ -10,6 +11,7 @@ import type {
 } from '../../../server/core/raft/message.ts'
 import { type Acl, type Identity, OPEN_ACL } from '../../../server/core/tree/acl.ts'
 import type { Stat } from '../../../server/core/tree/stat.ts'
+import { ZnodeMode } from '../../../server/core/tree/tree.ts'
 import type { ClientWrite } from '../../../server/wire/client-codec.ts'
 import type { Hello, PeerFrame } from '../../../server/wire/peer-frame.ts'
 import type { ReadRequest, ReadResult } from '../../../server/wire/read.ts'
@@ -124,6 +126,9 @@ export const request: fc.Arbitrary<Request> = fc.record({
 /** Creations as the wire can carry them: what the opcode implies is so. */
 const sentCreate = create.map((operation) => {
   const withStat = operation.withStat || operation.mode === 'ttl'
+  if (operation.mode === 'ttl') {
+    return { ...operation, withStat, ttlMs: 1 + (operation.ttlMs % (2 ** 40 - 1)) }
+  }
   return operation.mode === 'container'
     ? { ...operation, withStat, sequential: false }
     : { ...operation, withStat }
@@ -189,6 +194,54 @@ export const member: fc.Arbitrary<Member> = fc.record({
   clientAddress: text,
   httpAddress: text,
 })
+/** Every kind of snapshot record. */
+export const snapshotRecord: fc.Arbitrary<SnapshotRecord> = fc.oneof(
+  fc.record({
+    kind: fc.constant('header' as const),
+    formatVersion: natural,
+    index: natural,
+    term: natural,
+    zxid: natural,
+    timeMs: natural,
+    clusterVersion: natural,
+  }),
+  fc.record({
+    kind: fc.constant('session' as const),
+    session: fc.record({
+      id: natural,
+      timeoutMs: int32,
+      password: data,
+      origin: natural,
+      connection: natural,
+    }),
+  }),
+  fc.record({
+    kind: fc.constant('znode' as const),
+    znode: fc.record({
+      path: text,
+      data: dataOrNull,
+      acl,
+      mode: fc.constantFrom(...Object.values(ZnodeMode)),
+      ttlMs: natural,
+      owner: natural,
+      czxid: natural,
+      mzxid: natural,
+      pzxid: natural,
+      ctimeMs: natural,
+      mtimeMs: natural,
+      version: int32,
+      aversion: int32,
+      creations: int32,
+    }),
+  }),
+  fc.record({
+    kind: fc.constant('footer' as const),
+    sessions: natural,
+    znodes: natural,
+    digest: text,
+  }),
+)
+
 const members = fc.array(member, { maxLength: 4 })
 
 export const entry: fc.Arbitrary<Entry> = fc.oneof(

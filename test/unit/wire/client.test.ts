@@ -59,6 +59,15 @@ describe('create flags', () => {
     ['op 21 flags 0 is refused', '00000015', '00000000', '0000000000000001', refused],
     ['op 21 flags 4 is refused', '00000015', '00000004', '0000000000000001', refused],
     ['op 21 ttl -1 is refused', '00000015', '00000005', 'ffffffffffffffff', refused],
+    ['op 21 ttl 0 is refused', '00000015', '00000005', '0000000000000000', refused],
+    ['op 21 ttl 2^40 is refused', '00000015', '00000005', '0000010000000000', refused],
+    [
+      'op 21 ttl 2^40 - 1',
+      '00000015',
+      '00000005',
+      '000000ffffffffff',
+      { mode: 'ttl', ttlMs: 2 ** 40 - 1 },
+    ],
     ['op 21 ttl 2^62 is refused', '00000015', '00000005', '4000000000000000', refused],
   ])('%s', (_name, opcode, flags, ttl, expected) => {
     expect(operationOf(created(opcode, flags, ttl))).toMatchObject(expected)
