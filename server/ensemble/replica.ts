@@ -128,6 +128,7 @@ export class Replica implements Ensemble {
   #hardState: HardState
   /** While an installed snapshot replaces the log on disk, Raft is not stepped. */
   #installing = false
+  #abstaining: boolean
 
   // Leadership as of the last turn.
   #seenTerm: Term = 0
@@ -183,6 +184,7 @@ export class Replica implements Ensemble {
     })
     this.#machine = this.#loadMachine()
     this.#hardState = storage.restored.hardState
+    this.#abstaining = storage.abstain
     this.#appliedMembers = storage.restored.snapshot.members
     this.#appliedTerm = storage.restored.snapshot.term
     this.#snapshotIndex = storage.restored.snapshot.index
@@ -365,9 +367,18 @@ export class Replica implements Ensemble {
         const output = this.#raft.step(inputs)
         this.#options.onStep?.(this.#raft)
         this.#handle(output)
+        this.#considerVotingAgain()
       }
     }
     this.#hooks.turnEnd()
+  }
+
+  /** What made Raft trust the log again is on disk: the disk may forget that it was damaged. */
+  #considerVotingAgain(): void {
+    if (!this.#abstaining || this.#raft.abstains) return
+    if (this.#writesDurable !== this.#writesIssued) return
+    this.#abstaining = false
+    this.#storage.endAbstention()
   }
 
   #handle(output: RaftOutput): void {

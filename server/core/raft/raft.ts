@@ -102,6 +102,11 @@ export class Raft {
     return this.#role === 'leader'
   }
 
+  /** The damaged log of this peer does not hold all that was committed yet. */
+  get abstains(): boolean {
+    return this.#abstain
+  }
+
   get commitIndex(): LogIndex {
     return this.#commit
   }

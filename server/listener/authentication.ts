@@ -1,0 +1,34 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Identity } from '../core/tree/acl.ts'
+
+export interface Authenticator {
+  /** "user:base64(sha1(user:password))" of the superuser (superDigest), or null for none. */
+  readonly superDigest: string | null
+}
+
+/** The identity that a credential proves, or null: the scheme is unknown or the credential bad. */
+export function authenticate(
+  authenticator: Authenticator,
+  scheme: string | null,
+  credential: Uint8Array | null,
+): Identity | null {
+  if (scheme !== 'digest' || credential === null) return null
+  const text = Buffer.from(credential).toString('utf8')
+  const id = digestId(text)
+  if (authenticator.superDigest !== null && equal(id, authenticator.superDigest)) {
+    return { scheme: 'super', id: '' }
+  }
+  return { scheme: 'digest', id }
+}
+
+/** ZooKeeper's digest scheme: user, then the SHA-1 of "user:password" in base64. */
+export function digestId(userAndPassword: string): string {
+  const user = userAndPassword.split(':', 1)[0] ?? ''
+  const hash = createHash('sha1').update(userAndPassword).digest('base64')
+  return `${user}:${hash}`
+}
+
+function equal(left: string, right: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(hash(left), hash(right))
+}

@@ -1,0 +1,533 @@
+import type { SessionId, Zxid } from '../core/brand.ts'
+import { ErrorCode } from '../core/machine/error-code.ts'
+import type { Operation } from '../core/machine/operation.ts'
+import type { Identity } from '../core/tree/acl.ts'
+import { restoreWatches } from '../core/watch/set-watches.ts'
+import type { Watcher, WatchEvent, WatchKind } from '../core/watch/watch.ts'
+import type { Ensemble, Outcome } from '../ensemble/ensemble.ts'
+import type { Environment } from '../ensemble/environment.ts'
+import {
+  writeAddWatchedReply,
+  writeAuthReply,
+  writeHeaderReply,
+  writeIdentitiesReply,
+  writeNotification,
+  writePingReply,
+  writeReadReply,
+  writeSyncReply,
+  writeUnimplementedReply,
+  writeWriteReply,
+} from '../wire/client-reply.ts'
+import { type ClientRequest, type DecodeFailure, decodeClientRequest } from '../wire/client-request.ts'
+import { FrameSplitter } from '../wire/framing.ts'
+import {
+  type DecodedConnectRequest,
+  decodeConnectRequest,
+  encodeConnectResponse,
+  encodeSessionExpired,
+  PASSWORD_BYTES,
+} from '../wire/handshake.ts'
+import { JuteWriter } from '../wire/jute.ts'
+import { type Authenticator, authenticate } from './authentication.ts'
+import type { ClientRegistry } from './client-registry.ts'
+import { answerRead } from './local-read.ts'
+import type { ServerStats } from './server-stats.ts'
+
+/** Where a connection's bytes go: a socket, or a link of the simulation. */
+export interface ConnectionOutput {
+  write(bytes: Uint8Array): void
+  /** Ends the connection after what was written. */
+  close(): void
+  /** Whether more should be read: false while too much of this client is in work. */
+  setReading(reading: boolean): void
+}
+
+export interface ConnectionOptions {
+  readonly ensemble: Ensemble
+  readonly registry: ClientRegistry
+  readonly environment: Environment
+  readonly stats: ServerStats
+  readonly output: ConnectionOutput
+  /** The client's address, its `ip` identity. */
+  readonly address: string
+  readonly authenticator: Authenticator
+  readonly sessionTimeoutMsMin: number
+  readonly sessionTimeoutMsMax: number
+  readonly frameBytesMax: number
+  readonly outputBytesMax: number
+  readonly outstandingMax: number
+  readonly watchesMax: number
+  /** Reads wait for a ReadIndex round first (a listener option). */
+  readonly linearizableReads: boolean
+}
+
+/** Pings and auth are answered out of band and never wait. */
+type Answerable =
+  | Exclude<ClientRequest, { kind: 'ping' } | { kind: 'auth' }>
+  | Extract<DecodeFailure, { kind: 'malformed' }>
+
+/** A request in the connection's order: answered when it is at the head and settled. */
+interface Pending {
+  readonly request: Answerable
+  readonly receivedAtMs: number
+  /** What the log said; null: not yet, or a request that is answered here. */
+  outcome: Outcome | null
+  /** For sync and linearizable reads: what the barrier said. */
+  barrier: 'none' | 'waiting' | 'passed' | 'failed'
+}
+
+const EMPTY_WATCH_LIST: readonly string[] = []
+
+/**
+ * One ZooKeeper client, without its socket: bytes in, bytes out. Replies go out in the order of the
+ * requests; a pipelined write is handed in at once, a read is done when all before it is answered.
+ */
+export class ClientConnection implements Watcher {
+  readonly connection: number
+  readonly address: string
+  readonly #options: ConnectionOptions
+  readonly #ensemble: Ensemble
+  readonly #splitter: FrameSplitter
+  readonly #out = new JuteWriter(256)
+  #dirty = false
+  #state: 'handshake' | 'attaching' | 'open' | 'closing' | 'closed' = 'handshake'
+  #identities: readonly Identity[]
+  #session: SessionId = 0
+  #timeoutMs = 0
+  #queue: Pending[] = []
+  #head = 0
+  #reading = true
+  #draining = false
+  #unwrittenBytes = 0
+  lastZxid: Zxid = 0
+  received = 0
+  sent = 0
+  readonly establishedAtMs: number
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#ensemble = options.ensemble
+    this.connection = options.registry.nextNumber()
+    this.address = options.address
+    this.#identities = [{ scheme: 'ip', id: options.address }]
+    this.#splitter = new FrameSplitter(options.frameBytesMax)
+    this.establishedAtMs = options.environment.wallClockMs()
+    options.registry.add(this)
+  }
+
+  get number(): number {
+    return this.connection
+  }
+
+  get identities(): readonly Identity[] {
+    return this.#identities
+  }
+
+  get session(): SessionId {
+    return this.#session
+  }
+
+  get timeoutMs(): number {
+    return this.#timeoutMs
+  }
+
+  get handshaking(): boolean {
+    return this.#state === 'handshake' || this.#state === 'attaching'
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  /** Requests in work. */
+  get outstanding(): number {
+    return this.#queue.length - this.#head
+  }
+
+  // --- Bytes in ----------------------------------------------------------------------------------
+
+  receive(chunk: Uint8Array): void {
+    if (this.#state === 'closed') return
+    this.#splitter.push(chunk)
+    this.#consume()
+  }
+
+  #consume(): void {
+    while (this.#state === 'handshake' || this.#state === 'open') {
+      if (this.outstanding >= this.#options.outstandingMax) break
+      const frame = this.#splitter.next()
+      if (frame === null) {
+        if (this.#splitter.failure !== null) this.close()
+        break
+      }
+      this.received += 1
+      this.#options.stats.packetsReceived += 1
+      if (this.#state === 'handshake') this.#connect(frame)
+      else this.#request(frame)
+    }
+    this.#setReading(this.outstanding < this.#options.outstandingMax)
+  }
+
+  #setReading(reading: boolean): void {
+    if (reading === this.#reading || this.#state === 'closed') return
+    this.#reading = reading
+    this.#options.output.setReading(reading)
+  }
+
+  // --- Handshake ---------------------------------------------------------------------------------
+
+  #connect(frame: Uint8Array): void {
+    const request = decodeConnectRequest(frame)
+    if (request === null || !this.#ensemble.ready) return this.close()
+    this.#state = 'attaching'
+    if (request.lastZxidSeen <= this.#ensemble.machine.lastZxid) return this.#attach(request)
+    // The client has seen a state that is not here yet: catch up, or send it elsewhere (B5.18).
+    this.#ensemble.barrier((ok) => {
+      if (this.#state !== 'attaching') return
+      const behind = request.lastZxidSeen > this.#ensemble.machine.lastZxid
+      if (!ok || behind) this.close()
+      else this.#attach(request)
+    })
+  }
+
+  #attach(request: DecodedConnectRequest): void {
+    const { sessionTimeoutMsMin, sessionTimeoutMsMax, environment } = this.#options
+    const timeoutMs = Math.min(Math.max(request.timeoutMs, sessionTimeoutMsMin), sessionTimeoutMsMax)
+    if (request.sessionId < 0) return this.#answerExpired(request)
+    const fresh = request.sessionId === 0
+    const operation: Operation = fresh
+      ? { kind: 'createSession', timeoutMs, password: environment.randomBytes(PASSWORD_BYTES) }
+      : { kind: 'attachSession', timeoutMs, password: request.password.slice() }
+    this.#submit(operation, request.sessionId, (outcome) => this.#attached(request, outcome))
+  }
+
+  #attached(request: DecodedConnectRequest, outcome: Outcome): void {
+    if (this.#state !== 'attaching') return
+    if (outcome.kind !== 'applied') return this.close()
+    const { error, result } = outcome.result
+    if (error === ErrorCode.sessionExpired) return this.#answerExpired(request)
+    if (result.kind !== 'session') return this.close()
+    this.#session = result.session
+    this.#timeoutMs = result.timeoutMs
+    this.#state = 'open'
+    this.#options.registry.attached(this, result.session)
+    this.#ensemble.touch(result.session)
+    encodeConnectResponse(this.#out, {
+      protocolVersion: 0,
+      timeoutMs: result.timeoutMs,
+      sessionId: result.session,
+      password: result.password,
+      readOnly: request.readOnly === null ? null : false,
+    })
+    this.#wrote()
+    this.#consume()
+  }
+
+  #answerExpired(request: DecodedConnectRequest): void {
+    encodeSessionExpired(this.#out, request.readOnly)
+    this.#wrote()
+    this.close()
+  }
+
+  // --- Requests ----------------------------------------------------------------------------------
+
+  #request(frame: Uint8Array): void {
+    const request = decodeClientRequest(frame)
+    if (request.kind === 'close') return this.close()
+    this.#ensemble.touch(this.#session)
+    if (request.kind === 'ping') return this.#ping()
+    if (request.kind === 'auth') return this.#authenticate(request.scheme, request.auth)
+    const pending: Pending = {
+      request,
+      receivedAtMs: this.#options.environment.nowMs(),
+      outcome: null,
+      barrier: 'none',
+    }
+    this.#queue.push(pending)
+    if (request.kind === 'write') this.#handIn(pending, request.operation)
+    else if (request.kind === 'closeSession') this.#handIn(pending, { kind: 'closeSession' })
+    else if (request.kind === 'sync' || this.#options.linearizableReads) this.#askBarrier(pending)
+    this.#drain()
+  }
+
+  #handIn(pending: Pending, operation: Operation): void {
+    this.#submit(operation, this.#session, (outcome) => {
+      pending.outcome = outcome
+      this.#drain()
+    })
+  }
+
+  #submit(operation: Operation, session: SessionId, done: (outcome: Outcome) => void): void {
+    this.#ensemble.submit(
+      {
+        session: operation.kind === 'createSession' ? 0 : session,
+        connection: this.connection,
+        identities: this.#identities,
+        operation,
+      },
+      done,
+    )
+  }
+
+  #askBarrier(pending: Pending): void {
+    pending.barrier = 'waiting'
+    this.#ensemble.barrier((ok) => {
+      pending.barrier = ok ? 'passed' : 'failed'
+      this.#drain()
+    })
+  }
+
+  /** Out of band, at once; not at all while the leader may have given this server up. */
+  #ping(): void {
+    if (this.#ensemble.contact !== 'fresh') return
+    writePingReply(this.#out, this.#ensemble.machine.lastZxid)
+    this.#wrote()
+  }
+
+  #authenticate(scheme: string | null, credential: Uint8Array | null): void {
+    const identity = authenticate(this.#options.authenticator, scheme, credential)
+    if (identity === null) {
+      writeAuthReply(this.#out, ErrorCode.authFailed)
+      this.#wrote()
+      return this.close()
+    }
+    const known = this.#identities.some(
+      (other) => other.scheme === identity.scheme && other.id === identity.id,
+    )
+    if (!known) this.#identities = [...this.#identities, identity]
+    writeAuthReply(this.#out, ErrorCode.ok)
+    this.#wrote()
+  }
+
+  /** Contact may be fresh again: what waited for it goes on. */
+  resume(): void {
+    this.#drain()
+  }
+
+  /** Answers from the head of the queue, as far as it goes. */
+  #drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    while (this.#state === 'open' && this.#head < this.#queue.length) {
+      const pending = this.#queue[this.#head]
+      if (pending === undefined || !this.#answer(pending)) break
+      this.#head += 1
+      this.#options.stats.answered(
+        this.#options.environment.nowMs() - pending.receivedAtMs,
+      )
+    }
+    if (this.#head > 0 && this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+    this.#draining = false
+    if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
+  }
+
+  /** True when the request has been answered, or has ended the connection. */
+  #answer(pending: Pending): boolean {
+    const { request } = pending
+    if (request.kind === 'write' || request.kind === 'closeSession') {
+      return this.#answerWrite(pending, request.opcode, request.xid)
+    }
+    if (pending.barrier === 'waiting') return false
+    if (pending.barrier === 'failed') {
+      this.close()
+      return true
+    }
+    // No read on the word of a leader that may be deposed (design 3, Raft: fencing).
+    if (this.#ensemble.contact !== 'fresh') return false
+    this.#answerHere(request)
+    return true
+  }
+
+  #answerWrite(pending: Pending, opcode: number, xid: number): boolean {
+    const { outcome } = pending
+    if (outcome === null) return false
+    if (outcome.kind !== 'applied') {
+      this.close()
+      return true
+    }
+    const { error, zxid, result } = outcome.result
+    if (error === ErrorCode.sessionMoved || error === ErrorCode.sessionExpired) {
+      this.close()
+      return true
+    }
+    this.lastZxid = zxid
+    writeWriteReply(this.#out, opcode, xid, zxid, error, result)
+    this.#wrote()
+    if (pending.request.kind === 'closeSession') this.close()
+    return true
+  }
+
+  #answerHere(request: Exclude<Answerable, { kind: 'write' } | { kind: 'closeSession' }>): void {
+    const { xid } = request
+    const zxid = this.#ensemble.machine.lastZxid
+    this.lastZxid = zxid
+    switch (request.kind) {
+      case 'read':
+        writeReadReply(this.#out, xid, zxid, answerRead(this.#ensemble, this, request.read))
+        break
+      case 'sync':
+        writeSyncReply(this.#out, xid, zxid, request.path)
+        break
+      case 'malformed':
+        writeHeaderReply(this.#out, xid, zxid, request.error)
+        break
+      case 'setWatches':
+        this.#setWatches(request)
+        writeHeaderReply(this.#out, xid, zxid, ErrorCode.ok)
+        break
+      case 'addWatch':
+        this.#ensemble.watches.add(this, kindOfMode(request.mode), request.path)
+        writeAddWatchedReply(this.#out, xid, zxid)
+        break
+      case 'removeWatches':
+        writeHeaderReply(this.#out, xid, zxid, this.#removeWatches(request.path, request.type))
+        break
+      case 'checkWatches':
+        writeHeaderReply(this.#out, xid, zxid, this.#checkWatches(request.path, request.type))
+        break
+      case 'whoAmI':
+        writeIdentitiesReply(this.#out, xid, zxid, this.#identities)
+        break
+      case 'reconfig':
+        writeHeaderReply(this.#out, xid, zxid, ErrorCode.reconfigDisabled)
+        break
+      case 'sasl':
+        writeHeaderReply(this.#out, xid, zxid, ErrorCode.unimplemented)
+        break
+      case 'unimplemented':
+        writeUnimplementedReply(this.#out, xid)
+        this.#wrote()
+        return this.close()
+    }
+    this.#wrote()
+    if (this.#ensemble.watches.countOf(this.connection) > this.#options.watchesMax) this.close()
+  }
+
+  // --- Watches -----------------------------------------------------------------------------------
+
+  /** A watch event: written at once, so before the reply to whatever revealed the change. */
+  notify(event: WatchEvent): void {
+    if (this.#state !== 'open') return
+    writeNotification(this.#out, event)
+    this.#wrote()
+  }
+
+  #setWatches(request: Extract<ClientRequest, { kind: 'setWatches' }>): void {
+    const { tree, lastZxid } = this.#ensemble.machine
+    const { missed, armed } = restoreWatches(
+      tree,
+      {
+        relativeZxid: request.relativeZxid,
+        data: request.data,
+        exist: request.exist,
+        child: request.child,
+        persistent: request.persistent ?? EMPTY_WATCH_LIST,
+        persistentRecursive: request.persistentRecursive ?? EMPTY_WATCH_LIST,
+      },
+      lastZxid,
+    )
+    for (const { kind, path } of armed) this.#ensemble.watches.add(this, kind, path)
+    for (const event of missed) this.notify(event)
+  }
+
+  #removeWatches(path: string, type: number): number {
+    let removed = false
+    for (const kind of kindsOfType(type)) {
+      if (this.#ensemble.watches.remove(this.connection, kind, path)) removed = true
+    }
+    return removed ? ErrorCode.ok : ErrorCode.noWatcher
+  }
+
+  #checkWatches(path: string, type: number): number {
+    const { watches } = this.#ensemble
+    const found = kindsOfType(type).some((kind) => watches.has(this.connection, kind, path))
+    return found ? ErrorCode.ok : ErrorCode.noWatcher
+  }
+
+  // --- Bytes out, and the end --------------------------------------------------------------------
+
+  #wrote(): void {
+    this.sent += 1
+    this.#options.stats.packetsSent += 1
+    if (this.#dirty) return
+    this.#dirty = true
+    this.#options.registry.markDirty(this)
+  }
+
+  /** Writes what this turn gathered, in one go. */
+  flush(): void {
+    this.#dirty = false
+    if (this.#out.length === 0) return
+    const bytes = this.#out.copy()
+    this.#out.reset()
+    if (this.#unwrittenBytes + bytes.length > this.#options.outputBytesMax) {
+      // A client that does not read loses its connection, not its session.
+      this.#state = 'closing'
+      return this.#end()
+    }
+    this.#unwrittenBytes += bytes.length
+    this.#options.output.write(bytes)
+  }
+
+  /** The output has handed `count` bytes on. */
+  written(count: number): void {
+    this.#unwrittenBytes -= count
+  }
+
+  /** The session ended by its own close, or expired: the connection goes after its replies. */
+  sessionEnded(): void {
+    this.close()
+  }
+
+  /** Writes what is gathered and ends the connection; the session lives on. */
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closing'
+    if (this.#out.length > 0) {
+      this.#options.output.write(this.#out.copy())
+      this.#out.reset()
+    }
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#queue = []
+    this.#head = 0
+    this.#options.registry.remove(this)
+    this.#options.output.close()
+  }
+
+  /** The other side is gone. */
+  ended(): void {
+    if (this.#state === 'closed') return
+    this.#out.reset()
+    this.#end()
+  }
+}
+
+function kindOfMode(mode: number): WatchKind {
+  return mode === 1 ? 'persistentRecursive' : 'persistent'
+}
+
+/** WatcherType of 3.9: 1 children, 2 data, 3 any, 4 persistent, 5 persistent recursive. */
+function kindsOfType(type: number): readonly WatchKind[] {
+  switch (type) {
+    case 1:
+      return ['child']
+    case 2:
+      return ['data', 'exist']
+    case 3:
+      return ['data', 'exist', 'child', 'persistent', 'persistentRecursive']
+    case 4:
+      return ['persistent']
+    case 5:
+      return ['persistentRecursive']
+    default:
+      return []
+  }
+}

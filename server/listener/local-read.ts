@@ -1,0 +1,64 @@
+import { ErrorCode } from '../core/machine/error-code.ts'
+import * as read from '../core/machine/read.ts'
+import type { WatchKind } from '../core/watch/watch.ts'
+import type { Ensemble } from '../ensemble/ensemble.ts'
+import type { ReadRequest, ReadResult } from '../wire/read.ts'
+import type { ClientConnection } from './connection.ts'
+
+/**
+ * One read of this server's state, with its watch set. Data in the result is a view into the tree:
+ * it is serialised before anything else happens.
+ */
+export function answerRead(
+  ensemble: Ensemble,
+  client: ClientConnection,
+  request: ReadRequest,
+): ReadResult {
+  const { machine } = ensemble
+  const { identities } = client
+  const watch = (kind: WatchKind, path: string): void => ensemble.watches.add(client, kind, path)
+  switch (request.kind) {
+    case 'exists': {
+      const stat = read.exists(machine, request.path, identities)
+      // A missing znode is waited for as well (B5.5).
+      const waits = typeof stat !== 'number' || stat === ErrorCode.noNode
+      if (request.watch && waits) watch(typeof stat === 'number' ? 'exist' : 'data', request.path)
+      return typeof stat === 'number' ? refusal(stat) : { kind: 'exists', stat }
+    }
+    case 'getData': {
+      const found = read.getData(machine, request.path, identities)
+      if (typeof found === 'number') return refusal(found)
+      if (request.watch) watch('data', request.path)
+      return { kind: 'getData', ...found }
+    }
+    case 'getChildren':
+    case 'getChildren2': {
+      const found = read.getChildren(machine, request.path, identities)
+      if (typeof found === 'number') return refusal(found)
+      if (request.watch) watch('child', request.path)
+      return { kind: request.kind, ...found }
+    }
+    case 'getAcl': {
+      const found = read.getAcl(machine, request.path, identities)
+      return typeof found === 'number' ? refusal(found) : { kind: 'getAcl', ...found }
+    }
+    case 'getAllChildrenNumber': {
+      const found = read.getAllChildrenNumber(machine, request.path, identities)
+      return typeof found === 'number' ? refusal(found) : { kind: 'getAllChildrenNumber', ...found }
+    }
+    case 'getEphemerals':
+      return {
+        kind: 'getEphemerals',
+        paths: read.getEphemerals(machine, client.session, request.prefix),
+      }
+    case 'multiRead':
+      return {
+        kind: 'multiRead',
+        results: request.reads.map((item) => answerRead(ensemble, client, item)),
+      }
+  }
+}
+
+function refusal(code: ErrorCode): ReadResult {
+  return { kind: 'error', code }
+}

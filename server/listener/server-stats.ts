@@ -1,0 +1,39 @@
+/** Counts of one server's client traffic since its start or the last `srst`. */
+export class ServerStats {
+  packetsReceived = 0
+  packetsSent = 0
+  connectionsRejected = 0
+  #requests = 0
+  #latencySumMs = 0
+  #latencyMinMs = Number.POSITIVE_INFINITY
+  #latencyMaxMs = 0
+
+  /** One request answered, `ms` after it came in. */
+  answered(ms: number): void {
+    this.#requests += 1
+    this.#latencySumMs += ms
+    if (ms < this.#latencyMinMs) this.#latencyMinMs = ms
+    if (ms > this.#latencyMaxMs) this.#latencyMaxMs = ms
+  }
+
+  get latencyMinMs(): number {
+    return this.#requests === 0 ? 0 : this.#latencyMinMs
+  }
+
+  get latencyAverageMs(): number {
+    return this.#requests === 0 ? 0 : this.#latencySumMs / this.#requests
+  }
+
+  get latencyMaxMs(): number {
+    return this.#latencyMaxMs
+  }
+
+  reset(): void {
+    this.packetsReceived = 0
+    this.packetsSent = 0
+    this.#requests = 0
+    this.#latencySumMs = 0
+    this.#latencyMinMs = Number.POSITIVE_INFINITY
+    this.#latencyMaxMs = 0
+  }
+}
