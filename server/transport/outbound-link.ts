@@ -1,0 +1,124 @@
+import { connect } from 'node:net'
+import type { Hello } from '../wire/peer-frame.ts'
+import { FrameSocket } from './frame-socket.ts'
+import { decodeIntroduction, encodeIntroduction, introduce, isProof, proofOf } from './link-handshake.ts'
+
+export interface LinkOptions {
+  readonly secret: string
+  readonly frameBytesMax: number
+  readonly queueBytesMax: number
+  readonly handshakeTimeoutMs: number
+  /** Re-dialling waits between these, doubling. */
+  readonly retryMsMin: number
+  readonly retryMsMax: number
+  readonly random: () => number
+}
+
+export interface LinkEvents {
+  up(hello: Hello): void
+  down(hello: Hello): void
+  refused(address: string, reason: string): void
+  dropped(): void
+}
+
+/** One address that is dialled until told otherwise; the host name is resolved on each dial. */
+export class OutboundLink {
+  readonly address: string
+  readonly #options: LinkOptions
+  readonly #events: LinkEvents
+  readonly #ownHello: () => Hello
+  #socket: FrameSocket | null = null
+  #peer: Hello | null = null
+  #retryMs: number
+  #timer: NodeJS.Timeout | null = null
+  #closed = false
+
+  constructor(address: string, ownHello: () => Hello, options: LinkOptions, events: LinkEvents) {
+    this.address = address
+    this.#ownHello = ownHello
+    this.#options = options
+    this.#events = events
+    this.#retryMs = options.retryMsMin
+    this.#dial()
+  }
+
+  /** The other side, once the link is open. */
+  get peer(): Hello | null {
+    return this.#peer
+  }
+
+  get queuedBytes(): number {
+    return this.#socket?.queuedBytes ?? 0
+  }
+
+  send(payload: Uint8Array): void {
+    const socket = this.#socket
+    if (socket === null || this.#peer === null) return
+    if (socket.queuedBytes + payload.length > this.#options.queueBytesMax) {
+      return this.#events.dropped()
+    }
+    socket.send(payload)
+  }
+
+  /** Opens the link anew, to introduce this server as it is now. */
+  reopen(): void {
+    this.#retryMs = this.#options.retryMsMin
+    if (this.#socket !== null) this.#socket.destroy()
+  }
+
+  close(): void {
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#socket?.destroy()
+  }
+
+  #dial(): void {
+    const { host, port } = splitAddress(this.address)
+    const socket = connect({ host, port })
+    const own = introduce(this.#ownHello())
+    const timeout = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
+    const frames = new FrameSocket(socket, this.#options.frameBytesMax, {
+      frame: (frame) => {
+        // The acceptor speaks once: after that the link is one-way.
+        if (this.#peer !== null) return socket.destroy()
+        const other = decodeIntroduction(frame)
+        const proven =
+          other !== null &&
+          isProof(proofOf(this.#options.secret, 'acceptor', own, other), other.proof)
+        if (!proven) {
+          this.#events.refused(this.address, other === null ? 'not a peer' : 'wrong secret')
+          return socket.destroy()
+        }
+        clearTimeout(timeout)
+        frames.send(proofOf(this.#options.secret, 'dialler', own, other))
+        this.#retryMs = this.#options.retryMsMin
+        if (other.hello.id === own.hello.id) return
+        this.#peer = other.hello
+        this.#events.up(other.hello)
+      },
+      close: () => {
+        clearTimeout(timeout)
+        this.#socket = null
+        const peer = this.#peer
+        this.#peer = null
+        if (peer !== null) this.#events.down(peer)
+        if (!this.#closed) this.#retryLater()
+      },
+    })
+    this.#socket = frames
+    socket.once('connect', () => frames.send(encodeIntroduction(own, null)))
+  }
+
+  #retryLater(): void {
+    const jitter = 0.5 + this.#options.random() / 2
+    this.#timer = setTimeout(() => this.#dial(), this.#retryMs * jitter)
+    this.#retryMs = Math.min(2 * this.#retryMs, this.#options.retryMsMax)
+  }
+}
+
+/** "host:port", "[::1]:port". */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':')
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '')
+  return { host, port: Number(address.slice(colon + 1)) }
+}
