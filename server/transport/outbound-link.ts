@@ -12,12 +12,15 @@ export interface LinkOptions {
   readonly retryMsMin: number
   readonly retryMsMax: number
   readonly random: () => number
+  /** Failed dials in a row after which the peer is reported unreachable (dialling goes on). */
+  readonly connectRetries: number
 }
 
 export interface LinkEvents {
   up(hello: Hello): void
   down(hello: Hello): void
   refused(address: string, reason: string): void
+  unreachable(address: string, attempts: number): void
   dropped(): void
 }
 
@@ -32,6 +35,7 @@ export class OutboundLink {
   #retryMs: number
   #timer: NodeJS.Timeout | null = null
   #closed = false
+  #failures = 0
 
   constructor(address: string, ownHello: () => Hello, options: LinkOptions, events: LinkEvents) {
     this.address = address
@@ -80,18 +84,23 @@ export class OutboundLink {
     const frames = new FrameSocket(socket, this.#options.frameBytesMax, {
       frame: (frame) => {
         // The acceptor speaks once: after that the link is one-way.
-        if (this.#peer !== null) return socket.destroy()
+        if (this.#peer !== null) {
+          socket.destroy()
+          return
+        }
         const other = decodeIntroduction(frame)
         const proven =
           other !== null &&
           isProof(proofOf(this.#options.secret, 'acceptor', own, other), other.proof)
         if (!proven) {
           this.#events.refused(this.address, other === null ? 'not a peer' : 'wrong secret')
-          return socket.destroy()
+          socket.destroy()
+          return
         }
         clearTimeout(timeout)
         frames.send(proofOf(this.#options.secret, 'dialler', own, other))
         this.#retryMs = this.#options.retryMsMin
+        this.#failures = 0
         if (other.hello.id === own.hello.id) return
         this.#peer = other.hello
         this.#events.up(other.hello)
@@ -110,6 +119,10 @@ export class OutboundLink {
   }
 
   #retryLater(): void {
+    this.#failures += 1
+    if (this.#failures === this.#options.connectRetries) {
+      this.#events.unreachable(this.address, this.#failures)
+    }
     const jitter = 0.5 + this.#options.random() / 2
     this.#timer = setTimeout(() => this.#dial(), this.#retryMs * jitter)
     this.#retryMs = Math.min(2 * this.#retryMs, this.#options.retryMsMax)

@@ -74,6 +74,9 @@ export class TcpTransport implements Transport {
         this.refusedLinks += 1
         this.#options.log('warn', 'a peer did not prove the ensemble secret', { to, reason })
       },
+      unreachable: (to, attempts) => {
+        this.#options.log('warn', 'a peer cannot be reached; dialling goes on', { to, attempts })
+      },
       dropped: () => {
         this.droppedFrames += 1
       },

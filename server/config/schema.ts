@@ -1,0 +1,83 @@
+import { type Static, Type } from 'typebox'
+import { limits } from '../limits.ts'
+
+const port = (description: string, value: number) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
+const ms = (description: string, value: number, minimum = 1) =>
+  Type.Integer({ minimum, default: value, description })
+const count = (description: string, value: number) =>
+  Type.Integer({ minimum: 0, default: value, description })
+const text = (description: string, value = '') => Type.String({ default: value, description })
+
+/** Every setting of a server: one schema for flags, environment, files and the documentation. */
+export const Settings = Type.Object(
+  {
+    name: text('Stable name of this server (myid in a zoo.cfg)', '1'),
+    bootstrap: Type.Boolean({ default: false, description: 'Found a cluster of this server alone' }),
+    join: Type.Array(Type.String(), { default: [], description: 'Peer addresses of an ensemble to join' }),
+    clusterFile: text('A JSON or YAML list of {name, peerAddress, observer?}: the static list of servers'),
+    observer: Type.Boolean({ default: false, description: 'Stay a learner: reads and sessions, no vote' }),
+    dataDirectory: text('Identity, and log and snapshots unless told apart', './data'),
+    logDirectory: text('Write-ahead log; the data directory when empty'),
+    snapshotDirectory: text('Snapshots; the data directory when empty'),
+    advertisedHost: text('Host under which others reach this server', 'localhost'),
+    clientHost: text('Address to listen on for ZooKeeper clients; all when empty'),
+    clientPort: port('ZooKeeper clients', 2181),
+    peerHost: text('Address to listen on for peers; all when empty'),
+    peerPort: port('Other servers of the ensemble', 2888),
+    httpHost: text('Address to listen on for HTTP; all when empty'),
+    httpPort: port('HTTP; 0 is off', 8080),
+    httpAuth: Type.Union([Type.Literal('open'), Type.Literal('token'), Type.Literal('closed')], {
+      default: 'closed',
+      description: 'Who may write and administer over HTTP',
+    }),
+    httpToken: text('Bearer token for httpAuth token'),
+    secret: text('Ensemble secret that peers prove to each other'),
+    secretFile: text('File that holds the ensemble secret'),
+    electionTimeoutMs: ms('Silence of a leader before an election; drawn from [n, 2n)', 1000, 100),
+    heartbeatIntervalMs: ms('Between heartbeats of the leader', 100, 20),
+    rpcTimeoutMs: ms('Opening and proving a link to a peer', 2000),
+    apiTimeoutMs: ms('An HTTP request that waits for the ensemble', 5000),
+    forwardTimeoutMs: ms('An HTTP write that a follower passes on to the leader', 5000),
+    connectRetries: count('Failed dials in a row before a peer is reported unreachable', 5),
+    sessionTimeoutMsMin: ms('Least session timeout', limits.sessionTimeoutMsMin),
+    sessionTimeoutMsMax: ms('Greatest session timeout', limits.sessionTimeoutMsMax),
+    connectionsMax: count('Client connections; 0 is no limit', limits.connectionsMax),
+    connectionsPerAddressMax: count('Client connections of one address; 0 is no limit', 0),
+    frameBytesMax: count('One client frame (jute.maxbuffer)', limits.clientFrameBytesMax),
+    fourLetterWords: Type.Array(Type.String(), {
+      default: ['ruok', 'srvr', 'stat', 'mntr', 'conf', 'isro'],
+      description: 'Four-letter words that are answered; * is all',
+    }),
+    superDigest: text('user:base64(sha1(user:password)) of the superuser'),
+    linearizableReads: Type.Boolean({
+      default: false,
+      description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
+    }),
+    snapshotRequests: count('Applied requests that cause a snapshot (snapCount)', limits.snapshotRequests),
+    snapshotsKept: Type.Integer({ minimum: 2, default: limits.snapshotsKept, description: 'Snapshots kept' }),
+    segmentBytes: count('One segment of the log', limits.segmentBytes),
+    logLevel: Type.Union(
+      [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
+      { default: 'info', description: 'Least level that is logged' },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export type Settings = Static<typeof Settings>
+export type SettingName = keyof Settings
+
+export const settingNames = Object.keys(Settings.properties) as SettingName[]
+
+/** The default of every setting. */
+export function defaultSettings(): Settings {
+  const defaults = Object.entries(Settings.properties).map(([name, schema]) => [
+    name,
+    structuredClone((schema as { default?: unknown }).default),
+  ])
+  return Object.fromEntries(defaults) as Settings
+}
+
+/** Settings whose value is never printed. */
+export const secretSettings: readonly SettingName[] = ['secret', 'httpToken', 'superDigest']
