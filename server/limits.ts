@@ -23,6 +23,9 @@ export const limits = {
   clientFrameBytesMax: 1_048_575,
   /** One frame between servers. */
   peerFrameBytesMax: 64 * 1024 * 1024,
+  /** Pauses between dials of a peer that does not answer, doubling from the first to the second. */
+  dialRetryMsMin: 50,
+  dialRetryMsMax: 1_000,
   /** Queued to one peer before frames are dropped (Raft and forwards repeat them). */
   peerQueueBytesMax: 64 * 1024 * 1024,
   /** Replies and events gathered for a client that does not read, before it is cut off. */
@@ -36,6 +39,10 @@ export const limits = {
   handshakeTimeoutMs: 10_000,
   /** Watches of one connection. */
   watchesPerConnectionMax: 1_000_000,
+  /** A key of the HTTP key-value API, in UTF-8. */
+  keyBytesMax: 1_024,
+  /** Delay of the event loop above which HTTP requests are answered SERVER_BUSY. */
+  eventLoopDelayMsMax: 1_000,
   /** One WAL segment. */
   segmentBytes: 16 * 1024 * 1024,
   /** Log bytes since the last snapshot that cause the next. */

@@ -57,6 +57,7 @@ export interface Ensemble {
   readonly machine: StateMachine
   readonly watches: WatchTable
   readonly contact: Contact
+  readonly isLeader: boolean
   /** True when clients may be served: formed, in the configuration, caught up, leader known. */
   readonly ready: boolean
   setHooks(hooks: EnsembleHooks): void

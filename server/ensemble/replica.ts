@@ -116,7 +116,7 @@ export class Replica implements Ensemble {
   // The turn.
   #inputs: RaftInput[] = []
   #turnScheduled = false
-  #state: 'new' | 'running' | 'handingOver' | 'stopped' = 'new'
+  #state: 'new' | 'running' | 'stopped' = 'new'
   #cancelTick: () => void = () => {}
   #lastTickMs = 0
   #ticks = 0
@@ -251,6 +251,10 @@ export class Replica implements Ensemble {
     return this.#contact
   }
 
+  get isLeader(): boolean {
+    return this.#raft.isLeader
+  }
+
   /** For the simulation's checkers; nothing else looks inside. */
   get raft(): Raft {
     return this.#raft
@@ -276,31 +280,27 @@ export class Replica implements Ensemble {
   }
 
   /**
-   * Leaves service: hands over leadership when leading (at most one election timeout), then stops.
-   * `done` is called when the transport and the log are closed.
+   * Gives leadership away, when leading and another voter answers: at most one election timeout.
+   * Clients are served meanwhile.
    */
+  handOver(): Promise<void> {
+    const deadlineMs = this.#environment.nowMs() + this.#electionMs
+    return new Promise((resolve) => {
+      if (this.transferLeadership(null) !== 'started') return resolve()
+      const wait = (): void => {
+        const over = !this.#raft.isLeader || this.#environment.nowMs() >= deadlineMs
+        if (over) resolve()
+        else this.#environment.after(this.#limits.tickMs, wait)
+      }
+      this.#environment.after(this.#limits.tickMs, wait)
+    })
+  }
+
+  /** Stops; `done` is called when the transport and the log are closed. */
   stop(done: () => void): void {
     if (this.#state === 'stopped') return done()
-    const status = this.#raft.status()
-    const others = status.members.filter(
-      (member) => member.role === 'voter' && member.id !== status.id,
-    )
-    if (this.#state !== 'running' || !this.#raft.isLeader || others.length === 0) {
-      this.#halt()
-      this.#transport.close(() => this.#storage.log.close(done))
-      return
-    }
-    this.#state = 'handingOver'
-    this.transferLeadership(null)
-    const deadlineMs = this.#environment.nowMs() + this.#electionMs
-    const wait = (): void => {
-      if (this.#raft.isLeader && this.#environment.nowMs() < deadlineMs) {
-        this.#environment.after(this.#limits.tickMs, wait)
-        return
-      }
-      this.stop(done)
-    }
-    this.#environment.after(this.#limits.tickMs, wait)
+    this.#halt()
+    this.#transport.close(() => this.#storage.log.close(done))
   }
 
   /** Stops at once and answers nobody any more: what a crash does, and the last step of stop. */

@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly authorisation: Authorisation
   /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */
   readonly apiTimeoutMs: number
+  /** The same for what a follower passes on to the leader. */
+  readonly forwardTimeoutMs: number
   /** Bytes of a request body; above it 413. */
   readonly bodyBytesMax: number
   /** Bytes of a key in UTF-8. */

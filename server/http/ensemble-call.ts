@@ -7,11 +7,22 @@ import { CodedError } from '../errors.ts'
 /** Calls of HTTP routes into the ensemble, as promises with a deadline. */
 export class EnsembleCall {
   readonly #ensemble: Ensemble
-  readonly #timeoutMs: number
+  readonly #apiTimeoutMs: number
+  readonly #forwardTimeoutMs: number
 
-  constructor(ensemble: Ensemble, timeoutMs: number) {
+  constructor(
+    ensemble: Ensemble,
+    options: { readonly apiTimeoutMs: number; readonly forwardTimeoutMs: number },
+  ) {
     this.#ensemble = ensemble
-    this.#timeoutMs = timeoutMs
+    this.#apiTimeoutMs = options.apiTimeoutMs
+    this.#forwardTimeoutMs = options.forwardTimeoutMs
+  }
+
+  /** A follower must pass the call on, which has a limit of its own. */
+  get #timeoutMs(): number {
+    const forwarded = !this.#ensemble.isLeader
+    return forwarded ? Math.min(this.#apiTimeoutMs, this.#forwardTimeoutMs) : this.#apiTimeoutMs
   }
 
   /** Applies one operation; ZooKeeper's refusals are in `error`, all others are thrown. */
@@ -44,10 +55,11 @@ export class EnsembleCall {
   }
 
   #within<T>(call: (done: (value: T) => void) => void): Promise<T> {
+    const timeoutMs = this.#timeoutMs
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new CodedError('REQUEST_TIMEOUT', `no result in ${this.#timeoutMs} ms`)),
-        this.#timeoutMs,
+        () => reject(new CodedError('REQUEST_TIMEOUT', `no result in ${timeoutMs} ms`)),
+        timeoutMs,
       )
       call((value) => {
         clearTimeout(timer)

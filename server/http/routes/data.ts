@@ -33,7 +33,7 @@ const Refusal = Type.Object(
  */
 export function dataRoutes(app: App, context: RouteContext): void {
   const { ensemble, authorise } = context
-  const call = new EnsembleCall(ensemble, context.apiTimeoutMs)
+  const call = new EnsembleCall(ensemble, context)
   const decoder = new TextDecoder()
 
   app.post(

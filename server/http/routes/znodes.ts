@@ -16,7 +16,7 @@ const Consistency = Type.Object(
 /** Znodes as an anonymous client at the caller's address may read them. */
 export function znodeRoutes(app: App, context: RouteContext): void {
   const { ensemble } = context
-  const call = new EnsembleCall(ensemble, context.apiTimeoutMs)
+  const call = new EnsembleCall(ensemble, context)
   app.get(
     '/v1/znodes/*',
     { schema: { summary: 'Data, Stat and children', params: Place, querystring: Consistency } },
