@@ -123,7 +123,8 @@ function transportOptions(settings: Settings, logger: Logger) {
     retryMsMax: limits.dialRetryMsMax,
     connectRetries: settings.connectRetries,
     random: Math.random,
-    log: (level: 'info' | 'warn', message: string, fields: object) => logger[level](fields, message),
+    log: (level: 'info' | 'warn', message: string, fields: object) =>
+      logger[level](fields, message),
   }
 }
 

@@ -5,4 +5,5 @@ declare const __BUILD_DATE__: string | undefined
 export const VERSION = typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0-dev'
 
 /** MM/DD/YYYY HH:MM UTC, the form that ZooKeeper clients parse in `srvr`. */
-export const BUILD_DATE = typeof __BUILD_DATE__ === 'string' ? __BUILD_DATE__ : '01/01/1970 00:00 UTC'
+export const BUILD_DATE =
+  typeof __BUILD_DATE__ === 'string' ? __BUILD_DATE__ : '01/01/1970 00:00 UTC'

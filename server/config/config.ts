@@ -4,7 +4,13 @@ import { parse as parseYaml } from 'yaml'
 import type { Forming, ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { defaultSettings, Settings, type SettingName, secretSettings, settingNames } from './schema.ts'
+import {
+  defaultSettings,
+  type SettingName,
+  Settings,
+  secretSettings,
+  settingNames,
+} from './schema.ts'
 import { readZooCfg } from './zoo-cfg.ts'
 
 /** The settings of one server with what follows from them. */
@@ -77,7 +83,10 @@ function readDocument(path: string): unknown {
   try {
     return parseYaml(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new CodedError('CONFIG_UNREADABLE', error instanceof Error ? error.message : String(error))
+    throw new CodedError(
+      'CONFIG_UNREADABLE',
+      error instanceof Error ? error.message : String(error),
+    )
   }
 }
 
@@ -85,7 +94,8 @@ function readDocument(path: string): unknown {
 function fromEnvironment(environment: ConfigSources['environment']): Record<string, unknown> {
   const settings: Record<string, unknown> = {}
   for (const name of settingNames) {
-    const variable = ENVIRONMENT_PREFIX + name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+    const variable =
+      ENVIRONMENT_PREFIX + name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
     const value = environment[variable]
     if (value !== undefined) settings[name] = value
   }
@@ -96,7 +106,10 @@ function fromEnvironment(environment: ConfigSources['environment']): Record<stri
 function checked(given: Record<string, unknown>): Settings {
   for (const name of Object.keys(given)) {
     if (!settingNames.includes(name as SettingName)) {
-      throw new CodedError('CONFIG_INVALID', `unknown setting ${name}; did you mean ${nearest(name)}?`)
+      throw new CodedError(
+        'CONFIG_INVALID',
+        `unknown setting ${name}; did you mean ${nearest(name)}?`,
+      )
     }
   }
   const lists = Object.fromEntries(
@@ -149,7 +162,8 @@ function scaleTimeouts(settings: Settings, given: Readonly<Record<string, unknow
 }
 
 function checkTimeouts(settings: Settings): void {
-  const { electionTimeoutMs, heartbeatIntervalMs, sessionTimeoutMsMin, sessionTimeoutMsMax } = settings
+  const { electionTimeoutMs, heartbeatIntervalMs, sessionTimeoutMsMin, sessionTimeoutMsMax } =
+    settings
   const fenceMs = electionTimeoutMs + limits.touchReportTicks * limits.tickMs + limits.tickMs
   if (fenceMs >= sessionTimeoutMsMin) {
     throw new CodedError(
@@ -161,7 +175,10 @@ function checkTimeouts(settings: Settings): void {
     throw new CodedError('CONFIG_INVALID', 'sessionTimeoutMsMax: is below sessionTimeoutMsMin')
   }
   if (heartbeatIntervalMs * 2 > electionTimeoutMs) {
-    throw new CodedError('CONFIG_INVALID', 'heartbeatIntervalMs: must be at most half of electionTimeoutMs')
+    throw new CodedError(
+      'CONFIG_INVALID',
+      'heartbeatIntervalMs: must be at most half of electionTimeoutMs',
+    )
   }
 }
 
@@ -185,12 +202,18 @@ function formingOf(settings: Settings, listed: readonly ListedServer[]): Forming
   if (servers.length > 0) return { kind: 'static', servers }
   if (settings.bootstrap) return { kind: 'bootstrap' }
   if (settings.join.length > 0) return { kind: 'join', seeds: settings.join }
-  throw new CodedError('CONFIG_INVALID', 'one of bootstrap, join, clusterFile or a list of servers is needed')
+  throw new CodedError(
+    'CONFIG_INVALID',
+    'one of bootstrap, join, clusterFile or a list of servers is needed',
+  )
 }
 
 function readClusterFile(path: string): ListedServer[] {
   const parsed = readDocument(path)
-  const bad = new CodedError('CONFIG_INVALID', `clusterFile: ${path} is no list of {name, peerAddress}`)
+  const bad = new CodedError(
+    'CONFIG_INVALID',
+    `clusterFile: ${path} is no list of {name, peerAddress}`,
+  )
   if (!Array.isArray(parsed)) throw bad
   return parsed.map((item: unknown) => {
     const { name, peerAddress, observer } = (item ?? {}) as Record<string, unknown>

@@ -13,10 +13,21 @@ const text = (description: string, value = '') => Type.String({ default: value, 
 export const Settings = Type.Object(
   {
     name: text('Stable name of this server (myid in a zoo.cfg)', '1'),
-    bootstrap: Type.Boolean({ default: false, description: 'Found a cluster of this server alone' }),
-    join: Type.Array(Type.String(), { default: [], description: 'Peer addresses of an ensemble to join' }),
-    clusterFile: text('A JSON or YAML list of {name, peerAddress, observer?}: the static list of servers'),
-    observer: Type.Boolean({ default: false, description: 'Stay a learner: reads and sessions, no vote' }),
+    bootstrap: Type.Boolean({
+      default: false,
+      description: 'Found a cluster of this server alone',
+    }),
+    join: Type.Array(Type.String(), {
+      default: [],
+      description: 'Peer addresses of an ensemble to join',
+    }),
+    clusterFile: text(
+      'A JSON or YAML list of {name, peerAddress, observer?}: the static list of servers',
+    ),
+    observer: Type.Boolean({
+      default: false,
+      description: 'Stay a learner: reads and sessions, no vote',
+    }),
     dataDirectory: text('Identity, and log and snapshots unless told apart', './data'),
     logDirectory: text('Write-ahead log; the data directory when empty'),
     snapshotDirectory: text('Snapshots; the data directory when empty'),
@@ -54,8 +65,15 @@ export const Settings = Type.Object(
       default: false,
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
-    snapshotRequests: count('Applied requests that cause a snapshot (snapCount)', limits.snapshotRequests),
-    snapshotsKept: Type.Integer({ minimum: 2, default: limits.snapshotsKept, description: 'Snapshots kept' }),
+    snapshotRequests: count(
+      'Applied requests that cause a snapshot (snapCount)',
+      limits.snapshotRequests,
+    ),
+    snapshotsKept: Type.Integer({
+      minimum: 2,
+      default: limits.snapshotsKept,
+      description: 'Snapshots kept',
+    }),
     segmentBytes: count('One segment of the log', limits.segmentBytes),
     logLevel: Type.Union(
       [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],

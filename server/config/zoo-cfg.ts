@@ -37,7 +37,8 @@ export function readZooCfg(path: string): ZooCfg {
   const ignored: string[] = []
   const servers: ServerLine[] = []
   const dataDirectory = entries.get('dataDir')
-  if (dataDirectory === undefined) throw new CodedError('CONFIG_INVALID', `${path}: dataDir is missing`)
+  if (dataDirectory === undefined)
+    throw new CodedError('CONFIG_INVALID', `${path}: dataDir is missing`)
   settings.dataDirectory = dataDirectory
   const tickTime = numberOf(entries, 'tickTime', 2000)
   settings.sessionTimeoutMsMin = numberOf(entries, 'minSessionTimeout', 2 * tickTime)
@@ -138,7 +139,9 @@ function placeSelf(
 function parseServer(path: string, key: string, value: string): ServerLine {
   const name = key.slice('server.'.length)
   const [peers, client] = value.split(';')
-  const match = /^(\[[^\]]+\]|[^:]+):(\d+)(?::(\d+))?(?::(participant|observer))?$/.exec(peers ?? '')
+  const match = /^(\[[^\]]+\]|[^:]+):(\d+)(?::(\d+))?(?::(participant|observer))?$/.exec(
+    peers ?? '',
+  )
   if (match === null || !/^\d+$/.test(name)) {
     throw new CodedError('CONFIG_INVALID', `${path}: ${key}=${value} is not host:port:port[:role]`)
   }
@@ -170,7 +173,8 @@ function numberOf(entries: ReadonlyMap<string, string>, key: string, otherwise: 
   const text = entries.get(key)
   if (text === undefined) return otherwise
   const value = Number(text)
-  if (!Number.isInteger(value)) throw new CodedError('CONFIG_INVALID', `${key}: ${text} is no integer`)
+  if (!Number.isInteger(value))
+    throw new CodedError('CONFIG_INVALID', `${key}: ${text} is no integer`)
   return value
 }
 
@@ -178,6 +182,9 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new CodedError('CONFIG_UNREADABLE', error instanceof Error ? error.message : String(error))
+    throw new CodedError(
+      'CONFIG_UNREADABLE',
+      error instanceof Error ? error.message : String(error),
+    )
   }
 }

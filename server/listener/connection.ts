@@ -3,7 +3,7 @@ import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation } from '../core/machine/operation.ts'
 import type { Identity } from '../core/tree/acl.ts'
 import { restoreWatches } from '../core/watch/set-watches.ts'
-import type { Watcher, WatchEvent, WatchKind } from '../core/watch/watch.ts'
+import type { WatchEvent, Watcher, WatchKind } from '../core/watch/watch.ts'
 import type { Ensemble, Outcome } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
 import {
@@ -18,7 +18,11 @@ import {
   writeUnimplementedReply,
   writeWriteReply,
 } from '../wire/client-reply.ts'
-import { type ClientRequest, type DecodeFailure, decodeClientRequest } from '../wire/client-request.ts'
+import {
+  type ClientRequest,
+  type DecodeFailure,
+  decodeClientRequest,
+} from '../wire/client-request.ts'
 import { FrameSplitter } from '../wire/framing.ts'
 import {
   type DecodedConnectRequest,
@@ -192,7 +196,10 @@ export class ClientConnection implements Watcher {
 
   #attach(request: DecodedConnectRequest): void {
     const { sessionTimeoutMsMin, sessionTimeoutMsMax, environment } = this.#options
-    const timeoutMs = Math.min(Math.max(request.timeoutMs, sessionTimeoutMsMin), sessionTimeoutMsMax)
+    const timeoutMs = Math.min(
+      Math.max(request.timeoutMs, sessionTimeoutMsMin),
+      sessionTimeoutMsMax,
+    )
     if (request.sessionId < 0) return this.#answerExpired(request)
     const fresh = request.sessionId === 0
     const operation: Operation = fresh
@@ -312,9 +319,7 @@ export class ClientConnection implements Watcher {
       const pending = this.#queue[this.#head]
       if (pending === undefined || !this.#answer(pending)) break
       this.#head += 1
-      this.#options.stats.answered(
-        this.#options.environment.nowMs() - pending.receivedAtMs,
-      )
+      this.#options.stats.answered(this.#options.environment.nowMs() - pending.receivedAtMs)
     }
     if (this.#head > 0 && this.#head * 2 >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head)

@@ -48,11 +48,7 @@ export function isWord(text: string): boolean {
 }
 
 /** The answer to a word; '' for one that is unknown. `allowed`: '*' is all. */
-export function answerWord(
-  word: string,
-  allowed: readonly string[],
-  context: WordContext,
-): string {
+export function answerWord(word: string, allowed: readonly string[], context: WordContext): string {
   const answer = WORDS[word]
   if (answer === undefined) return ''
   if (!allowed.includes('*') && !allowed.includes(word)) {

@@ -1,7 +1,13 @@
 import { connect } from 'node:net'
 import type { Hello } from '../wire/peer-frame.ts'
 import { FrameSocket } from './frame-socket.ts'
-import { decodeIntroduction, encodeIntroduction, introduce, isProof, proofOf } from './link-handshake.ts'
+import {
+  decodeIntroduction,
+  encodeIntroduction,
+  introduce,
+  isProof,
+  proofOf,
+} from './link-handshake.ts'
 
 export interface LinkOptions {
   readonly secret: string

@@ -4,7 +4,13 @@ import { JuteWriter } from '../wire/jute.ts'
 import { decodePeerFrame, encodePeerFrame } from '../wire/peer-codec.ts'
 import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
 import { FrameSocket } from './frame-socket.ts'
-import { decodeIntroduction, encodeIntroduction, introduce, isProof, proofOf } from './link-handshake.ts'
+import {
+  decodeIntroduction,
+  encodeIntroduction,
+  introduce,
+  isProof,
+  proofOf,
+} from './link-handshake.ts'
 import { type LinkOptions, OutboundLink } from './outbound-link.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 

@@ -46,7 +46,11 @@ function Branch({ path, name }: { readonly path: string; readonly name: string }
       {znode !== undefined && children.length > 0 && (
         <ul>
           {children.map((child) => (
-            <Branch key={child} name={child} path={path === '/' ? `/${child}` : `${path}/${child}`} />
+            <Branch
+              key={child}
+              name={child}
+              path={path === '/' ? `/${child}` : `${path}/${child}`}
+            />
           ))}
           {hidden > 0 && <li class="soft">and {hidden} more</li>}
         </ul>

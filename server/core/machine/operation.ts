@@ -89,7 +89,12 @@ export type OperationResult =
   | { readonly kind: 'delete' }
   | { readonly kind: 'check' }
   | { readonly kind: 'multi'; readonly results: readonly OperationResult[] }
-  | { readonly kind: 'session'; readonly session: SessionId; readonly timeoutMs: number; readonly password: Uint8Array }
+  | {
+      readonly kind: 'session'
+      readonly session: SessionId
+      readonly timeoutMs: number
+      readonly password: Uint8Array
+    }
   | { readonly kind: 'none' }
   /** In a failed multi: ok (0) before the failing operation, its code, then -2 after it. */
   | { readonly kind: 'error'; readonly code: ErrorCode }

@@ -3,7 +3,14 @@ import type { LogIndex, SessionId, Term, Zxid } from '../brand.ts'
 import { type Session, SessionTable } from '../session/session-table.ts'
 import { Tree } from '../tree/tree.ts'
 import { ErrorCode } from './error-code.ts'
-import type { Batch, Operation, OperationResult, Request, RequestResult, Trigger } from './operation.ts'
+import type {
+  Batch,
+  Operation,
+  OperationResult,
+  Request,
+  RequestResult,
+  Trigger,
+} from './operation.ts'
 import { SnapshotCursor } from './snapshot.ts'
 import {
   type ChangeContext,
@@ -183,7 +190,13 @@ export class StateMachine {
   #createSession(request: Request, operation: OperationOf<'createSession'>): RequestResult {
     const { timeoutMs, password } = operation
     const { origin, connection } = request
-    const session = { id: this.#lastZxid, timeoutMs, password: password.slice(), origin, connection }
+    const session = {
+      id: this.#lastZxid,
+      timeoutMs,
+      password: password.slice(),
+      origin,
+      connection,
+    }
     return this.#ownSession(request, session)
   }
 

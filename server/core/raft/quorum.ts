@@ -15,9 +15,9 @@ export function majority(voters: number): number {
  * The greatest value that a majority of the voters has reached: for match indexes the index that may
  * commit (Raft, 5.3), for rounds the round that is confirmed. Without voters, -1.
  */
-export function quorumValue(voters: readonly PeerId[], valueOf: (voter: PeerId) => number): number {
+export function quorumValue(voters: readonly PeerId[], reached: (voter: PeerId) => number): number {
   if (voters.length === 0) return -1
-  const values = voters.map(valueOf).sort((left, right) => right - left)
+  const values = voters.map(reached).sort((left, right) => right - left)
   return values[majority(voters.length) - 1] ?? -1
 }
 

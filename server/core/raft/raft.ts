@@ -631,7 +631,10 @@ export class Raft {
       const last = previousIndex + entries.length
       progress.commitTold = Math.min(this.#commit, last)
       if (entries.length > 0 || progress.state === 'probe') {
-        progress.sent(last, entries.reduce((bytes, entry) => bytes + entryBytes(entry), 0))
+        progress.sent(
+          last,
+          entries.reduce((bytes, entry) => bytes + entryBytes(entry), 0),
+        )
       } else {
         return
       }

@@ -17,7 +17,11 @@ export type RaftInput =
   /** Linearizable read: answered in output.reads when a read at `index` applied is safe. */
   | { readonly kind: 'readIndex'; readonly context: number }
   /** One change: the new full configuration, differing from the present in one member. */
-  | { readonly kind: 'changeMembership'; readonly members: readonly Member[]; readonly token: number }
+  | {
+      readonly kind: 'changeMembership'
+      readonly members: readonly Member[]
+      readonly token: number
+    }
   | { readonly kind: 'transferLeadership'; readonly to: PeerId }
   /** The link to a peer broke: fall back to probing it. */
   | { readonly kind: 'unreachable'; readonly peer: PeerId }
@@ -48,7 +52,11 @@ export interface RaftOutput {
   /** Reads that are safe once `index` is applied locally; `index` -1: refused, no leader confirmed. */
   readonly reads: readonly { readonly context: number; readonly index: LogIndex }[]
   /** Proposals accepted into the log at this index and term. */
-  readonly accepted: readonly { readonly token: number; readonly index: LogIndex; readonly term: Term }[]
+  readonly accepted: readonly {
+    readonly token: number
+    readonly index: LogIndex
+    readonly term: Term
+  }[]
   /** Proposals refused, and why. */
   readonly refused: readonly { readonly token: number; readonly reason: RefusalReason }[]
   /** Followers too far behind for the log in memory: stream them a snapshot at or above `index`. */

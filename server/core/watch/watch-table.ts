@@ -2,7 +2,7 @@ import type { Trigger } from '../machine/operation.ts'
 import { Permission } from '../tree/acl.ts'
 import { allows } from '../tree/acl-check.ts'
 import { parentOf } from '../tree/path.ts'
-import type { WatchDelivery, Watcher, WatchEvent, WatchKind } from './watch.ts'
+import type { WatchDelivery, WatchEvent, Watcher, WatchKind } from './watch.ts'
 
 type Watchers = Map<number, Watcher>
 
