@@ -4,7 +4,9 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /** A tool that a suite needs: what starts it, or the reason to skip the suite. */
-export type Tool<T> = { readonly found: T } | { readonly found: null; readonly reason: string }
+export type Tool<T extends object> =
+  | { readonly found: T }
+  | { readonly found: null; readonly reason: string }
 
 /** Where `.ci/install` puts what it installs. */
 export function cacheDirectory(): string {
@@ -21,7 +23,9 @@ export function zookeeperTool(): Tool<{ readonly java: string; readonly classPat
   if (!runs('java', '-version')) return { found: null, reason: 'Java is missing: no java in PATH' }
   const directory = join(cacheDirectory(), 'zookeeper')
   if (!existsSync(join(directory, '.made-from'))) {
-    const why = runs('mvn', '-version') ? 'run .ci/install' : 'Java is there, Maven (mvn) is missing'
+    const why = runs('mvn', '-version')
+      ? 'run .ci/install'
+      : 'Java is there, Maven (mvn) is missing'
     return { found: null, reason: `Apache ZooKeeper is not installed: ${why}` }
   }
   const jars = readdirSync(directory).filter((name) => name.endsWith('.jar'))
@@ -32,7 +36,10 @@ export function zookeeperTool(): Tool<{ readonly java: string; readonly classPat
 /** The Python that has kazoo. */
 export function kazooTool(): Tool<{ readonly python: string }> {
   const python = join(cacheDirectory(), 'kazoo', 'bin', 'python')
-  if (existsSync(join(cacheDirectory(), 'kazoo', '.made-from')) && runs(python, '-c', 'import kazoo')) {
+  if (
+    existsSync(join(cacheDirectory(), 'kazoo', '.made-from')) &&
+    runs(python, '-c', 'import kazoo')
+  ) {
     return { found: { python } }
   }
   const why = runs('python3', '-c', 'import ensurepip, venv')
@@ -42,6 +49,6 @@ export function kazooTool(): Tool<{ readonly python: string }> {
 }
 
 /** What a suite that needs a tool is called: with the reason where it will be skipped. */
-export function titleOf(title: string, tool: Tool<unknown>): string {
+export function titleOf(title: string, tool: Tool<object>): string {
   return tool.found === null ? `${title} (${tool.reason})` : title
 }

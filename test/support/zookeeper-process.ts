@@ -5,7 +5,7 @@ import { createEnsemble, type EnsembleOptions } from './server-ensemble.ts'
 import { zookeeperTool } from './toolchain.ts'
 
 /**
- * Apache ZooKeeper as its distribution starts it: default heap, forceSync on, logging to a file;
+ * Apache ZooKeeper as its distribution starts it: default heap, forceSync on, logging to its output file;
  * only warnings, so that its log costs it nothing in a measurement.
  */
 export async function zookeeperEnsemble(options: EnsembleOptions): Promise<ServerEnsemble> {
@@ -19,7 +19,7 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
       settings: () => ({}),
       command: ({ directory, configuration }) => {
         const logback = join(directory, 'logback.xml')
-        writeFileSync(logback, logbackConfiguration(join(directory, 'zookeeper.log')))
+        writeFileSync(logback, logbackConfiguration(join(directory, 'output.log')))
         return {
           command: java,
           args: [
