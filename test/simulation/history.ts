@@ -1,4 +1,10 @@
-import type { Operation, OperationResult, Request, RequestResult, Trigger } from '../../server/core/machine/operation.ts'
+import type {
+  Operation,
+  OperationResult,
+  Request,
+  RequestResult,
+  Trigger,
+} from '../../server/core/machine/operation.ts'
 import type { Entry } from '../../server/core/raft/message.ts'
 
 /** One state of a path, valid from its zxid until the next. */
@@ -30,7 +36,10 @@ export class History {
   /** By index: what was applied there first. */
   readonly #entries = new Map<number, { readonly key: string; readonly digest: string }>()
   readonly #paths = new Map<string, PathState[]>()
-  readonly #changes = new Map<string, { readonly zxid: number; readonly event: Trigger['event'] }[]>()
+  readonly #changes = new Map<
+    string,
+    { readonly zxid: number; readonly event: Trigger['event'] }[]
+  >()
   readonly #children = new Map<string, Set<string>>([['/', new Set()]])
   readonly #childStates = new Map<string, { readonly zxid: number; readonly names: string }[]>()
   readonly sessions = new Map<number, { timeoutMs: number; readonly ephemerals: Set<string> }>()
@@ -45,8 +54,10 @@ export class History {
     const key = keyOf(entry)
     const known = this.#entries.get(index)
     if (known !== undefined) {
-      if (known.key !== key) throw new Violation('log agreement', `index ${index} differs: ${known.key} / ${key}`)
-      if (known.digest !== digest) throw new Violation('log agreement', `state after index ${index} differs`)
+      if (known.key !== key)
+        throw new Violation('log agreement', `index ${index} differs: ${known.key} / ${key}`)
+      if (known.digest !== digest)
+        throw new Violation('log agreement', `state after index ${index} differs`)
       return
     }
     if (index !== this.lastIndex + 1) {
@@ -76,28 +87,39 @@ export class History {
     this.#change(request, request.operation, result, zxid)
   }
 
-  #change(request: Request, operation: Operation, result: OperationResult | undefined, zxid: number): void {
+  #change(
+    request: Request,
+    operation: Operation,
+    result: OperationResult | undefined,
+    zxid: number,
+  ): void {
     switch (operation.kind) {
       case 'create': {
         const path = result?.kind === 'create' ? result.path : operation.path
-        if (this.state(path, zxid)?.exists) throw new Violation('model', `${path} was created twice`)
+        if (this.state(path, zxid)?.exists)
+          throw new Violation('model', `${path} was created twice`)
         const owner = operation.mode === 'ephemeral' ? request.session : 0
         this.#record(path, { zxid, exists: true, version: 0, data: text(operation.data), owner })
         this.#note(path, zxid, 'created')
         this.#relate(path, zxid, true)
         if (owner !== 0) {
           const session = this.sessions.get(owner)
-          if (session === undefined) throw new Violation('session', `an ephemeral of ended ${owner}`)
+          if (session === undefined)
+            throw new Violation('session', `an ephemeral of ended ${owner}`)
           session.ephemerals.add(path)
         }
         return
       }
       case 'setData': {
         const before = this.state(operation.path, zxid)
-        if (!before?.exists) throw new Violation('model', `${operation.path} was set and is not there`)
+        if (!before?.exists)
+          throw new Violation('model', `${operation.path} was set and is not there`)
         const version = before.version + 1
         if (result?.kind === 'setData' && result.stat.version !== version) {
-          throw new Violation('applied once', `${operation.path} has version ${result.stat.version}, not ${version}`)
+          throw new Violation(
+            'applied once',
+            `${operation.path} has version ${result.stat.version}, not ${version}`,
+          )
         }
         this.#record(operation.path, { ...before, zxid, version, data: text(operation.data) })
         this.#note(operation.path, zxid, 'dataChanged')
@@ -110,7 +132,8 @@ export class History {
         return
       case 'attachSession': {
         const session = this.sessions.get(request.session)
-        if (session === undefined) throw new Violation('session', `attached to ended ${request.session}`)
+        if (session === undefined)
+          throw new Violation('session', `attached to ended ${request.session}`)
         session.timeoutMs = operation.timeoutMs
         return
       }
@@ -176,7 +199,9 @@ export class History {
 
   /** The first change after `after` that is of these kinds; null when there is none. */
   firstChange(path: string, after: number, events: readonly Trigger['event'][]): number | null {
-    const change = this.#changes.get(path)?.find((each) => each.zxid > after && events.includes(each.event))
+    const change = this.#changes
+      .get(path)
+      ?.find((each) => each.zxid > after && events.includes(each.event))
     return change?.zxid ?? null
   }
 
@@ -188,7 +213,10 @@ export class History {
   }
 }
 
-function latest<T extends { readonly zxid: number }>(states: readonly T[] | undefined, zxid: number): T | undefined {
+function latest<T extends { readonly zxid: number }>(
+  states: readonly T[] | undefined,
+  zxid: number,
+): T | undefined {
   if (states === undefined) return undefined
   for (let i = states.length - 1; i >= 0; i -= 1) {
     const state = states[i]

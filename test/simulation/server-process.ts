@@ -132,7 +132,8 @@ export class ServerProcess implements Endpoint {
       fileSystem: this.#disk,
       directory: `/data-${this.name}`,
       name: this.name,
-      newId: () => Array.from({ length: 16 }, () => this.#random.integer(0, 15).toString(16)).join(''),
+      newId: () =>
+        Array.from({ length: 16 }, () => this.#random.integer(0, 15).toString(16)).join(''),
       random: this.#random.unit,
       schedule: (delayMs, call) => void environment.after(delayMs, call),
       endOfTurn: (call) => environment.after(0, call),
@@ -148,7 +149,12 @@ export class ServerProcess implements Endpoint {
       environment,
       storage,
       transport: (events, hello) => {
-        this.transport = new SimulatedTransport(this.#world.network, this.#lifeOf(generation), events, hello)
+        this.transport = new SimulatedTransport(
+          this.#world.network,
+          this.#lifeOf(generation),
+          events,
+          hello,
+        )
         return this.transport
       },
       addresses: {

@@ -136,7 +136,9 @@ export class ZkUser {
     this.#wire = wire
     this.#state = 'connecting'
     this.#toServer(wire, () => {
-      wire.connection = server.accept(`10.0.0.${this.name}`, (bytes) => this.#fromServer(wire, bytes))
+      wire.connection = server.accept(`10.0.0.${this.name}`, (bytes) =>
+        this.#fromServer(wire, bytes),
+      )
       if (wire.connection === null) this.#fromServer(wire, null)
     })
     this.#transmit((writer) =>
@@ -239,7 +241,12 @@ export class ZkUser {
       lists[kind].push(path)
     }
     this.#restoring = true
-    this.#sent.set(Xid.setWatches, { opcode: Opcode.setWatches, operation: null, read: null, after: 0 })
+    this.#sent.set(Xid.setWatches, {
+      opcode: Opcode.setWatches,
+      operation: null,
+      read: null,
+      after: 0,
+    })
     const relativeZxid = this.#lastZxid
     this.#transmit((writer) =>
       encodeClientRequest(writer, {
@@ -269,7 +276,10 @@ export class ZkUser {
     if (xid === Xid.ping) return
     const first = this.#sent.entries().next().value
     if (first === undefined || first[0] !== xid) {
-      throw new Violation('session order', `reply ${xid} came before ${first?.[0] ?? 'any request'}`)
+      throw new Violation(
+        'session order',
+        `reply ${xid} came before ${first?.[0] ?? 'any request'}`,
+      )
     }
     this.#sent.delete(xid)
     if (xid === Xid.setWatches) {
@@ -294,7 +304,10 @@ export class ZkUser {
       const [kind, path] = key.split(' ') as [Kind, string]
       const change = this.#world.history.firstChange(path, since, FIRES[kind])
       if (change !== null && change <= zxid) {
-        throw new Violation('watch', `${this.name}: a ${kind} watch of ${path} set at ${since} missed ${change}`)
+        throw new Violation(
+          'watch',
+          `${this.name}: a ${kind} watch of ${path} set at ${since} missed ${change}`,
+        )
       }
     }
   }
@@ -312,9 +325,13 @@ export class ZkUser {
     const { history } = this.#world
     if (sent.operation !== null) {
       const known = history.results.get(zxid)
-      if (known === undefined) throw new Violation('durability', `acknowledged ${zxid} is in no log`)
+      if (known === undefined)
+        throw new Violation('durability', `acknowledged ${zxid} is in no log`)
       if (known.error !== error) {
-        throw new Violation('durability', `zxid ${zxid} was answered ${error}, the log says ${known.error}`)
+        throw new Violation(
+          'durability',
+          `zxid ${zxid} was answered ${error}, the log says ${known.error}`,
+        )
       }
       if (zxid <= sent.after) {
         throw new Violation('linearizable', `a write after ${sent.after} was put at ${zxid}`)
@@ -331,32 +348,57 @@ export class ZkUser {
     if (read.kind === 'getChildren') this.#checkChildren(read, zxid, error, body)
   }
 
-  #checkExists(read: Extract<ReadRequest, { kind: 'exists' }>, zxid: number, error: number, body: ReplyBody | null): void {
+  #checkExists(
+    read: Extract<ReadRequest, { kind: 'exists' }>,
+    zxid: number,
+    error: number,
+    body: ReplyBody | null,
+  ): void {
     const state = this.#world.history.state(read.path, zxid)
     const there = state?.exists === true
     const version = body?.kind === 'exists' ? body.stat.version : -1
     if (there !== (error === 0) || (there && version !== state.version)) {
-      throw new Violation('read', `exists ${read.path} at ${zxid}: ${error} v${version}, should be ${JSON.stringify(state)}`)
+      throw new Violation(
+        'read',
+        `exists ${read.path} at ${zxid}: ${error} v${version}, should be ${JSON.stringify(state)}`,
+      )
     }
     if (read.watch) this.#watch(there ? 'data' : 'exist', read.path, zxid)
   }
 
-  #checkData(read: Extract<ReadRequest, { kind: 'getData' }>, zxid: number, error: number, body: ReplyBody | null): void {
+  #checkData(
+    read: Extract<ReadRequest, { kind: 'getData' }>,
+    zxid: number,
+    error: number,
+    body: ReplyBody | null,
+  ): void {
     const state = this.#world.history.state(read.path, zxid)
-    const data = body?.kind === 'getData' && body.data !== null ? Buffer.from(body.data).toString() : ''
+    const data =
+      body?.kind === 'getData' && body.data !== null ? Buffer.from(body.data).toString() : ''
     const there = state?.exists === true
     if (there !== (error === 0) || (there && data !== state.data)) {
-      throw new Violation('read', `get ${read.path} at ${zxid}: ${error} "${data}", should be ${JSON.stringify(state)}`)
+      throw new Violation(
+        'read',
+        `get ${read.path} at ${zxid}: ${error} "${data}", should be ${JSON.stringify(state)}`,
+      )
     }
     if (read.watch && there) this.#watch('data', read.path, zxid)
   }
 
-  #checkChildren(read: Extract<ReadRequest, { kind: 'getChildren' }>, zxid: number, error: number, body: ReplyBody | null): void {
+  #checkChildren(
+    read: Extract<ReadRequest, { kind: 'getChildren' }>,
+    zxid: number,
+    error: number,
+    body: ReplyBody | null,
+  ): void {
     if (error !== 0 || body?.kind !== 'getChildren') return
     const names = body.children.filter((name) => name !== 'zookeeper')
     const expected = this.#world.history.childrenAt(read.path, zxid)
     if ([...names].sort().join(',') !== expected) {
-      throw new Violation('read', `children of ${read.path} at ${zxid}: ${names}, should be ${expected}`)
+      throw new Violation(
+        'read',
+        `children of ${read.path} at ${zxid}: ${names}, should be ${expected}`,
+      )
     }
     if (read.watch) this.#watch('child', read.path, zxid)
   }
@@ -391,7 +433,8 @@ export class ZkUser {
     const watch = this.#random.chance(0.5)
     if (dice < 0.22) this.#write({ kind: 'setData', path, data, version: -1 })
     else if (dice < 0.34) this.#write(creation(path, data, 'persistent', false))
-    else if (dice < 0.42) this.#write(creation(`/e${this.#random.integer(0, 5)}`, data, 'ephemeral', false))
+    else if (dice < 0.42)
+      this.#write(creation(`/e${this.#random.integer(0, 5)}`, data, 'ephemeral', false))
     else if (dice < 0.47) this.#write(creation('/s-', data, 'ephemeral', true))
     else if (dice < 0.55) this.#write({ kind: 'delete', path, version: -1 })
     else if (dice < 0.62) this.#multi(path, data)
