@@ -7,6 +7,7 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
   type RawServerDefault,
 } from 'fastify'
 import type { Ensemble } from '../ensemble/ensemble.ts'
@@ -59,7 +60,7 @@ export interface RouteContext extends AppOptions {
 export async function buildApp(options: AppOptions): Promise<App> {
   const app: App = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
     routerOptions: { maxParamLength: 3 * options.keyBytesMax + 64 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
