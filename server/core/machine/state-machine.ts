@@ -87,14 +87,24 @@ export class StateMachine {
     return parts.map((part) => part.toString(16).padStart(8, '0')).join('')
   }
 
-  /** Applies one `requests` entry. Each request takes one zxid, refused ones too (B5.2). */
-  apply(entry: { readonly index: LogIndex; readonly term: Term }, batch: Batch): RequestResult[] {
+  /**
+   * Applies one `requests` entry. Each request takes one zxid, refused ones too (B5.2). `each` is
+   * called with a result before the next request is applied: what it reads is the state that the
+   * request left behind, not that of its successors in the batch.
+   */
+  apply(
+    entry: { readonly index: LogIndex; readonly term: Term },
+    batch: Batch,
+    each: (result: RequestResult) => void = () => {},
+  ): RequestResult[] {
     this.#advanceTo(entry.index)
     this.#lastTimeMs = Math.max(this.#lastTimeMs, batch.timeMs)
     const results: RequestResult[] = []
     for (const request of batch.requests) {
       this.#lastZxid += 1
-      results.push(this.#applyRequest(request, entry.term))
+      const result = this.#applyRequest(request, entry.term)
+      results.push(result)
+      each(result)
     }
     return results
   }
