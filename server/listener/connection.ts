@@ -78,13 +78,15 @@ interface Pending {
   outcome: Outcome | null
   /** For sync and linearizable reads: what the barrier said. */
   barrier: 'none' | 'waiting' | 'passed' | 'failed'
+  answered: boolean
 }
 
 const EMPTY_WATCH_LIST: readonly string[] = []
 
 /**
  * One ZooKeeper client, without its socket: bytes in, bytes out. Replies go out in the order of the
- * requests; a pipelined write is handed in at once, a read is done when all before it is answered.
+ * requests; a pipelined write is handed in at once (unless a barrier must pass first), a read is done
+ * when all before it is answered.
  */
 export class ClientConnection implements Watcher {
   readonly connection: number
@@ -100,6 +102,9 @@ export class ClientConnection implements Watcher {
   #timeoutMs = 0
   #queue: Pending[] = []
   #head = 0
+  /** How many of the queue have been handed in: written, or asked a barrier for. */
+  #handedIn = 0
+  #barriersWaiting = 0
   #reading = true
   #draining = false
   #unwrittenBytes = 0
@@ -249,18 +254,41 @@ export class ClientConnection implements Watcher {
       receivedAtMs: this.#options.environment.nowMs(),
       outcome: null,
       barrier: 'none',
+      answered: false,
     }
     this.#queue.push(pending)
-    if (request.kind === 'write') this.#handIn(pending, request.operation)
-    else if (request.kind === 'closeSession') this.#handIn(pending, { kind: 'closeSession' })
-    else if (request.kind === 'sync' || this.#options.linearizableReads) this.#askBarrier(pending)
+    this.#handInAll()
     this.#drain()
   }
 
+  /**
+   * Hands in what has arrived, up to a write behind a barrier that has not passed: applied before the
+   * barrier's request is answered, it would show there (requests of a client are FIFO, B5.1).
+   */
+  #handInAll(): void {
+    while (this.#handedIn < this.#queue.length) {
+      const pending = this.#queue[this.#handedIn]
+      if (pending === undefined) return
+      const { request } = pending
+      const writes = request.kind === 'write' || request.kind === 'closeSession'
+      if (writes && this.#barriersWaiting > 0) return
+      this.#handedIn += 1
+      if (request.kind === 'write') this.#handIn(pending, request.operation)
+      else if (request.kind === 'closeSession') this.#handIn(pending, { kind: 'closeSession' })
+      else if (request.kind === 'sync' || this.#options.linearizableReads) this.#askBarrier(pending)
+    }
+  }
+
+  /**
+   * A write that was applied before a read ahead of it could be answered, because contact was lost
+   * meanwhile, ends the connection: that read would show the write.
+   */
   #handIn(pending: Pending, operation: Operation): void {
     this.#submit(operation, this.#session, (outcome) => {
       pending.outcome = outcome
       this.#drain()
+      const overtook = outcome.kind === 'applied' && !this.#draining && !pending.answered
+      if (overtook) this.close()
     })
   }
 
@@ -278,16 +306,21 @@ export class ClientConnection implements Watcher {
 
   #askBarrier(pending: Pending): void {
     pending.barrier = 'waiting'
+    this.#barriersWaiting += 1
     this.#ensemble.barrier((ok) => {
       pending.barrier = ok ? 'passed' : 'failed'
+      this.#barriersWaiting -= 1
       this.#drain()
+      if (this.#state === 'open') this.#handInAll()
     })
   }
 
   /** Out of band, at once; not at all while the leader may have given this server up. */
   #ping(): void {
     if (this.#ensemble.contact !== 'fresh') return
-    writePingReply(this.#out, this.#ensemble.machine.lastZxid)
+    // While replies wait, theirs come first: a client's zxid never falls.
+    const zxid = this.outstanding === 0 ? this.#ensemble.machine.lastZxid : this.lastZxid
+    writePingReply(this.#out, zxid)
     this.#wrote()
   }
 
@@ -318,11 +351,13 @@ export class ClientConnection implements Watcher {
     while (this.#state === 'open' && this.#head < this.#queue.length) {
       const pending = this.#queue[this.#head]
       if (pending === undefined || !this.#answer(pending)) break
+      pending.answered = true
       this.#head += 1
       this.#options.stats.answered(this.#options.environment.nowMs() - pending.receivedAtMs)
     }
     if (this.#head > 0 && this.#head * 2 >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head)
+      this.#handedIn -= this.#head
       this.#head = 0
     }
     this.#draining = false

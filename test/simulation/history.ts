@@ -48,6 +48,15 @@ export class History {
   readonly results = new Map<number, RequestResult>()
   lastIndex = 0
   lastZxid = 0
+  /** What clients wrote is unique: where each mark was applied. */
+  readonly #marks = new Map<string, number>()
+  /** Marks that a server surely will never apply, as it said. */
+  readonly #never = new Set<string>()
+  readonly #onEnd: (session: number, timeoutMs: number, expired: boolean) => void
+
+  constructor(onEnd: (session: number, timeoutMs: number, expired: boolean) => void) {
+    this.#onEnd = onEnd
+  }
 
   /** Called for each entry that some server applied. */
   applied(index: number, entry: Entry, results: readonly RequestResult[], digest: string): void {
@@ -75,6 +84,7 @@ export class History {
     }
     this.lastZxid = zxid
     this.results.set(zxid, applied)
+    for (const mark of marksOf(request.operation)) this.#appliedMark(mark, zxid)
     if (error !== 0) return
     if (result.kind === 'multi') {
       const failed = result.results.some((each) => each.kind === 'error')
@@ -146,9 +156,30 @@ export class History {
     }
   }
 
+  #appliedMark(mark: string, zxid: number): void {
+    const first = this.#marks.get(mark)
+    if (first !== undefined) {
+      throw new Violation('applied once', `${mark} was applied at ${first} and at ${zxid}`)
+    }
+    if (this.#never.has(mark)) {
+      throw new Violation('refusal', `${mark} was refused for good and applied at ${zxid}`)
+    }
+    this.#marks.set(mark, zxid)
+  }
+
+  /** A client was told that its write is not applied, now or later. */
+  promiseNever(mark: string): void {
+    const zxid = this.#marks.get(mark)
+    if (zxid !== undefined) {
+      throw new Violation('refusal', `${mark} was refused for good and applied at ${zxid}`)
+    }
+    this.#never.add(mark)
+  }
+
   #end(id: number, zxid: number, expired: boolean): void {
     const session = this.sessions.get(id)
     if (session === undefined) return
+    this.#onEnd(id, session.timeoutMs, expired)
     this.sessions.delete(id)
     this.ended.set(id, { zxid, expired })
     for (const path of session.ephemerals) this.#remove(path, zxid)
@@ -223,6 +254,16 @@ function latest<T extends { readonly zxid: number }>(
     if (state !== undefined && state.zxid <= zxid) return state
   }
   return undefined
+}
+
+/** The unique texts that a request writes. */
+function marksOf(operation: Operation): Set<string> {
+  const parts = operation.kind === 'multi' ? operation.operations : [operation]
+  const marks = new Set<string>()
+  for (const part of parts) {
+    if (part.kind === 'create' || part.kind === 'setData') marks.add(text(part.data))
+  }
+  return marks
 }
 
 function keyOf(entry: Entry): string {

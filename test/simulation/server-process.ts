@@ -91,7 +91,7 @@ export class ServerProcess implements Endpoint {
   }
 
   #environment(generation: number): Environment {
-    const { scheduler, trace } = this.#world
+    const { scheduler } = this.#world
     const guarded = (call: () => void) => () => {
       if (generation === this.#generation) this.run(call)
     }
@@ -115,7 +115,8 @@ export class ServerProcess implements Endpoint {
       },
       endOfTurn: (call) => scheduler.after(0.02, guarded(call)),
       log: (level, message, fields) => {
-        if (level !== 'debug') trace(`${this.name} ${message} ${JSON.stringify(fields ?? {})}`)
+        if (level === 'debug') return
+        this.#world.trace(`${this.name} ${message} ${JSON.stringify(fields ?? {})}`)
       },
     }
   }

@@ -52,7 +52,7 @@ interface Wire {
 type Kind = 'data' | 'exist' | 'child'
 
 const TIMEOUT_MS = 4_000
-const PATHS = Array.from({ length: 8 }, (_, index) => `/k${index}`)
+export const PATHS = Array.from({ length: 8 }, (_, index) => `/k${index}`)
 
 /** The changes that fire a watch of each kind. */
 const FIRES = {
@@ -272,6 +272,7 @@ export class ZkUser {
     if (decoded === null) throw new Violation('wire', 'a reply does not decode')
     if (decoded.kind === 'notification') return this.#event(decoded.type, decoded.path)
     const { xid, zxid, error, body } = decoded
+    if (this.name===process.env.U) console.log(this.#world.scheduler.nowMs, this.name, xid, zxid, error, JSON.stringify(this.#sent.get(xid)?.opcode))
     if (zxid > 0) this.#advance(zxid)
     if (xid === Xid.ping) return
     const first = this.#sent.entries().next().value
