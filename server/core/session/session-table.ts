@@ -1,5 +1,5 @@
 import type { SessionId } from '../brand.ts'
-import { mix } from '../tree/hash.ts'
+import { hashBytes, mix } from '../tree/hash.ts'
 
 /** A client's lease, as every server holds it. */
 export interface Session {
@@ -52,5 +52,6 @@ export class SessionTable {
 
 function shareOf(session: Session): number {
   const identity = mix(mix(0x1b873593, session.id), session.timeoutMs)
-  return mix(mix(identity, session.origin), session.connection)
+  const owner = mix(mix(identity, session.origin), session.connection)
+  return mix(owner, hashBytes(session.password))
 }

@@ -70,9 +70,16 @@ function add(list: AclEntry[], entry: AclEntry): void {
 function isValid({ scheme, id }: AclEntry): boolean {
   if (!SCHEMES.has(scheme)) return false
   if (scheme === 'world') return id === 'anyone'
-  if (scheme === 'digest') return id.split(':').length === 2
+  if (scheme === 'digest') return isUserAndHash(id)
   if (scheme === 'ip') return parseRange(id) !== null
   return id.length > 0
+}
+
+/** "user:hash" as ZooKeeper splits it: empty parts at the end do not count. */
+function isUserAndHash(id: string): boolean {
+  const parts = id.split(':')
+  while (parts.at(-1) === '') parts.pop()
+  return parts.length === 2
 }
 
 /** Digests without their hash, for callers without ADMIN (getACL of 3.9). */

@@ -1,10 +1,13 @@
 import { assert } from '../assert.ts'
 import { type Acl, OPEN_ACL } from './acl.ts'
+import { hashText } from './hash.ts'
 
 /** Lists of ACL entries, each kept once and counted; number 0 is the open one and always there. */
 export class AclTable {
   readonly #lists: (Acl | null)[] = [OPEN_ACL]
   readonly #uses: number[] = [1]
+  /** For the digest: the same list has the same hash on every server, whatever its number. */
+  readonly #hashes: number[] = [hashText(keyOf(OPEN_ACL))]
   readonly #byKey = new Map<string, number>([[keyOf(OPEN_ACL), 0]])
   readonly #free: number[] = []
 
@@ -21,6 +24,7 @@ export class AclTable {
       id: name,
     }))
     this.#uses[id] = 1
+    this.#hashes[id] = hashText(key)
     this.#byKey.set(key, id)
     return id
   }
@@ -31,8 +35,13 @@ export class AclTable {
     return acl
   }
 
+  hashOf(id: number): number {
+    return this.#hashes[id] ?? 0
+  }
+
   release(id: number): void {
     const uses = (this.#uses[id] ?? 0) - 1
+    assert(uses >= 0, 'a list is released as often as it was taken')
     this.#uses[id] = uses
     if (uses > 0) return
     const acl = this.#lists[id]

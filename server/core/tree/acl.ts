@@ -14,3 +14,6 @@ export type Acl = readonly AclEntry[]
 
 /** world:anyone with all permissions, what most clients send. */
 export const OPEN_ACL: Acl = [{ permissions: Permission.all, scheme: 'world', id: 'anyone' }]
+
+/** Everyone reads, only the super identity writes: the configuration of the ensemble. */
+export const READ_ACL: Acl = [{ permissions: Permission.read, scheme: 'world', id: 'anyone' }]

@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts'
 import type { SessionId, Zxid } from '../brand.ts'
-import { type Acl, OPEN_ACL } from './acl.ts'
+import { type Acl, OPEN_ACL, READ_ACL } from './acl.ts'
 import { AclTable } from './acl-table.ts'
 import { FloatColumn, IntColumn } from './columns.ts'
 import { DataSlab } from './data-slab.ts'
@@ -40,6 +40,7 @@ const EMPTY = new Uint8Array(0)
 
 /** Paths that are there from the start and never go. */
 export const RESERVED_PATHS = ['/', '/zookeeper', '/zookeeper/quota', '/zookeeper/config'] as const
+const CONFIG_PATH = '/zookeeper/config'
 
 /**
  * The znodes: a flat map from path to slot, their fields in columns, their data in slabs, and a set
@@ -75,7 +76,8 @@ export class Tree {
   readonly #creations = new IntColumn()
   readonly #acl = new IntColumn()
   readonly #mode = new IntColumn()
-  readonly #pathHash = new IntColumn()
+  /** Over what never changes: path, kind, owner, ttl, czxid and ctime. */
+  readonly #identityHash = new IntColumn()
   readonly #dataHash = new IntColumn()
   /** This znode's part in the digest. */
   readonly #shareA = new IntColumn()
@@ -89,7 +91,7 @@ export class Tree {
       this.#insert({
         path,
         data: EMPTY,
-        acl: OPEN_ACL,
+        acl: path === CONFIG_PATH ? READ_ACL : OPEN_ACL,
         mode: ZnodeMode.persistent,
         ttlMs: 0,
         owner: 0,
@@ -99,7 +101,8 @@ export class Tree {
         ctimeMs: 0,
         mtimeMs: 0,
         version: 0,
-        aversion: 0,
+        // As a client of ZooKeeper sees it: its ACL was set without a version.
+        aversion: path === CONFIG_PATH ? -1 : 0,
         creations: 0,
       })
     }
@@ -191,7 +194,7 @@ export class Tree {
     return slot === undefined ? 0 : (this.#children.get(slot)?.size ?? 0)
   }
 
-  /** Names in the order of creation. */
+  /** Names in no order: that of creation, until a rollback or a snapshot changed it. */
   children(path: string): string[] {
     const slot = this.#slots.get(path)
     const names = slot === undefined ? undefined : this.#children.get(slot)
@@ -212,9 +215,9 @@ export class Tree {
     return this.#ttls.values()
   }
 
-  /** All descendants of `path`; for "/" without itself and "/zookeeper", as ZooKeeper counts. */
+  /** All descendants of `path`. */
   descendantCount(path: string): number {
-    if (path === '/') return this.#slots.size - 2
+    if (path === '/') return this.#slots.size - 1
     let count = 0
     const pending = [path]
     for (let parent = pending.pop(); parent !== undefined; parent = pending.pop()) {
@@ -235,13 +238,11 @@ export class Tree {
     const creationsBefore = this.#creations.get(parent)
     this.#insert(znode)
     this.#link(parent, nameOf(znode.path))
-    this.#setCreations(parent, (creationsBefore + 1) | 0)
-    this.#pzxid.set(parent, znode.czxid)
+    this.#childrenChanged(parent, (creationsBefore + 1) | 0, znode.czxid)
     this.#undo?.push(() => {
       this.#unlink(parent, nameOf(znode.path))
       this.#drop(znode.path)
-      this.#setCreations(parent, creationsBefore)
-      this.#pzxid.set(parent, pzxidBefore)
+      this.#childrenChanged(parent, creationsBefore, pzxidBefore)
     })
   }
 
@@ -253,15 +254,16 @@ export class Tree {
     this.#willChange(slot, path)
     this.#willChange(parent, parentPath)
     const pzxidBefore = this.#pzxid.get(parent)
+    const creations = this.#creations.get(parent)
     const former = this.#undo === null ? null : this.#znodeAt(slot, path)
     this.#unlink(parent, nameOf(path))
     this.#drop(path)
-    this.#pzxid.set(parent, zxid)
+    this.#childrenChanged(parent, creations, zxid)
     if (former === null) return
     this.#undo?.push(() => {
       this.#insert(former)
       this.#link(parent, nameOf(path))
-      this.#pzxid.set(parent, pzxidBefore)
+      this.#childrenChanged(parent, creations, pzxidBefore)
     })
   }
 
@@ -400,7 +402,7 @@ export class Tree {
     this.#creations.set(slot, znode.creations)
     this.#mode.set(slot, znode.mode)
     this.#acl.set(slot, this.#acls.take(znode.acl))
-    this.#pathHash.set(slot, hashText(path))
+    this.#identityHash.set(slot, identityOf(znode))
     this.#putData(slot, znode.data)
     this.#dataBytes += path.length
     this.#shareA.set(slot, 0)
@@ -454,8 +456,9 @@ export class Tree {
     if (names?.size === 0) this.#children.delete(parent)
   }
 
-  #setCreations(slot: number, creations: number): void {
+  #childrenChanged(slot: number, creations: number, pzxid: Zxid): void {
     this.#creations.set(slot, creations)
+    this.#pzxid.set(slot, pzxid)
     this.#refreshShare(slot)
   }
 
@@ -484,10 +487,12 @@ export class Tree {
 
   /** Takes the znode's new state into the digest in place of its old one. */
   #refreshShare(slot: number): void {
-    const base = mix(this.#pathHash.get(slot) ^ this.#dataHash.get(slot), this.#mzxid.get(slot))
-    const versions = mix(base, this.#version.get(slot) * 0x10000 + this.#aversion.get(slot))
-    const a = mix(versions, this.#czxid.get(slot))
-    const b = mix(a ^ this.#creations.get(slot), this.#owner.get(slot) * 4 + this.#mode.get(slot))
+    const data = mix(this.#identityHash.get(slot), this.#dataHash.get(slot))
+    const written = mix(mix(data, this.#mzxid.get(slot)), this.#mtime.get(slot))
+    const a = mix(written, this.#version.get(slot))
+    const children = mix(mix(a, this.#creations.get(slot)), this.#pzxid.get(slot))
+    const acl = this.#acls.hashOf(this.#acl.get(slot))
+    const b = mix(mix(children, this.#aversion.get(slot)), acl)
     this.#digestA = (this.#digestA - this.#shareA.get(slot) + a) | 0
     this.#digestB = (this.#digestB - this.#shareB.get(slot) + b) | 0
     this.#shareA.set(slot, a)
@@ -512,4 +517,8 @@ export class Tree {
       creations: this.#creations.get(slot),
     }
   }
+}
+
+function identityOf({ path, mode, owner, ttlMs, czxid, ctimeMs }: Znode): number {
+  return mix(mix(mix(mix(mix(hashText(path), mode), owner), ttlMs), czxid), ctimeMs)
 }
