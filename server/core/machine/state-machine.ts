@@ -1,6 +1,7 @@
 import { assert } from '../assert.ts'
 import type { LogIndex, SessionId, Term, Zxid } from '../brand.ts'
 import { type Session, SessionTable } from '../session/session-table.ts'
+import { mix } from '../tree/hash.ts'
 import { Tree } from '../tree/tree.ts'
 import { ErrorCode } from './error-code.ts'
 import type {
@@ -83,7 +84,8 @@ export class StateMachine {
   /** Equal on all servers at the same index: 32 hex digits over tree, sessions and position. */
   get digest(): string {
     const [a, b] = this.tree.digest
-    const parts = [a, b, this.sessions.digest, this.#lastZxid % 0x1_0000_0000]
+    const position = mix(mix(mix(0, this.#lastZxid), this.#lastTimeMs), this.#clusterVersion)
+    const parts = [a, b, this.sessions.digest, position >>> 0]
     return parts.map((part) => part.toString(16).padStart(8, '0')).join('')
   }
 
@@ -244,7 +246,8 @@ export class StateMachine {
   #endSession(request: Request, id: SessionId): RequestResult {
     if (!this.sessions.remove(id)) return this.#resultOf(request, ErrorCode.ok, NONE)
     const context = this.#contextOf(request)
-    for (const path of this.tree.ephemeralsOf(id)) removeZnode(context, path)
+    // In an order that a snapshot does not change: every server tells the same events alike.
+    for (const path of this.tree.ephemeralsOf(id).sort()) removeZnode(context, path)
     return this.#resultOf(request, ErrorCode.ok, NONE, context.triggers, [id])
   }
 
@@ -280,6 +283,7 @@ function change(context: ChangeContext, operation: Operation): OperationResult |
 
 function changeInMulti(context: ChangeContext, operation: Operation): OperationResult | ErrorCode {
   const { kind } = operation
+  if (kind === 'error') return operation.code
   const allowed = kind === 'create' || kind === 'delete' || kind === 'setData' || kind === 'check'
   return allowed ? change(context, operation) : ErrorCode.badArguments
 }

@@ -23,6 +23,8 @@ export interface ChangeContext {
 const DELETED: OperationResult = { kind: 'delete' }
 const CHECKED: OperationResult = { kind: 'check' }
 const SEQUENCE_DIGITS = 10
+/** The longest ttl: ZooKeeper keeps it in 40 bits (reference B6). */
+export const TTL_MS_MAX = 2 ** 40 - 1
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_PATHS)
 
 /**
@@ -39,6 +41,7 @@ export function createZnode(
   }
   const mode = ZnodeMode[operation.mode]
   if (mode === ZnodeMode.ephemeral && session === 0) return ErrorCode.badArguments
+  if (mode === ZnodeMode.ttl && !isTtl(operation.ttlMs)) return ErrorCode.badArguments
   const acl = fixAcl(operation.acl, identities)
   if (acl === null) return ErrorCode.invalidAcl
   const parent = parentOf(operation.path)
@@ -56,7 +59,7 @@ export function createZnode(
     data: operation.data,
     acl,
     mode,
-    ttlMs: operation.ttlMs,
+    ttlMs: mode === ZnodeMode.ttl ? operation.ttlMs : 0,
     owner: mode === ZnodeMode.ephemeral ? session : 0,
     czxid: zxid,
     mzxid: zxid,
@@ -72,6 +75,11 @@ export function createZnode(
     { event: 'childrenChanged', path: parent, zxid, acl: parentAcl },
   )
   return { kind: 'create', path, stat: operation.withStat ? statOf(tree, path) : null }
+}
+
+/** Checked at the wire too; here for every way into the log, since a ttl of 0 would never hold. */
+function isTtl(ttlMs: number): boolean {
+  return Number.isInteger(ttlMs) && ttlMs >= 1 && ttlMs <= TTL_MS_MAX
 }
 
 /** `%010d` of a 32-bit count: the sign takes one of the ten places. */
@@ -90,9 +98,11 @@ export function deleteZnode(
     return ErrorCode.badArguments
   }
   const parentAcl = tree.acl(parentOf(path))
-  const presentVersion = tree.version(path)
-  if (parentAcl === undefined || presentVersion === undefined) return ErrorCode.noNode
+  if (parentAcl === undefined) return ErrorCode.noNode
+  // Before the znode is looked for: who may not delete here learns nothing of what is here.
   if (!allows(parentAcl, identities, Permission.delete)) return ErrorCode.noAuth
+  const presentVersion = tree.version(path)
+  if (presentVersion === undefined) return ErrorCode.noNode
   if (version !== -1 && version !== presentVersion) return ErrorCode.badVersion
   if (tree.childCount(path) > 0) return ErrorCode.notEmpty
   removeZnode(context, path)
