@@ -63,22 +63,26 @@ export class ExpiryQueue {
       this.#nextBucket = last + 1
       return result
     }
-    const from = Number.isFinite(this.#nextBucket) ? this.#nextBucket : this.#earliest()
-    for (let bucket = from; bucket <= last; bucket += 1) {
-      const members = this.#buckets.get(bucket)
-      if (members === undefined) continue
-      this.#buckets.delete(bucket)
-      for (const id of members) {
+    for (const bucket of this.#due(last)) {
+      for (const id of this.#buckets.get(bucket) ?? []) {
         this.#bucketOf.delete(id)
         result.push(id)
       }
+      this.#buckets.delete(bucket)
     }
     this.#nextBucket = last + 1
     return result
   }
 
-  #earliest(): number {
-    return Math.min(...this.#buckets.keys())
+  /** The buckets up to `last`, oldest first; after a leap of the clock it counts buckets, not time. */
+  #due(last: number): number[] {
+    const due: number[] = []
+    if (last - this.#nextBucket < this.#buckets.size) {
+      for (let bucket = this.#nextBucket; bucket <= last; bucket += 1) due.push(bucket)
+      return due
+    }
+    for (const bucket of this.#buckets.keys()) if (bucket <= last) due.push(bucket)
+    return due.sort((left, right) => left - right)
   }
 
   #leave(id: SessionId, bucket: number): void {
