@@ -319,14 +319,15 @@ export class ClientConnection implements Watcher {
   #ping(): void {
     if (this.#ensemble.contact !== 'fresh') return
     // While replies wait, theirs come first: a client's zxid never falls.
-    const zxid = this.outstanding === 0 ? this.#ensemble.machine.lastZxid : this.lastZxid
-    writePingReply(this.#out, zxid)
+    if (this.outstanding === 0) this.lastZxid = this.#ensemble.machine.lastZxid
+    writePingReply(this.#out, this.lastZxid)
     this.#wrote()
   }
 
   #authenticate(scheme: string | null, credential: Uint8Array | null): void {
     const identity = authenticate(this.#options.authenticator, scheme, credential)
     if (identity === null) {
+      this.#options.stats.authFailures += 1
       writeAuthReply(this.#out, ErrorCode.authFailed)
       this.#wrote()
       return this.close()
@@ -443,7 +444,10 @@ export class ClientConnection implements Watcher {
         return this.close()
     }
     this.#wrote()
-    if (this.#ensemble.watches.countOf(this.connection) > this.#options.watchesMax) this.close()
+    if (this.#ensemble.watches.countOf(this.connection) > this.#options.watchesMax) {
+      this.#options.stats.connectionsDropped += 1
+      this.close()
+    }
   }
 
   // --- Watches -----------------------------------------------------------------------------------
@@ -505,6 +509,7 @@ export class ClientConnection implements Watcher {
     this.#out.reset()
     if (this.#unwrittenBytes + bytes.length > this.#options.outputBytesMax) {
       // A client that does not read loses its connection, not its session.
+      this.#options.stats.connectionsDropped += 1
       this.#state = 'closing'
       return this.#end()
     }

@@ -2,7 +2,12 @@
 export class ServerStats {
   packetsReceived = 0
   packetsSent = 0
+  /** Refused at the door: too many connections. */
   connectionsRejected = 0
+  /** Cut off by the server: too many watches, or replies that the client does not read. */
+  connectionsDropped = 0
+  /** Credentials that proved nothing. */
+  authFailures = 0
   #requests = 0
   #latencySumMs = 0
   #latencyMinMs = Number.POSITIVE_INFINITY
