@@ -114,6 +114,7 @@ export type EnsembleCounter =
   | 'snapshotsSent'
   | 'snapshotsInstalled'
   | 'forwards'
+  | 'malformedForwards'
   | 'lostRequests'
   | 'refusedRequests'
   | 'sessionsExpired'

@@ -40,6 +40,14 @@ export function decideForming(forming: Forming, self: Hello, links: readonly Hel
   return allAnswer ? 'bootstrap' : 'wait'
 }
 
+/** Whether a majority of the expected voters are in, so that sessions may begin (design 3, Forming). */
+export function hasFormed(forming: Forming, members: readonly Member[]): boolean {
+  if (forming.kind !== 'static') return members.length > 0
+  const expected = forming.servers.filter((server) => !server.observer).length
+  const voters = members.filter((member) => member.role === 'voter').length
+  return voters > expected / 2
+}
+
 /** Numbers by value (myid), other names by code unit. */
 export function compareNames(left: string, right: string): number {
   const byNumber = Number(left) - Number(right)

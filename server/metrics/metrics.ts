@@ -115,7 +115,8 @@ const QUORATE_GAUGES: readonly GaugeDefinition[] = [
   { name: 'quorate_peer_links', help: 'Open links to other servers', value: (s) => s.links.length },
 ]
 
-const COUNTERS: Readonly<Record<EnsembleCounter, readonly [name: string, help: string]>> = {
+/** Name and help of every counter of the ensemble. */
+export const COUNTERS: Readonly<Record<EnsembleCounter, readonly [name: string, help: string]>> = {
   elections: ['quorate_terms_seen_total', 'Changes of term'],
   leaderChanges: ['quorate_leader_changes_total', 'Times that a leader was learned'],
   proposals: ['quorate_proposals_total', 'Batches proposed by this leader'],
@@ -126,6 +127,7 @@ const COUNTERS: Readonly<Record<EnsembleCounter, readonly [name: string, help: s
   snapshotsSent: ['quorate_snapshots_sent_total', 'Snapshots sent to followers'],
   snapshotsInstalled: ['quorate_snapshots_installed_total', 'Snapshots received and installed'],
   forwards: ['quorate_forwards_total', 'Batches forwarded to the leader'],
+  malformedForwards: ['quorate_forwards_malformed_total', 'Forwards refused as unreadable'],
   lostRequests: ['quorate_requests_lost_total', 'Requests whose outcome a leader change hid'],
   refusedRequests: ['quorate_requests_refused_total', 'Requests refused before the log'],
   sessionsExpired: ['quorate_sessions_expired_total', 'Sessions ended by silence'],

@@ -1,0 +1,143 @@
+import type { PeerId } from '../core/brand.ts'
+import type { Raft } from '../core/raft/raft.ts'
+import type { RaftInput, RaftOutput } from '../core/raft/step.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { PeerFrame } from '../wire/peer-frame.ts'
+import { holdsRequests } from '../wire/request-codec.ts'
+import type { Counters } from './counters.ts'
+import type { Environment } from './environment.ts'
+import { payloadOf, type SealedBatch, type Submissions } from './submissions.ts'
+
+export interface ProposalsOptions {
+  readonly environment: Environment
+  readonly transport: Transport
+  readonly submissions: Submissions
+  readonly counters: Counters
+  /** Proposed here and not applied yet: above it, what comes in waits. */
+  readonly uncommittedBytesMax: number
+  readonly raft: () => Raft
+  /** The next token for a Raft proposal. */
+  readonly token: () => number
+  readonly scheduleTurn: () => void
+}
+
+/**
+ * Brings what was submitted into the log: as leader by proposing it, else by forwarding it to the
+ * leader. Also the leader's end of the forwards.
+ */
+export class Proposals {
+  readonly #options: ProposalsOptions
+  readonly #proposed = new Map<number, SealedBatch>()
+  #uncommittedBytes = 0
+  #lastBatchTimeMs = 0
+
+  constructor(options: ProposalsOptions) {
+    this.#options = options
+  }
+
+  /** Hands on all that waits, once a turn; proposals go to `inputs`. */
+  handOn(inputs: RaftInput[]): void {
+    const { submissions, transport, counters } = this.#options
+    if (!submissions.waiting) return
+    const { isLeader, leader, term } = this.#options.raft()
+    if (isLeader) return this.#propose(inputs)
+    if (leader === null) {
+      counters.refusedRequests += submissions.refuseWaiting('noLeader')
+      return
+    }
+    const frames = submissions.forwardAll(term)
+    counters.forwards += frames.length
+    for (const frame of frames) transport.send(leader, frame)
+  }
+
+  #propose(inputs: RaftInput[]): void {
+    const { environment, submissions, counters, uncommittedBytesMax } = this.#options
+    while (this.#uncommittedBytes < uncommittedBytesMax && submissions.waiting) {
+      const batch = submissions.takeBatch()
+      if (batch === null) return
+      const timeMs = Math.max(this.#lastBatchTimeMs, Math.floor(environment.wallClockMs()))
+      this.#lastBatchTimeMs = timeMs
+      const token = this.#options.token()
+      this.#proposed.set(token, batch)
+      this.#uncommittedBytes += batch.bytes.length
+      counters.proposals += 1
+      inputs.push({ kind: 'propose', payload: payloadOf(batch, timeMs), token })
+    }
+  }
+
+  /** Raft took the proposal into the log; false when the token is not one of these. */
+  accepted(token: number): boolean {
+    return this.#proposed.delete(token)
+  }
+
+  /** Batches surely not in the log wait for the end of a transfer, or for the next leader. */
+  refused(refused: RaftOutput['refused']): void {
+    const batches: SealedBatch[] = []
+    for (const { token } of refused) {
+      const batch = this.#proposed.get(token)
+      if (batch === undefined) continue
+      this.#proposed.delete(token)
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - batch.bytes.length)
+      batches.push(batch)
+    }
+    if (batches.length > 0) this.#options.submissions.putBack(batches)
+  }
+
+  /** A batch was applied; the next one's time is not before its. */
+  applied(bytes: number, timeMs: number): void {
+    this.#lastBatchTimeMs = Math.max(this.#lastBatchTimeMs, timeMs)
+    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes)
+  }
+
+  leadershipChanged(): void {
+    this.#uncommittedBytes = 0
+  }
+
+  /**
+   * As leader: takes a follower's forward, if it is the next of its origin and there is room, and
+   * says what is expected. One that does not hold what it says is not taken: it is sent again.
+   */
+  forwardReceived(from: PeerId, frame: Extract<PeerFrame, { kind: 'forward' }>): void {
+    const { submissions, transport, uncommittedBytesMax, scheduleTurn } = this.#options
+    const { isLeader, term } = this.#options.raft()
+    const leads = isLeader && frame.term === term
+    const room = this.#uncommittedBytes < uncommittedBytesMax
+    const isNext = frame.sequence === submissions.expectedOf(from)
+    if (leads && room && isNext && this.#isWhole(from, frame)) {
+      submissions.acceptForward(from, frame.sequence)
+      submissions.addForwarded(frame.requests, frame.count)
+      scheduleTurn()
+    }
+    transport.send(from, {
+      kind: 'forwardReply',
+      term: frame.term,
+      expected: leads ? submissions.expectedOf(from) : 0,
+      accepted: leads,
+    })
+  }
+
+  /** One bad forward in a batch would make the requests behind it unreadable to all servers. */
+  #isWhole(from: PeerId, frame: Extract<PeerFrame, { kind: 'forward' }>): boolean {
+    if (holdsRequests(frame.requests, frame.count)) return true
+    this.#options.counters.malformedForwards += 1
+    this.#options.environment.log('error', 'a malformed forward was refused', {
+      from,
+      sequence: frame.sequence,
+    })
+    return false
+  }
+
+  forwardAnswered(from: PeerId, frame: Extract<PeerFrame, { kind: 'forwardReply' }>): void {
+    const { leader, term } = this.#options.raft()
+    if (from !== leader || frame.term !== term) return
+    if (frame.accepted) this.#options.submissions.forwardsTaken(frame.expected)
+  }
+
+  /** A link may have lost forwards: those not acknowledged are sent again. */
+  repeatForwards(): void {
+    const { submissions, transport } = this.#options
+    const { isLeader, leader, term } = this.#options.raft()
+    if (leader === null || isLeader) return
+    for (const frame of submissions.repeatForwards(term)) transport.send(leader, frame)
+  }
+}

@@ -1,0 +1,206 @@
+import type { PeerId } from '../core/brand.ts'
+import type { StateMachine } from '../core/machine/state-machine.ts'
+import type { Entry, Envelope, HardState } from '../core/raft/message.ts'
+import type { Raft } from '../core/raft/raft.ts'
+import type { RaftInput } from '../core/raft/step.ts'
+import { WatchTable } from '../core/watch/watch-table.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
+import { Applier } from './applier.ts'
+import { Barriers } from './barriers.ts'
+import { ClusterIdentity } from './cluster-identity.ts'
+import { type Counters, zeroCounters } from './counters.ts'
+import { Durability } from './durability.ts'
+import type { Ensemble, EnsembleHooks } from './ensemble.ts'
+import { LeaderDuties } from './leader-duties.ts'
+import { Membership } from './membership.ts'
+import { Proposals } from './proposals.ts'
+import { Readiness } from './readiness.ts'
+import { CLUSTER_VERSION_MAX, type ReplicaOptions } from './replica-options.ts'
+import { SessionDuty } from './session-duty.ts'
+import { restoredMachine, SnapshotDuty } from './snapshot-duty.ts'
+import { Submissions } from './submissions.ts'
+
+/** The loop as its rooms see it: what they ask of it, and what they tell it. */
+export interface Loop {
+  readonly raft: () => Raft
+  readonly hooks: () => EnsembleHooks
+  /** An input for the next step of Raft. */
+  readonly step: (input: RaftInput) => void
+  readonly scheduleTurn: () => void
+  /** The next token for a Raft proposal. */
+  readonly token: () => number
+  readonly submit: Ensemble['submit']
+  readonly frame: (from: PeerId, frame: PeerFrame) => void
+  readonly linkUp: () => void
+  readonly linkDown: (peer: PeerId) => void
+  /** A cluster was founded: Raft begins anew with this. */
+  readonly founded: (hardState: HardState, entry: Entry) => void
+  /** A received snapshot begins to replace the log: Raft is not stepped until `installed`. */
+  readonly installing: () => void
+  readonly installed: () => void
+}
+
+/** The parts of a replica, each with its own job, made known to each other. */
+export class Rooms {
+  readonly watches = new WatchTable()
+  readonly counters: Counters = zeroCounters()
+  readonly transport: Transport
+  readonly identity: ClusterIdentity
+  readonly barriers: Barriers
+  readonly submissions: Submissions
+  readonly durability: Durability
+  readonly sessions: SessionDuty
+  readonly applier: Applier
+  readonly membership: Membership
+  readonly proposals: Proposals
+  readonly snapshots: SnapshotDuty
+  readonly duties: LeaderDuties
+  readonly readiness: Readiness
+  readonly #options: ReplicaOptions
+  readonly #loop: Loop
+
+  constructor(options: ReplicaOptions, origin: number, loop: Loop) {
+    const { environment, storage, limits } = options
+    this.#options = options
+    this.#loop = loop
+    this.barriers = new Barriers(1 + Math.floor(environment.random() * 2 ** 48))
+    this.submissions = new Submissions(origin, {
+      batchBytesMax: limits.appendBytesMax,
+      pendingRequestsMax: limits.pendingRequestsMax,
+      pendingBytesMax: limits.pendingBytesMax,
+    })
+    const machine = restoredMachine(storage)
+    const hello: Hello = {
+      name: storage.identity.name,
+      id: storage.identity.id,
+      clusterId: storage.identity.clusterId,
+      ...options.addresses,
+      versionMax: CLUSTER_VERSION_MAX,
+    }
+    this.transport = options.transport(loop, hello)
+    this.durability = this.#openDurability()
+    this.identity = new ClusterIdentity({
+      environment,
+      storage,
+      transport: this.transport,
+      durability: this.durability,
+      hello,
+      onFounded: loop.founded,
+    })
+    this.sessions = this.#openSessions()
+    this.applier = this.#openApplier(machine)
+    this.membership = this.#openMembership()
+    this.proposals = this.#openProposals()
+    this.snapshots = this.#openSnapshots()
+    this.duties = new LeaderDuties({
+      transport: this.transport,
+      sessions: this.sessions,
+      membership: this.membership,
+      machine: () => this.applier.machine,
+      submit: loop.submit,
+    })
+    this.readiness = new Readiness(limits.promotionLagEntries)
+  }
+
+  sendAll(envelopes: readonly Envelope[]): void {
+    for (const { to, message } of envelopes) this.transport.send(to, { kind: 'raft', message })
+  }
+
+  #openDurability(): Durability {
+    const { log, restored } = this.#options.storage
+    return new Durability(log, restored.hardState, {
+      send: (messages) => this.sendAll(messages),
+      durable: (last) => {
+        this.counters.fsyncs += 1
+        if (last === null) return
+        this.#loop.step({ kind: 'persisted', index: last.index, term: last.term })
+      },
+    })
+  }
+
+  #openSessions(): SessionDuty {
+    const { environment, limits } = this.#options
+    return new SessionDuty({
+      environment,
+      transport: this.transport,
+      machine: () => this.applier.machine,
+      leading: this.#loop.raft,
+      tickMs: limits.tickMs,
+      electionMs: limits.electionTicks * limits.tickMs,
+    })
+  }
+
+  #openApplier(machine: StateMachine): Applier {
+    const { storage, onApplied } = this.#options
+    return new Applier({
+      machine,
+      snapshot: storage.restored.snapshot,
+      watches: this.watches,
+      counters: this.counters,
+      submissions: this.submissions,
+      sessions: this.sessions,
+      hooks: this.#loop.hooks,
+      leads: () => this.#loop.raft().isLeader,
+      events: {
+        batchApplied: (bytes, timeMs, requests) => {
+          this.proposals.applied(bytes, timeMs)
+          this.snapshots.applied(bytes, requests)
+        },
+        membershipApplied: (index) => this.membership.applied(index),
+        entryApplied: (entry, results) => onApplied?.(entry, results),
+      },
+    })
+  }
+
+  #openMembership(): Membership {
+    const { environment, forming, limits } = this.#options
+    const { raft, step, token } = this.#loop
+    return new Membership({
+      environment,
+      forming,
+      transport: this.transport,
+      electionTicks: limits.electionTicks,
+      promotionLagEntries: limits.promotionLagEntries,
+      status: () => raft().status(),
+      step,
+      token,
+      bootstrap: () => this.identity.found(),
+      adopt: (clusterId) => this.identity.adopt(clusterId),
+    })
+  }
+
+  #openProposals(): Proposals {
+    const { environment, limits } = this.#options
+    const { raft, token, scheduleTurn } = this.#loop
+    return new Proposals({
+      environment,
+      transport: this.transport,
+      submissions: this.submissions,
+      counters: this.counters,
+      uncommittedBytesMax: limits.uncommittedBytesMax,
+      raft,
+      token,
+      scheduleTurn,
+    })
+  }
+
+  #openSnapshots(): SnapshotDuty {
+    const { environment, storage, limits, onFault } = this.#options
+    const { raft, step, installing, installed } = this.#loop
+    return new SnapshotDuty({
+      environment,
+      storage,
+      transport: this.transport,
+      limits,
+      counters: this.counters,
+      applier: this.applier,
+      durability: this.durability,
+      raft,
+      step,
+      onInstalling: installing,
+      onInstalled: installed,
+      onFault,
+    })
+  }
+}

@@ -1,0 +1,63 @@
+import type { Raft } from '../core/raft/raft.ts'
+import type { LogStorage } from '../storage/storage.ts'
+import type { Contact, EnsembleStatus } from './ensemble.ts'
+import type { Rooms } from './rooms.ts'
+
+/** What the loop itself knows and the rooms do not. */
+export interface LoopView {
+  readonly running: boolean
+  readonly raft: Raft
+  readonly log: LogStorage
+  readonly contact: Contact
+  readonly formed: boolean
+}
+
+/** Why clients should go elsewhere, in words; '' when they are welcome. */
+export function notReadyReason(rooms: Rooms, view: LoopView): string {
+  const { identity, membership, applier, snapshots, readiness } = rooms
+  return readiness.refusal({
+    running: view.running,
+    belongs: identity.belongs,
+    id: identity.hello.id,
+    members: membership.members,
+    leader: view.raft.leader,
+    formed: view.formed,
+    contact: view.contact,
+    installing: snapshots.installing,
+    lag: view.raft.commitIndex - applier.machine.appliedIndex,
+  })
+}
+
+/** The server as operators, metrics and other surfaces see it. */
+export function statusOf(rooms: Rooms, view: LoopView): EnsembleStatus {
+  const { identity, applier, transport, submissions, watches, snapshots, counters } = rooms
+  const raft = view.raft.status()
+  const { name, id, clusterId } = identity.hello
+  const leader = raft.members.find((member) => member.id === raft.leader)
+  const reason = notReadyReason(rooms, view)
+  const { tree, sessions, lastZxid } = applier.machine
+  return {
+    name,
+    id,
+    clusterId,
+    raft,
+    leaderName: leader?.name ?? null,
+    contact: view.contact,
+    ready: reason === '',
+    notReadyReason: reason,
+    formed: view.formed,
+    zxid: lastZxid,
+    znodes: tree.nodeCount,
+    sessions: sessions.count,
+    ephemerals: tree.ephemeralCount,
+    dataBytes: tree.approximateDataSize,
+    watches: watches.count,
+    pendingRequests: submissions.pendingCount,
+    logBytes: view.log.bytes,
+    logSegments: view.log.segments,
+    snapshotIndex: snapshots.index,
+    diskFull: view.log.full,
+    links: transport.links().map((link) => link.id),
+    counters,
+  }
+}
