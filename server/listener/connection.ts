@@ -54,6 +54,8 @@ export interface ConnectionOptions {
   readonly output: ConnectionOutput
   /** The client's address, its `ip` identity. */
   readonly address: string
+  /** The client's port, for the words that list connections. */
+  readonly port?: number
   readonly authenticator: Authenticator
   readonly sessionTimeoutMsMin: number
   readonly sessionTimeoutMsMax: number
@@ -91,6 +93,7 @@ const EMPTY_WATCH_LIST: readonly string[] = []
 export class ClientConnection implements Watcher {
   readonly connection: number
   readonly address: string
+  readonly port: number
   readonly #options: ConnectionOptions
   readonly #ensemble: Ensemble
   readonly #splitter: FrameSplitter
@@ -118,6 +121,7 @@ export class ClientConnection implements Watcher {
     this.#ensemble = options.ensemble
     this.connection = options.registry.nextNumber()
     this.address = options.address
+    this.port = options.port ?? 0
     this.#identities = [{ scheme: 'ip', id: options.address }]
     this.#splitter = new FrameSplitter(options.frameBytesMax)
     this.establishedAtMs = options.environment.wallClockMs()

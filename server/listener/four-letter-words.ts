@@ -1,5 +1,7 @@
 import type { Ensemble, EnsembleStatus } from '../ensemble/ensemble.ts'
 import type { ClientRegistry } from './client-registry.ts'
+import type { ClientConnection } from './connection.ts'
+import { fileDescriptors } from './file-descriptors.ts'
 import type { ServerStats } from './server-stats.ts'
 
 /** What the words report on. */
@@ -23,8 +25,8 @@ const WORDS: Readonly<Record<string, Word>> = {
   ruok: () => 'imok',
   isro: () => 'rw',
   srvr: (context) => serverLines(context),
-  stat: (context) => serverLines(context, connectionLines(context)),
-  cons: (context) => `${connectionLines(context)}\n`,
+  stat: (context) => serverLines(context, connectionLines(context, brief)),
+  cons: (context) => `${connectionLines(context, full)}\n`,
   conf: ({ configuration }) => configuration.map(([key, value]) => `${key}=${value}\n`).join(''),
   mntr: (context) =>
     monitored(context)
@@ -65,7 +67,11 @@ export function answerWord(word: string, allowed: readonly string[], context: Wo
 function serverLines(context: WordContext, clients?: string): string {
   const { stats, registry, version, builtOn } = context
   const status = context.ensemble.status()
-  const latencies = [stats.latencyMinMs, stats.latencyAverageMs, stats.latencyMaxMs].map(round)
+  const latencies = [
+    Math.floor(stats.latencyMinMs),
+    round(stats.latencyAverageMs),
+    Math.floor(stats.latencyMaxMs),
+  ]
   return [
     `Zookeeper version: ${version}, built on ${builtOn}`,
     ...(clients === undefined ? [] : ['Clients:', clients]),
@@ -81,14 +87,33 @@ function serverLines(context: WordContext, clients?: string): string {
   ].join('\n')
 }
 
-function connectionLines({ registry }: WordContext): string {
+function connectionLines(
+  { registry }: WordContext,
+  counts: (connection: ClientConnection) => readonly string[],
+): string {
   const lines = [...registry.all()].map(
     (connection) =>
-      ` /${connection.address}[1](queued=${connection.outstanding},` +
-      `recved=${connection.received},sent=${connection.sent},` +
-      `sid=0x${connection.session.toString(16)},to=${connection.timeoutMs})`,
+      ` /${connection.address}:${connection.port}[1](${counts(connection).join(',')})\n`,
   )
-  return `${lines.join('\n')}\n`
+  return lines.join('')
+}
+
+function brief(connection: ClientConnection): readonly string[] {
+  return [
+    `queued=${connection.outstanding}`,
+    `recved=${connection.received}`,
+    `sent=${connection.sent}`,
+  ]
+}
+
+function full(connection: ClientConnection): readonly string[] {
+  return [
+    ...brief(connection),
+    `sid=0x${connection.session.toString(16)}`,
+    `est=${connection.establishedAtMs}`,
+    `to=${connection.timeoutMs}`,
+    `lzxid=0x${connection.lastZxid.toString(16)}`,
+  ]
 }
 
 export function modeOf(status: EnsembleStatus): string {
@@ -107,8 +132,8 @@ function monitored(context: WordContext): [string, string | number][] {
     ['server_state', mode],
     ['peer_state', mode === 'leader' ? 'leading - broadcast' : 'following - broadcast'],
     ['avg_latency', round(stats.latencyAverageMs)],
-    ['max_latency', round(stats.latencyMaxMs)],
-    ['min_latency', round(stats.latencyMinMs)],
+    ['max_latency', Math.floor(stats.latencyMaxMs)],
+    ['min_latency', Math.floor(stats.latencyMinMs)],
     ['packets_received', stats.packetsReceived],
     ['packets_sent', stats.packetsSent],
     ['num_alive_connections', registry.count],
@@ -121,6 +146,13 @@ function monitored(context: WordContext): [string, string | number][] {
     ['local_sessions', 0],
     ['uptime', Math.round(context.nowMs() - context.startedAtMs)],
   ]
+  const descriptors = fileDescriptors()
+  if (descriptors !== null) {
+    lines.push(
+      ['open_file_descriptor_count', descriptors.open],
+      ['max_file_descriptor_count', descriptors.limit],
+    )
+  }
   if (mode === 'leader') {
     const voters = new Set(
       status.raft.members.filter((member) => member.role === 'voter').map((member) => member.id),

@@ -133,6 +133,7 @@ export class Listener {
       registry: this.registry,
       stats: this.stats,
       address,
+      port: socket.remotePort ?? 0,
       output: {
         write: (bytes) => {
           socket.write(bytes, () => connection.written(bytes.length))

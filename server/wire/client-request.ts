@@ -4,7 +4,6 @@ import { JuteReader } from './jute.ts'
 import { Opcode } from './opcode.ts'
 import { type AddWatch, readAddWatch } from './operations/add-watch.ts'
 import { type Auth, readAuth } from './operations/auth.ts'
-import { readCheck } from './operations/check.ts'
 import { readCreate } from './operations/create.ts'
 import { readDelete } from './operations/delete.ts'
 import { readExists } from './operations/exists.ts'
@@ -69,6 +68,7 @@ const bare =
   (kind: 'ping' | 'whoAmI' | 'closeSession' | 'unimplemented'): Handler =>
   (_reader, xid, opcode) => ({ kind, xid, opcode })
 
+/** `check` is missing on purpose: outside a multi ZooKeeper 3.9 takes it for an unknown opcode. */
 const HANDLERS: readonly (readonly [opcode: number, handler: Handler])[] = [
   [Opcode.create, write(readCreate)],
   [Opcode.create2, write(readCreate)],
@@ -77,7 +77,6 @@ const HANDLERS: readonly (readonly [opcode: number, handler: Handler])[] = [
   [Opcode.delete, write(readDelete)],
   [Opcode.setData, write(readSetData)],
   [Opcode.setAcl, write(readSetAcl)],
-  [Opcode.check, write(readCheck)],
   [Opcode.multi, write(readMulti)],
   [Opcode.exists, read(readExists)],
   [Opcode.getData, read(readGetData)],

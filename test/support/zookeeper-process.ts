@@ -16,7 +16,8 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
     {
       name: 'zookeeper',
       http: false,
-      settings: () => ({}),
+      // The types that Quorate has without being asked: znodes with a time to live.
+      settings: () => ({ extendedTypesEnabled: 'true' }),
       command: ({ directory, configuration }) => {
         const logback = join(directory, 'logback.xml')
         writeFileSync(logback, logbackConfiguration(join(directory, 'output.log')))

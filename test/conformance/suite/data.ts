@@ -142,11 +142,12 @@ export function dataSuite(target: Target): void {
       expect(reply.body.text()).toBe('/no-such-znode')
     })
 
-    it('refuses check alone by the znode and its version', async () => {
+    it('does not know check outside a multi, and closes', async () => {
       const client = await sessions.client()
       const place = await sessions.place(client)
-      expect(await client.code(op.check, versionBody(`${place}/no`, 0))).toBe(err.noNode)
-      expect(await client.code(op.check, versionBody(place, 3))).toBe(err.badVersion)
+      const reply = await client.request(op.check, versionBody(place, 0))
+      expect(reply).toMatchObject({ err: err.unimplemented, zxid: -1n })
+      expect(await client.connection.closed()).toEqual([])
     })
   })
 }

@@ -137,7 +137,6 @@ const sentCreate = create.map((operation) => {
 export const clientWrite: fc.Arbitrary<ClientWrite> = fc.oneof(
   sentCreate,
   deletion,
-  check,
   setData,
   setAcl,
   fc.record({

@@ -109,8 +109,8 @@ describe('requests that cannot be', () => {
     })
   })
 
-  it('unknown opcodes are unimplemented, with their xid', () => {
-    for (const opcode of [77, 0, 10, 20, -1, -10, -12, 108, 2 ** 31 - 1, -(2 ** 31)]) {
+  it('unknown opcodes are unimplemented, with their xid, and check outside a multi is', () => {
+    for (const opcode of [13, 77, 0, 10, 20, -1, -10, -12, 108, 2 ** 31 - 1, -(2 ** 31)]) {
       const payload = payloadOf((writer) => {
         writer.int(16)
         writer.int(5)

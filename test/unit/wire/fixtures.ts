@@ -176,18 +176,6 @@ export const WRITES: readonly Fixture[] = [
     ...written({ kind: 'setAcl', stat: STAT }),
   },
   {
-    name: 'check',
-    request: {
-      kind: 'write',
-      xid: 14,
-      opcode: 13,
-      operation: { kind: 'check', path: '/a', version: 0 },
-    },
-    requestHex: '0000000e 0000000d 00000002 2f61 00000000',
-    replyHex: '',
-    ...written({ kind: 'check' }),
-  },
-  {
     name: 'multi of every kind',
     request: {
       kind: 'write',
