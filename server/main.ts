@@ -201,6 +201,8 @@ function buildHttp(
       latencyAverageMs: stats.latencyAverageMs,
       latencyMaxMs: stats.latencyMaxMs,
       connectionsRejected: stats.connectionsRejected,
+      connectionsDropped: stats.connectionsDropped,
+      authFailures: stats.authFailures,
     }),
     transport: () => transport() ?? { droppedFrames: 0, refusedLinks: 0 },
     startedAtMs,

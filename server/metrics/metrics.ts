@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ensemble.ts'
+import { fileDescriptors } from '../listener/file-descriptors.ts'
 
 /** What the listener counts, in the units of ZooKeeper's own metrics. */
 export interface ListenerFigures {
@@ -11,6 +12,8 @@ export interface ListenerFigures {
   readonly latencyAverageMs: number
   readonly latencyMaxMs: number
   readonly connectionsRejected: number
+  readonly connectionsDropped: number
+  readonly authFailures: number
 }
 
 export interface MetricsSources {
@@ -25,14 +28,14 @@ export interface Metrics {
   readonly registry: Registry
 }
 
-interface GaugeDefinition {
+interface SeriesDefinition {
   readonly name: string
   readonly help: string
   readonly value: (status: EnsembleStatus, listener: ListenerFigures) => number
 }
 
 /** The names that ZooKeeper's published dashboards query (Prometheus provider, no prefix). */
-const ZOOKEEPER_GAUGES: readonly GaugeDefinition[] = [
+const ZOOKEEPER_GAUGES: readonly SeriesDefinition[] = [
   { name: 'avg_latency', help: 'Mean request latency, ms', value: (_, l) => l.latencyAverageMs },
   { name: 'max_latency', help: 'Greatest request latency, ms', value: (_, l) => l.latencyMaxMs },
   { name: 'min_latency', help: 'Least request latency, ms', value: (_, l) => l.latencyMinMs },
@@ -40,11 +43,7 @@ const ZOOKEEPER_GAUGES: readonly GaugeDefinition[] = [
   { name: 'packets_sent', help: 'Frames to clients', value: (_, l) => l.packetsSent },
   { name: 'num_alive_connections', help: 'Client connections', value: (_, l) => l.connections },
   { name: 'outstanding_requests', help: 'Requests in work', value: (_, l) => l.outstanding },
-  {
-    name: 'connection_rejected',
-    help: 'Refused connections',
-    value: (_, l) => l.connectionsRejected,
-  },
+  { name: 'auth_failed_count', help: 'Refused credentials', value: (_, l) => l.authFailures },
   { name: 'znode_count', help: 'Znodes', value: (s) => s.znodes },
   { name: 'watch_count', help: 'Watches of this server', value: (s) => s.watches },
   { name: 'ephemerals_count', help: 'Ephemeral znodes', value: (s) => s.ephemerals },
@@ -56,7 +55,38 @@ const ZOOKEEPER_GAUGES: readonly GaugeDefinition[] = [
   { name: 'synced_observers', help: 'Observers that keep up', value: syncedObserversOf },
 ]
 
-const QUORATE_GAUGES: readonly GaugeDefinition[] = [
+/** ZooKeeper's counters have no suffix; dashboards take their rate. */
+const ZOOKEEPER_COUNTERS: readonly SeriesDefinition[] = [
+  {
+    name: 'connection_rejected',
+    help: 'Client connections refused because there were too many',
+    value: (_, l) => l.connectionsRejected,
+  },
+  {
+    name: 'connection_drop_count',
+    help: 'Client connections cut off: too many watches, or replies that were not read',
+    value: (_, l) => l.connectionsDropped,
+  },
+  {
+    name: 'stale_sessions_expired',
+    help: 'Sessions ended by silence',
+    value: ({ counters }) => counters.sessionsExpired,
+  },
+  {
+    name: 'proposal_count',
+    help: 'Batches proposed by this leader',
+    value: ({ counters }) => counters.proposals,
+  },
+  { name: 'commit_count', help: 'Log entries applied', value: ({ counters }) => counters.commits },
+  {
+    name: 'snap_count',
+    help: 'Snapshots sent to followers',
+    value: ({ counters }) => counters.snapshotsSent,
+  },
+  { name: 'looking_count', help: 'Changes of term', value: ({ counters }) => counters.elections },
+]
+
+const QUORATE_GAUGES: readonly SeriesDefinition[] = [
   {
     name: 'quorate_ready',
     help: '1 when a client may use this server now',
@@ -140,24 +170,29 @@ export function buildMetrics(sources: MetricsSources): Metrics {
   collectDefaultMetrics({ register: registry })
   const read = once(() => ({ status: sources.ensemble.status(), listener: sources.listener() }))
   for (const { name, help, value } of [...ZOOKEEPER_GAUGES, ...QUORATE_GAUGES]) {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        const { status, listener } = read()
-        this.set(value(status, listener))
-      },
+    gauge(registry, name, help, () => {
+      const { status, listener } = read()
+      return value(status, listener)
     })
   }
-  new Gauge({
-    name: 'uptime',
-    help: 'Time since the start, ms',
-    registers: [registry],
-    collect() {
-      this.set(Math.round(sources.nowMs() - sources.startedAtMs))
-    },
-  })
+  gauge(registry, 'uptime', 'Time since the start, ms', () =>
+    Math.round(sources.nowMs() - sources.startedAtMs),
+  )
+  const descriptors = fileDescriptors()
+  if (descriptors !== null) {
+    gauge(registry, 'open_file_descriptor_count', 'Open files and sockets', () => {
+      return fileDescriptors()?.open ?? 0
+    })
+    gauge(registry, 'max_file_descriptor_count', 'Files and sockets that may be open', () => {
+      return descriptors.limit
+    })
+  }
+  for (const { name, help, value } of ZOOKEEPER_COUNTERS) {
+    total(registry, name, help, () => {
+      const { status, listener } = read()
+      return value(status, listener)
+    })
+  }
   for (const [key, [name, help]] of Object.entries(COUNTERS)) {
     total(registry, name, help, () => read().status.counters[key as EnsembleCounter])
   }
@@ -175,6 +210,18 @@ export function buildMetrics(sources: MetricsSources): Metrics {
     () => transport().refusedLinks,
   )
   return { registry }
+}
+
+/** A gauge whose value is kept elsewhere. */
+function gauge(registry: Registry, name: string, help: string, value: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value())
+    },
+  })
 }
 
 /** A counter whose value is kept elsewhere. */

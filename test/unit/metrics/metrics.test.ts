@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import { buildMetrics, COUNTERS } from '../../../server/metrics/metrics.ts'
+import { ManualEnsemble, MEMBER } from '../listener/manual-ensemble.ts'
+
+/** Names and types that ZooKeeper's published dashboards query; times are in ms. */
+const ZOOKEEPER_SERIES: Readonly<Record<string, 'gauge' | 'counter'>> = {
+  avg_latency: 'gauge',
+  max_latency: 'gauge',
+  min_latency: 'gauge',
+  packets_received: 'gauge',
+  packets_sent: 'gauge',
+  num_alive_connections: 'gauge',
+  outstanding_requests: 'gauge',
+  uptime: 'gauge',
+  znode_count: 'gauge',
+  watch_count: 'gauge',
+  ephemerals_count: 'gauge',
+  approximate_data_size: 'gauge',
+  global_sessions: 'gauge',
+  local_sessions: 'gauge',
+  auth_failed_count: 'gauge',
+  learners: 'gauge',
+  synced_followers: 'gauge',
+  synced_observers: 'gauge',
+  connection_rejected: 'counter',
+  connection_drop_count: 'counter',
+  stale_sessions_expired: 'counter',
+  proposal_count: 'counter',
+  commit_count: 'counter',
+  snap_count: 'counter',
+  looking_count: 'counter',
+  ...(process.platform === 'linux'
+    ? { open_file_descriptor_count: 'gauge', max_file_descriptor_count: 'gauge' }
+    : {}),
+}
+
+const LISTENER = {
+  connections: 3,
+  outstanding: 2,
+  packetsReceived: 11,
+  packetsSent: 12,
+  latencyMinMs: 0.5,
+  latencyAverageMs: 1.25,
+  latencyMaxMs: 9,
+  connectionsRejected: 4,
+  connectionsDropped: 5,
+  authFailures: 6,
+}
+
+function build() {
+  const ensemble = new ManualEnsemble()
+  let listener = LISTENER
+  let nowMs = 5_000
+  const { registry } = buildMetrics({
+    ensemble,
+    listener: () => listener,
+    transport: () => ({ droppedFrames: 7, refusedLinks: 8 }),
+    startedAtMs: 1_000,
+    nowMs: () => nowMs,
+  })
+  return {
+    ensemble,
+    registry,
+    change: (figures: typeof LISTENER, at: number) => {
+      listener = figures
+      nowMs = at
+    },
+  }
+}
+
+interface Series {
+  readonly types: Map<string, string>
+  readonly helps: Map<string, string>
+  /** Of series without labels. */
+  readonly values: Map<string, number>
+  readonly all: readonly string[]
+}
+
+function parse(text: string): Series {
+  const lines = text.split('\n')
+  const pick = (pattern: RegExp) =>
+    new Map(
+      lines.flatMap((line) => {
+        const [, name, value] = pattern.exec(line) ?? []
+        return name === undefined || value === undefined ? [] : [[name, value] as const]
+      }),
+    )
+  const values = [...pick(/^([a-z_0-9]+) (\S+)$/)].map(([name, value]) => [name, Number(value)])
+  return {
+    types: pick(/^# TYPE (\S+) (\S+)$/),
+    helps: pick(/^# HELP (\S+) (.+)$/),
+    values: new Map(values as [string, number][]),
+    all: lines.filter((line) => line !== '' && !line.startsWith('#')),
+  }
+}
+
+describe('metrics', () => {
+  it('have the names and types that dashboards of ZooKeeper query', async () => {
+    const { types } = parse(await build().registry.metrics())
+    const found = Object.keys(ZOOKEEPER_SERIES).map((name) => [name, types.get(name)])
+    expect(Object.fromEntries(found)).toEqual(ZOOKEEPER_SERIES)
+  })
+
+  it('are each there once, with a sentence of help', async () => {
+    const text = await build().registry.metrics()
+    const { all, types, helps } = parse(text)
+    const names = all.map((line) => line.slice(0, line.lastIndexOf(' ')))
+    expect(new Set(names).size).toBe(names.length)
+    expect(text.match(/^# TYPE (\S+)/gm)).toHaveLength(types.size)
+    for (const name of types.keys()) expect(helps.get(name), name).toMatch(/\w+/)
+  })
+
+  it('of our own end in total exactly when they are counters', async () => {
+    const { types } = parse(await build().registry.metrics())
+    const own = [...types].filter(([name]) => name.startsWith('quorate_'))
+    expect(own.length).toBeGreaterThan(20)
+    for (const [name, type] of own) expect(name.endsWith('_total'), name).toBe(type === 'counter')
+    for (const [name] of Object.values(COUNTERS)) expect(types.get(name)).toBe('counter')
+  })
+
+  it('are read anew at each scrape', async () => {
+    const { ensemble, registry, change } = build()
+    const first = parse(await registry.metrics()).values
+    expect(first.get('num_alive_connections')).toBe(3)
+    expect(first.get('connection_rejected')).toBe(4)
+    expect(first.get('avg_latency')).toBe(1.25)
+    expect(first.get('uptime')).toBe(4_000)
+    expect(first.get('quorate_peer_frames_dropped_total')).toBe(7)
+    ensemble.counters.sessionsExpired = 2
+    ensemble.ready = false
+    change({ ...LISTENER, connections: 9, connectionsRejected: 6 }, 6_500)
+    const second = parse(await registry.metrics()).values
+    expect(second.get('num_alive_connections')).toBe(9)
+    expect(second.get('connection_rejected')).toBe(6)
+    expect(second.get('uptime')).toBe(5_500)
+    expect(second.get('stale_sessions_expired')).toBe(2)
+    expect(second.get('quorate_sessions_expired_total')).toBe(2)
+    expect([first.get('quorate_ready'), second.get('quorate_ready')]).toEqual([1, 0])
+  })
+
+  it('count followers and observers on the leader alone', async () => {
+    const { ensemble, registry } = build()
+    ensemble.members = [
+      MEMBER,
+      { ...MEMBER, id: 'id-2', name: '2' },
+      { ...MEMBER, id: 'id-3', name: '3' },
+      { ...MEMBER, id: 'id-4', name: '4', role: 'learner', observer: true },
+    ]
+    const progress = { match: 1, silentTicks: 0 }
+    ensemble.progress = [
+      { peer: 'id-2', state: 'replicate', ...progress },
+      { peer: 'id-3', state: 'probe', ...progress },
+      { peer: 'id-4', state: 'replicate', ...progress },
+    ]
+    const names = ['learners', 'synced_followers', 'synced_observers', 'quorate_raft_voters']
+    const leading = parse(await registry.metrics()).values
+    expect(names.map((name) => leading.get(name))).toEqual([3, 1, 1, 3])
+    ensemble.role = 'follower'
+    const following = parse(await registry.metrics()).values
+    expect(names.map((name) => following.get(name))).toEqual([0, 0, 0, 3])
+  })
+})
