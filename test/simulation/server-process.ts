@@ -27,7 +27,6 @@ export interface ProcessWorld {
   applied(server: ServerProcess, entry: Entry, results: readonly RequestResult[]): void
   stepped(server: ServerProcess): void
   fault(server: ServerProcess, text: string): void
-  answered(session: number): void
   trace(text: string): void
 }
 
@@ -253,7 +252,6 @@ export class ServerProcess implements Endpoint {
       output: {
         write: (bytes) => {
           connection.written(bytes.length)
-          if (connection.session !== 0) this.#world.answered(connection.session)
           toClient(bytes)
         },
         close: () => toClient(null),

@@ -29,6 +29,8 @@ export interface UserWorld {
   acknowledgedZxid(): number
   acknowledge(zxid: number): void
   countOperation(): void
+  /** The session's client was answered: not merely told of an event. */
+  answered(session: number): void
   trace(text: string): void
 }
 
@@ -272,7 +274,7 @@ export class ZkUser {
     if (decoded === null) throw new Violation('wire', 'a reply does not decode')
     if (decoded.kind === 'notification') return this.#event(decoded.type, decoded.path)
     const { xid, zxid, error, body } = decoded
-    if (this.name===process.env.U) console.log(this.#world.scheduler.nowMs, this.name, xid, zxid, error, JSON.stringify(this.#sent.get(xid)?.opcode))
+    this.#world.answered(this.#session)
     if (zxid > 0) this.#advance(zxid)
     if (xid === Xid.ping) return
     const first = this.#sent.entries().next().value
@@ -285,6 +287,7 @@ export class ZkUser {
     this.#sent.delete(xid)
     if (xid === Xid.setWatches) {
       this.#restoring = false
+      this.#forgetShortLives(zxid)
       this.#checkOwedEvents(zxid)
       return
     }
@@ -297,6 +300,15 @@ export class ZkUser {
     }
     if (!this.#restoring) this.#checkOwedEvents(zxid)
     this.#lastZxid = zxid
+  }
+
+  /** ZooKeeper's clients do not learn of a znode that came and went while they were away. */
+  #forgetShortLives(zxid: number): void {
+    for (const key of this.#watches.keys()) {
+      const [kind, path] = key.split(' ') as [Kind, string]
+      const gone = this.#world.history.state(path, zxid)?.exists !== true
+      if (kind === 'exist' && gone) this.#watches.set(key, zxid)
+    }
   }
 
   /** Whoever is shown the state at `zxid` has been told of every change it watched until then. */
