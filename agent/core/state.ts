@@ -1,0 +1,110 @@
+import type { FormingRecord, Ms, Observation } from './observation.ts'
+import type { StartMode } from './start-rule.ts'
+import type { StopVerdict } from './stop-verdict.ts'
+
+/**
+ * Where the member is. `waiting`: the engine does not run, or was not heard yet. `starting`: it took a
+ * permit. `serving`: it answers. `draining`: it leaves service. `drained`: it may be stopped.
+ */
+export type Phase = 'waiting' | 'starting' | 'serving' | 'draining' | 'drained'
+
+export interface Drain {
+  readonly cause: 'prestop' | 'sigterm'
+  readonly startedAtMs: Ms
+  readonly deadlineMs: Ms
+  /** Null until the StatefulSet was asked. */
+  readonly verdict: StopVerdict | null
+  /** The removal has committed. */
+  readonly removed: boolean
+  /** ... and the disk says so. */
+  readonly marked: boolean
+  readonly endedAtMs: Ms | null
+}
+
+/** What the agent remembers; a crash of the agent loses it, so nothing that must last is here. */
+export interface AgentState {
+  readonly startedAtMs: Ms
+  readonly phase: Phase
+  readonly drain: Drain | null
+  /** preStop calls and their drain: a call older than this was dealt with. */
+  readonly prestopDoneAtMs: Ms | null
+  /** Members without a document, since when. */
+  readonly missingSince: Readonly<Record<string, Ms>>
+  /** No side effect before this. */
+  readonly retryAtMs: Ms
+}
+
+export function initialState(nowMs: Ms): AgentState {
+  return {
+    startedAtMs: nowMs,
+    phase: 'waiting',
+    drain: null,
+    prestopDoneAtMs: null,
+    missingSince: {},
+    retryAtMs: nowMs,
+  }
+}
+
+/** One side effect for the shell; at most one at a time, its outcome comes back by `settle`. */
+export type Action =
+  | { readonly kind: 'none' }
+  /** Write one single-use line into the permit pipe. */
+  | { readonly kind: 'permit'; readonly mode: StartMode }
+  /** Put a random mark on the disk, durably. */
+  | { readonly kind: 'writeFounding' }
+  /** Create the record, or replace exactly the version that was read; null: create. */
+  | {
+      readonly kind: 'writeRecord'
+      readonly record: FormingRecord
+      readonly version: string | null
+    }
+  /** Rename all data away, durably. The engine surely does not run. */
+  | { readonly kind: 'moveAside' }
+  /** GET the StatefulSet now. */
+  | { readonly kind: 'verify' }
+  | { readonly kind: 'handOver'; readonly to: string | null }
+  | { readonly kind: 'remove'; readonly name: string }
+  /** Note on the disk, durably, that this member was removed. */
+  | { readonly kind: 'markDeparted' }
+
+export type ActionKind = Action['kind']
+
+export interface Outcome {
+  readonly ok: boolean
+  readonly atMs: Ms
+}
+
+/** The state after a side effect. A failure only delays the next try: what to do is decided afresh. */
+export function settle(
+  state: AgentState,
+  action: Action,
+  outcome: Outcome,
+  retryMs: Ms,
+): AgentState {
+  if (!outcome.ok) return { ...state, retryAtMs: outcome.atMs + retryMs }
+  const { drain } = state
+  switch (action.kind) {
+    case 'permit':
+      return { ...state, phase: 'starting' }
+    case 'handOver':
+      // The request was taken; the new leader shows in the next observations.
+      return { ...state, retryAtMs: outcome.atMs + retryMs }
+    case 'remove':
+      return drain === null ? state : { ...state, drain: { ...drain, removed: true } }
+    case 'markDeparted':
+      return drain === null ? state : { ...state, drain: { ...drain, marked: true } }
+    default:
+      return state
+  }
+}
+
+/** How long each member of the configuration has had no document, as far as the tree can be read. */
+export function missingMembers(state: AgentState, observation: Observation): AgentState {
+  const { published, nowMs, engine } = observation
+  if (published === null) return { ...state, missingSince: {} }
+  const missing = engine.members.filter(({ name }) => !published.includes(name))
+  const missingSince = Object.fromEntries(
+    missing.map(({ name }) => [name, state.missingSince[name] ?? nowMs]),
+  )
+  return { ...state, missingSince }
+}
