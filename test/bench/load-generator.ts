@@ -111,14 +111,17 @@ async function withSessions<T>(
     (_, index) => new LoadSession(at(ports, index % ports.length), outstanding),
   )
   const watch = new StallWatch(sessions)
+  const each = async (act: (session: LoadSession) => Promise<void>): Promise<void> => {
+    await Promise.race([Promise.all(sessions.map(act)), watch.stalled])
+  }
   try {
-    await Promise.race([Promise.all(sessions.map((session) => session.open())), watch.stalled])
-    return await Promise.race([use(sessions), watch.stalled])
+    await each((session) => session.open())
+    const result = await Promise.race([use(sessions), watch.stalled])
+    // A reply too many may come until the end, and is a failure as any other.
+    await each((session) => session.close())
+    return result
   } finally {
-    await Promise.race([
-      Promise.allSettled(sessions.map((session) => session.close())),
-      pause(5_000),
-    ])
+    for (const session of sessions) session.destroy()
     watch.end()
   }
 }
@@ -139,7 +142,7 @@ class StallWatch {
     this.#timer = setInterval(() => {
       const now = sessions.map((session) => session.answered)
       const stuck = sessions.findIndex(
-        (session, index) => session.awaited > 0 && before[index] === now[index],
+        (session, index) => session.waits && before[index] === now[index],
       )
       before = now
       const session = sessions[stuck]

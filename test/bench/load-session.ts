@@ -33,6 +33,7 @@ export class LoadSession {
   #rest: Buffer | null = null
   #sessionAwaited: ((reason: string | null) => void) | null = null
   #idle: ((reason: string | null) => void) | null = null
+  #ending: ((reason: string | null) => void) | null = null
   #closing = false
   #failure: string | null = null
 
@@ -58,35 +59,38 @@ export class LoadSession {
 
   /** Opens the connection and a session of its own. */
   open(): Promise<void> {
+    const socket = connect({
+      port: this.#port,
+      host: '127.0.0.1',
+      noDelay: true,
+      onread: {
+        buffer: readBuffer,
+        callback: (count) => {
+          this.receive(readBuffer.subarray(0, count))
+          return true
+        },
+      },
+    })
+    this.#socket = socket
+    socket.on('error', (error) => this.#fail(error.message))
+    socket.on('close', () => this.#ended())
+    return this.attach((hello) => socket.once('connect', () => socket.write(hello)))
+  }
+
+  /** Asks for a session by `write` and awaits it; the tests come without a socket. */
+  attach(write: (hello: Buffer) => void): Promise<void> {
+    const writer = new JuteWriter(64)
+    encodeConnectRequest(writer, {
+      protocolVersion: 0,
+      lastZxidSeen: 0,
+      timeoutMs: SESSION_TIMEOUT_MS,
+      sessionId: 0,
+      password: new Uint8Array(16),
+      readOnly: false,
+    })
     return settle((done) => {
       this.#sessionAwaited = done
-      const socket = connect({
-        port: this.#port,
-        host: '127.0.0.1',
-        noDelay: true,
-        onread: {
-          buffer: readBuffer,
-          callback: (count, buffer) => {
-            this.receive((buffer as Buffer).subarray(0, count))
-            return true
-          },
-        },
-      })
-      this.#socket = socket
-      socket.on('connect', () => {
-        const writer = new JuteWriter(64)
-        encodeConnectRequest(writer, {
-          protocolVersion: 0,
-          lastZxidSeen: 0,
-          timeoutMs: SESSION_TIMEOUT_MS,
-          sessionId: 0,
-          password: new Uint8Array(16),
-          readOnly: false,
-        })
-        socket.write(writer.copy())
-      })
-      socket.on('error', (error) => this.#fail(error.message))
-      socket.on('close', () => this.#ended())
+      write(writer.copy())
     })
   }
 
@@ -98,19 +102,19 @@ export class LoadSession {
       this.#source = source
       this.#observe = observe
       const nowMs = performance.now()
-      while (this.#nextXid - this.#oldestXid < this.#outstanding && this.#ask(source, nowMs));
+      while (this.#underWay < this.#outstanding && this.#ask(source, nowMs));
       this.#send()
       this.#finishWhenIdle()
     })
   }
 
-  /** Ends the session, so that no server keeps it, and the connection. */
+  /** Ends the session, so that no server keeps it, and the connection; rejects if anything was wrong. */
   close(): Promise<void> {
     return settle((done) => {
       const socket = this.#socket
       if (socket === null || socket.destroyed) return done(this.#failure)
       this.#closing = true
-      this.#idle = done
+      this.#ending = done
       const frame = Buffer.alloc(12)
       frame.writeInt32BE(8, 0)
       frame.writeInt32BE(this.#nextXid, 4)
@@ -119,8 +123,17 @@ export class LoadSession {
     })
   }
 
-  /** How many requests have had no reply. */
-  get awaited(): number {
+  destroy(): void {
+    this.#closing = true
+    this.#socket?.destroy()
+  }
+
+  /** Whether the server owes something: a session, a reply, or the end of the connection. */
+  get waits(): boolean {
+    return this.#sessionAwaited !== null || this.#ending !== null || this.#underWay > 0
+  }
+
+  get #underWay(): number {
     return this.#nextXid - this.#oldestXid
   }
 
@@ -129,10 +142,10 @@ export class LoadSession {
   }
 
   describe(): string {
-    return `session on port ${this.#port}, ${this.awaited} requests without a reply`
+    return `session on port ${this.#port}, ${this.#underWay} requests without a reply`
   }
 
-  /** Takes what came; public for the tests, which come without a socket. */
+  /** Takes what came; the tests call it in a socket's stead. */
   receive(chunk: Buffer): void {
     let bytes = chunk
     if (this.#rest !== null) {
@@ -234,17 +247,18 @@ export class LoadSession {
 
   #ended(): void {
     if (!this.#closing) return this.#fail('the server closed the connection')
-    const done = this.#idle
-    this.#idle = null
-    done?.(null)
+    const done = this.#ending
+    this.#ending = null
+    done?.(this.#failure)
   }
 
   #fail(reason: string): void {
     this.#failure ??= `port ${this.#port}: ${reason}`
     this.#socket?.destroy()
-    for (const done of [this.#sessionAwaited, this.#idle]) done?.(this.#failure)
+    for (const done of [this.#sessionAwaited, this.#idle, this.#ending]) done?.(this.#failure)
     this.#sessionAwaited = null
     this.#idle = null
+    this.#ending = null
   }
 }
 
