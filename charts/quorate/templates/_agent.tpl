@@ -1,0 +1,138 @@
+{{/*
+What chart and agent agree upon, in one place: files, ports, environment names, paths of probes.
+*/}}
+{{- define "quorate.agent.runDirectory" -}}
+/run/quorate
+{{- end -}}
+
+{{- define "quorate.agent.permitFile" -}}
+{{ include "quorate.agent.runDirectory" . }}/permit
+{{- end -}}
+
+{{- define "quorate.agent.secretDirectory" -}}
+/etc/quorate-agent-secrets
+{{- end -}}
+
+{{/* Only the pod's own spec says it; deterministic, so that two renderings are one. */}}
+{{- define "quorate.agent.preStopToken" -}}
+{{- default (printf "%s/%s/%s/prestop" .root.Release.Namespace .root.Release.Name .name | sha256sum | trunc 32) .root.Values.agent.preStopToken -}}
+{{- end -}}
+
+{{- define "quorate.agent.preStopPath" -}}
+/prestop?token={{ include "quorate.agent.preStopToken" . }}
+{{- end -}}
+
+{{- define "quorate.agent.env" -}}
+{{- $env := dict
+  "ENGINE" .descriptor.engine
+  "PORT" (toString .root.Values.agent.port)
+  "COMPONENT" .name
+  "STATEFUL_SET" (include "quorate.fullname" .)
+  "HEADLESS_SERVICE" (include "quorate.headlessService" .)
+  "CLUSTER_DOMAIN" .root.Values.global.clusterDomain
+  "BOOTSTRAP_RECORD" (include "quorate.bootstrapRecord" .)
+  "RUN_DIRECTORY" (include "quorate.agent.runDirectory" .)
+  "PERMIT_FILE" (include "quorate.agent.permitFile" .)
+  "SECRET_FILE" (printf "%s/join-key" (include "quorate.agent.secretDirectory" .))
+  "HTTP_TOKEN_FILE" (printf "%s/http-token" (include "quorate.agent.secretDirectory" .))
+  "HOSTS" (include "quorate.connectString" .)
+  "CHROOT" .root.Values.externalServer.chroot
+  "SESSION_TIMEOUT_MS" (toString .root.Values.agent.sessionTimeoutMs)
+  "PRESTOP_TOKEN" (include "quorate.agent.preStopToken" .)
+  "STOP_BUDGET_MS" (toString (mul 1000 (sub (int .values.terminationGracePeriodSeconds) 15)))
+  "LOG_LEVEL" .root.Values.agent.logLevel -}}
+{{- $env = mergeOverwrite $env (default dict .descriptor.agentEnv) -}}
+{{ include "quorate.podEnv" . }}
+- name: QUORATE_AGENT_POD_NAME
+  value: $(POD_NAME)
+- name: QUORATE_AGENT_POD_NAMESPACE
+  value: $(POD_NAMESPACE)
+- name: QUORATE_AGENT_POD_IP
+  value: $(POD_IP)
+- name: QUORATE_AGENT_POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+{{- range $name, $value := $env }}
+{{- if ne $value "" }}
+- name: QUORATE_AGENT_{{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The native sidecar: started before the engine, stopped after it, the last init container. */}}
+{{- define "quorate.agent.container" -}}
+name: agent
+image: {{ include "quorate.image" (dict "root" .root "image" .root.Values.agent.image) }}
+imagePullPolicy: {{ include "quorate.imagePullPolicy" (dict "root" .root "image" .root.Values.agent.image) }}
+restartPolicy: Always
+command: [/usr/local/bin/quorate]
+args: [agent]
+env:
+  {{- include "quorate.agent.env" . | nindent 2 }}
+  {{- with .root.Values.agent.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: agent
+    containerPort: {{ .root.Values.agent.port }}
+    protocol: TCP
+startupProbe:
+  httpGet:
+    path: /startupz
+    port: {{ .root.Values.agent.port }}
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 1800
+livenessProbe:
+  httpGet:
+    path: /agentz
+    port: {{ .root.Values.agent.port }}
+  periodSeconds: 10
+  timeoutSeconds: 3
+  failureThreshold: 6
+resources:
+  {{- toYaml .root.Values.agent.resources | nindent 2 }}
+securityContext:
+  {{- toYaml (mergeOverwrite (deepCopy .values.containerSecurityContext) .root.Values.agent.containerSecurityContext) | nindent 2 }}
+volumeMounts:
+  {{- range .descriptor.claims }}
+  - name: {{ .name }}
+    mountPath: {{ .mountPath }}
+  {{- end }}
+  - name: run
+    mountPath: {{ include "quorate.agent.runDirectory" . }}
+  - name: tmp
+    mountPath: /tmp
+  - name: agent-secrets
+    mountPath: {{ include "quorate.agent.secretDirectory" . }}
+    readOnly: true
+  - name: kube-api-access
+    mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+    readOnly: true
+  {{- with .root.Values.agent.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* The token that the pod does not mount by itself, so that only the agent has it. */}}
+{{- define "quorate.tokenVolume" -}}
+name: kube-api-access
+projected:
+  sources:
+    - serviceAccountToken:
+        path: token
+        expirationSeconds: 3607
+    - configMap:
+        name: kube-root-ca.crt
+        items:
+          - key: ca.crt
+            path: ca.crt
+    - downwardAPI:
+        items:
+          - path: namespace
+            fieldRef:
+              apiVersion: v1
+              fieldPath: metadata.namespace
+{{- end -}}

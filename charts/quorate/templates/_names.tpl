@@ -1,0 +1,63 @@
+{{/* The chart's name, for labels. */}}
+{{- define "quorate.name" -}}
+{{- default .root.Chart.Name .root.Values.nameOverride | trunc 63 | trimSuffix "-" | trimSuffix "." -}}
+{{- end -}}
+
+{{/*
+The base name of a component: release, or release-chart, and the component's suffix. A StatefulSet's
+name is part of a label with 11 more characters (kubernetes#64023), so it ends at 52 with its suffix.
+*/}}
+{{- define "quorate.fullname" -}}
+{{- $suffix := (default dict .descriptor).suffix | default "" -}}
+{{- $base := .root.Values.fullnameOverride -}}
+{{- if not $base -}}
+{{- $chart := default .root.Chart.Name .root.Values.nameOverride -}}
+{{- $base = contains $chart .root.Release.Name | ternary .root.Release.Name (printf "%s-%s" .root.Release.Name $chart) -}}
+{{- end -}}
+{{- $base | trunc (int (sub 52 (len $suffix))) | trimSuffix "-" | trimSuffix "." -}}{{- $suffix -}}
+{{- end -}}
+
+{{- define "quorate.chart" -}}
+{{- printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | trimSuffix "." | trimSuffix "_" -}}
+{{- end -}}
+
+{{/* The Service of clients. */}}
+{{- define "quorate.clientService" -}}
+{{ include "quorate.fullname" . }}-cs
+{{- end -}}
+
+{{/* The Service that names every pod. */}}
+{{- define "quorate.headlessService" -}}
+{{ include "quorate.fullname" . }}-hs
+{{- end -}}
+
+{{- define "quorate.metricsService" -}}
+{{ include "quorate.fullname" . }}-metrics
+{{- end -}}
+
+{{- define "quorate.configMap" -}}
+{{ include "quorate.fullname" . }}-config
+{{- end -}}
+
+{{/* The record that says which server founded the cluster; the agent makes it, no release owns it. */}}
+{{- define "quorate.bootstrapRecord" -}}
+{{ include "quorate.fullname" . }}-bootstrap
+{{- end -}}
+
+{{- define "quorate.serviceAccountName" -}}
+{{- if .values.serviceAccount.create -}}
+{{- default (include "quorate.fullname" .) .values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The secret of a component: the user's, else one of the chart's own name. */}}
+{{- define "quorate.secretName" -}}
+{{- default (printf "%s-auth" (include "quorate.fullname" .)) .values.auth.existingSecret -}}
+{{- end -}}
+
+{{/* Service names with the cluster's domain, so that no search path is gone through. */}}
+{{- define "quorate.serviceDomain" -}}
+{{ .root.Release.Namespace }}.svc.{{ .root.Values.global.clusterDomain }}
+{{- end -}}

@@ -1,0 +1,234 @@
+{{/* The names that other environment values are made of, first in the list. */}}
+{{- define "quorate.podEnv" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+{{- end -}}
+
+{{/* A probe: (context, probe of the descriptor, timings of the values). Ports are numbers: a probe
+can resolve no other container's names. */}}
+{{- define "quorate.probe" -}}
+httpGet:
+  path: {{ .probe.path }}
+  port: {{ eq .probe.port "agent" | ternary .context.root.Values.agent.port (index .context.descriptor.ports .probe.port) }}
+{{- toYaml .timings | nindent 0 }}
+{{- end -}}
+
+{{- define "quorate.affinity" -}}
+{{- if .values.affinity }}
+affinity:
+  {{- toYaml .values.affinity | nindent 2 }}
+{{- else if .values.podAntiAffinity }}
+affinity:
+  podAntiAffinity:
+    {{- if eq .values.podAntiAffinity "hard" }}
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- include "quorate.selectorLabels" . | nindent 12 }}
+    {{- else }}
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- include "quorate.selectorLabels" . | nindent 14 }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "quorate.topologySpread" -}}
+{{- with .values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  - {{- $constraint := deepCopy . }}
+    {{- if not $constraint.labelSelector }}
+    {{- $_ := set $constraint "labelSelector" (dict "matchLabels" (include "quorate.selectorLabels" $ | fromYaml)) }}
+    {{- end }}
+    {{- toYaml $constraint | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The engine's container. */}}
+{{- define "quorate.mainContainer" -}}
+name: {{ .descriptor.container }}
+image: {{ include "quorate.image" (dict "root" .root "image" .values.image) }}
+imagePullPolicy: {{ include "quorate.imagePullPolicy" (dict "root" .root "image" .values.image) }}
+command:
+  {{- toYaml (default .descriptor.command .values.command) | nindent 2 }}
+args:
+  {{- toYaml (concat (default .descriptor.args .values.args) (default list .values.extraArgs)) | nindent 2 }}
+env:
+  {{- include "quorate.podEnv" . | nindent 2 }}
+  {{- toYaml .descriptor.env | nindent 2 }}
+  {{- with .values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  {{- range $name, $port := .descriptor.ports }}
+  - name: {{ $name }}
+    containerPort: {{ $port }}
+    protocol: TCP
+  {{- end }}
+startupProbe:
+  {{- include "quorate.probe" (dict "context" . "probe" .descriptor.probes.startup "timings" .values.probes.startup) | nindent 2 }}
+livenessProbe:
+  {{- include "quorate.probe" (dict "context" . "probe" .descriptor.probes.liveness "timings" .values.probes.liveness) | nindent 2 }}
+readinessProbe:
+  {{- include "quorate.probe" (dict "context" . "probe" .descriptor.probes.readiness "timings" .values.probes.readiness) | nindent 2 }}
+lifecycle:
+  preStop:
+    httpGet:
+      path: {{ include "quorate.agent.preStopPath" . }}
+      port: {{ .root.Values.agent.port }}
+{{- with .values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .values.containerSecurityContext | nindent 2 }}
+volumeMounts:
+  {{- range .descriptor.claims }}
+  - name: {{ .name }}
+    mountPath: {{ .mountPath }}
+  {{- end }}
+  - name: config
+    mountPath: {{ .descriptor.configDirectory }}
+    readOnly: true
+  - name: secrets
+    mountPath: {{ .descriptor.secretDirectory }}
+    readOnly: true
+  - name: run
+    mountPath: {{ include "quorate.agent.runDirectory" . }}
+  - name: tmp
+    mountPath: /tmp
+  {{- with .values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* (context keys): a secret's keys as files, readable by the pod's group alone. */}}
+{{- define "quorate.secretVolume" -}}
+secret:
+  secretName: {{ include "quorate.secretName" .context }}
+  defaultMode: 288 # 0440
+  items:
+    {{- range $key, $file := .keys }}
+    - key: {{ $key }}
+      path: {{ $file }}
+    {{- end }}
+{{- end -}}
+
+{{- define "quorate.volumes" -}}
+- name: config
+  configMap:
+    name: {{ include "quorate.configMap" . }}
+- name: secrets
+  {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.secretKeys) | nindent 2 }}
+- name: agent-secrets
+  {{- include "quorate.secretVolume" (dict "context" . "keys" (merge (dict) .descriptor.secretKeys .descriptor.agentSecretKeys)) | nindent 2 }}
+- {{- include "quorate.tokenVolume" . | nindent 2 }}
+- name: run
+  emptyDir:
+    medium: Memory
+    sizeLimit: 16Mi
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- if not .values.persistence.enabled }}
+{{- range .descriptor.claims }}
+- name: {{ .name }}
+  emptyDir: {}
+{{- end }}
+{{- end }}
+{{- with .values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The pod template of every component: agent, engine, volumes, placement. */}}
+{{- define "quorate.podTemplate" -}}
+metadata:
+  labels:
+    {{- $labels := mergeOverwrite (include "quorate.labels" . | fromYaml) (default dict .values.podLabels) (include "quorate.selectorLabels" . | fromYaml) }}
+    {{- toYaml (omit $labels "helm.sh/chart") | nindent 4 }}
+  annotations:
+    kubectl.kubernetes.io/default-container: {{ .descriptor.container }}
+    checksum/config: {{ .descriptor.configFiles | toYaml | sha256sum }}
+    {{- with .values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- include "quorate.imagePullSecrets" . | nindent 2 }}
+  serviceAccountName: {{ include "quorate.serviceAccountName" . }}
+  automountServiceAccountToken: false
+  # A Service's variables (QUORATE_CLIENT_PORT of a Service quorate-client) would be taken for settings.
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
+  securityContext:
+    {{- toYaml .values.podSecurityContext | nindent 4 }}
+  {{- include "quorate.affinity" . | nindent 2 }}
+  {{- include "quorate.topologySpread" . | nindent 2 }}
+  {{- with .values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with default .root.Values.global.priorityClassName .values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .values.schedulerName }}
+  schedulerName: {{ . }}
+  {{- end }}
+  {{- with .values.runtimeClassName }}
+  runtimeClassName: {{ . }}
+  {{- end }}
+  initContainers:
+    {{- with .values.initContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    - {{- include "quorate.agent.container" . | nindent 6 }}
+  containers:
+    - {{- include "quorate.mainContainer" . | nindent 6 }}
+    {{- with .values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    {{- include "quorate.volumes" . | nindent 4 }}
+{{- end -}}
+
+{{/* Pod security `restricted`, for the pods of hooks. */}}
+{{- define "quorate.restrictedPod" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "quorate.restrictedContainer" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}

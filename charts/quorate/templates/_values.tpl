@@ -1,0 +1,60 @@
+{{/* Every component that the chart knows, in the order of its objects. */}}
+{{- define "quorate.componentNames" -}}
+- server
+{{- end -}}
+
+{{/*
+Renders a template once for every enabled component: (root template). The template gets root, name
+(the component's), values (its block) and descriptor (what the chart knows about it).
+*/}}
+{{- define "quorate.forEach" -}}
+{{- $root := .root -}}
+{{- $template := .template -}}
+{{- range $name := include "quorate.componentNames" $root | fromYamlArray }}
+{{- $values := index $root.Values $name }}
+{{- if $values.enabled }}
+{{- $descriptor := include (printf "quorate.%s.descriptor" $name) (dict "root" $root "name" $name "values" $values) | fromYaml }}
+{{- if $descriptor.Error }}{{ fail (printf "the descriptor of %s is not YAML: %s" $name $descriptor.Error) }}{{ end }}
+{{- with include $template (dict "root" $root "name" $name "values" $values "descriptor" $descriptor) | trim }}
+---
+{{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The replicas of a component; "" leaves the field out. null stands for the number that the live set
+has, since a release that drops the field would have it reset to 1, and members removed.
+*/}}
+{{- define "quorate.replicas" -}}
+{{- if not (kindIs "invalid" .values.replicaCount) -}}
+{{- .values.replicaCount -}}
+{{- else -}}
+{{- $live := lookup "apps/v1" "StatefulSet" .root.Release.Namespace (include "quorate.fullname" .) -}}
+{{- if and $live (hasKey $live.spec "replicas") -}}
+{{- $live.spec.replicas -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A claim's storage class line: "-" is the empty class, "" is the global or the cluster's own. */}}
+{{- define "quorate.storageClass" -}}
+{{- $class := default .root.Values.global.storageClass .class -}}
+{{- if eq $class "-" }}
+storageClassName: ""
+{{- else if $class }}
+storageClassName: {{ $class }}
+{{- end }}
+{{- end -}}
+
+{{/* Where clients of the tree connect to: the ensemble of this release or an external one. */}}
+{{- define "quorate.connectString" -}}
+{{- $root := .root -}}
+{{- if $root.Values.server.enabled -}}
+{{- $context := dict "root" $root "name" "server" "values" $root.Values.server -}}
+{{ include "quorate.clientService" $context }}.{{ include "quorate.serviceDomain" $context }}:{{ $root.Values.server.ports.client }}
+{{- else -}}
+{{ join "," $root.Values.externalServer.hosts }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,120 @@
+{{/*
+What the chart knows about the server. Fields of a descriptor:
+  suffix          of the component's name
+  engine          the agent's driver
+  container       name of the main container
+  command, args   of the main container; the agent's permit comes before the engine
+  env             of the main container
+  ports           of the main container: name -> number
+  clientPorts     names of those that clients use, in the order of the Service
+  peerPorts       names of those that only the component's own pods use
+  metricsPorts    names of those with /metrics
+  configFiles     file name -> text, mounted at configDirectory
+  claims          volumes: name, mountPath, and the block of values
+  secretKeys      key of the secret -> file name, mounted at secretDirectory
+  probes          startup, liveness, readiness: path and the port's name (agent for the sidecar)
+  agentEnv        of the agent, beside what every agent gets
+  rules           of the Role, beside what every agent gets
+*/}}
+{{- define "quorate.server.descriptor" -}}
+{{- $context := . -}}
+{{- $fullname := include "quorate.fullname" $context -}}
+{{- $keys := .values.auth.existingSecretKeys -}}
+suffix: ""
+engine: quorate
+container: server
+command: [/usr/local/bin/quorate]
+args: [permitted, {{ include "quorate.agent.permitFile" . }}, serve, /etc/quorate/server.yaml]
+configDirectory: /etc/quorate
+configFiles:
+  server.yaml: |
+    {{- include "quorate.server.config" . | nindent 4 }}
+secretDirectory: /etc/quorate-secrets
+secretKeys:
+  {{ $keys.joinKey }}: join-key
+ports:
+  client: {{ .values.ports.client }}
+  peer: {{ .values.ports.peer }}
+  http: {{ .values.ports.http }}
+clientPorts: [client, http]
+peerPorts: [peer]
+metricsPorts: [http]
+env:
+  - name: QUORATE_NAME
+    value: $(POD_NAME)
+  - name: QUORATE_ADVERTISED_HOST
+    value: $(POD_NAME).{{ include "quorate.headlessService" . }}.{{ include "quorate.serviceDomain" . }}
+  {{- if eq .values.auth.http "token" }}
+  - name: QUORATE_HTTP_TOKEN
+    valueFrom:
+      secretKeyRef:
+        name: {{ include "quorate.secretName" . }}
+        key: {{ $keys.httpToken }}
+  {{- end }}
+  - name: QUORATE_SERVER
+    value: localhost:{{ .values.ports.client }}
+claims:
+  - name: {{ .values.persistence.name }}
+    mountPath: /var/lib/quorate/data
+    block: persistence
+  {{- if .values.persistence.log.enabled }}
+  - name: {{ .values.persistence.log.name }}
+    mountPath: /var/lib/quorate/log
+    block: log
+  {{- end }}
+probes:
+  startup: {path: /livez, port: http}
+  liveness: {path: /livez, port: http}
+  readiness: {path: /readyz, port: http}
+agentSecretKeys:
+  {{ $keys.httpToken }}: http-token
+agentEnv:
+  CLIENT_PORT: {{ .values.ports.client | quote }}
+  PEER_PORT: {{ .values.ports.peer | quote }}
+  HTTP_PORT: {{ .values.ports.http | quote }}
+  DATA_DIRECTORY: {{ include "quorate.server.dataDirectory" . }}
+  LOG_DIRECTORY: {{ include "quorate.server.logDirectory" . }}
+rules: []
+{{- end -}}
+
+{{/* Below the mount points: a file system's lost+found is none of the server's files. */}}
+{{- define "quorate.server.dataDirectory" -}}
+/var/lib/quorate/data/server
+{{- end -}}
+
+{{- define "quorate.server.logDirectory" -}}
+{{ .values.persistence.log.enabled | ternary "/var/lib/quorate/log/server" (include "quorate.server.dataDirectory" .) }}
+{{- end -}}
+
+{{/* The settings that follow from other values: `server.config` may not hold them. */}}
+{{- define "quorate.server.fixedSettings" -}}
+name: the pod's name
+bootstrap: the agent's permit
+join: the agent's permit
+clusterFile: the agent's permit
+advertisedHost: the pod's name
+clientHost: all addresses
+peerHost: all addresses
+httpHost: all addresses
+clientPort: server.ports.client
+peerPort: server.ports.peer
+httpPort: server.ports.http
+dataDirectory: server.persistence
+logDirectory: server.persistence.log
+httpAuth: server.auth.http
+httpToken: server.auth
+secret: server.auth
+secretFile: server.auth
+{{- end -}}
+
+{{- define "quorate.server.config" -}}
+{{- $settings := dict
+  "clientPort" .values.ports.client
+  "peerPort" .values.ports.peer
+  "httpPort" .values.ports.http
+  "httpAuth" .values.auth.http
+  "dataDirectory" (include "quorate.server.dataDirectory" .)
+  "logDirectory" (include "quorate.server.logDirectory" .)
+  "secretFile" "/etc/quorate-secrets/join-key" -}}
+{{- toYaml (mergeOverwrite (deepCopy (default dict .values.config)) $settings) -}}
+{{- end -}}
