@@ -175,7 +175,9 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  {{- include "quorate.imagePullSecrets" . | nindent 2 }}
+  {{- with include "quorate.imagePullSecrets" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   serviceAccountName: {{ include "quorate.serviceAccountName" . }}
   automountServiceAccountToken: false
   # A Service's variables (QUORATE_CLIENT_PORT of a Service quorate-client) would be taken for settings.
@@ -183,8 +185,12 @@ spec:
   terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
   securityContext:
     {{- toYaml .values.podSecurityContext | nindent 4 }}
-  {{- include "quorate.affinity" . | nindent 2 }}
-  {{- include "quorate.topologySpread" . | nindent 2 }}
+  {{- with include "quorate.affinity" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with include "quorate.topologySpread" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with .values.nodeSelector }}
   nodeSelector:
     {{- toYaml . | nindent 4 }}

@@ -15,7 +15,9 @@ metadata:
 spec:
   accessModes:
     {{- toYaml .block.accessModes | nindent 4 }}
-  {{- include "quorate.storageClass" (dict "root" .context.root "class" .block.storageClass) | nindent 2 }}
+  {{- with include "quorate.storageClass" (dict "root" .context.root "class" .block.storageClass) | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with .block.selector }}
   selector:
     {{- toYaml . | nindent 4 }}

@@ -69,6 +69,8 @@ probes:
 agentSecretKeys:
   {{ $keys.httpToken }}: http-token
 agentEnv:
+  # The local server first: its own members must publish while the Service has no Ready server yet.
+  HOSTS: 127.0.0.1:{{ .values.ports.client }},{{ include "quorate.connectString" . }}
   CLIENT_PORT: {{ .values.ports.client | quote }}
   PEER_PORT: {{ .values.ports.peer | quote }}
   HTTP_PORT: {{ .values.ports.http | quote }}
