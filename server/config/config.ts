@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { Value } from 'typebox/value'
 import { parse as parseYaml } from 'yaml'
 import type { Forming, ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
@@ -7,10 +6,11 @@ import { limits } from '../limits.ts'
 import {
   defaultSettings,
   type SettingName,
-  Settings,
+  type Settings,
   secretSettings,
   settingNames,
 } from './schema.ts'
+import { readSetting } from './setting-value.ts'
 import { readZooCfg } from './zoo-cfg.ts'
 
 /** The settings of one server with what follows from them. */
@@ -42,13 +42,14 @@ export function loadConfig(sources: ConfigSources): Config {
     ...fromEnvironment(sources.environment),
     ...sources.flags,
   }
-  const settings = checked({ ...defaultSettings(), ...given })
+  const settings = checked({ ...defaultSettings(), ...given }, keysOf(file.keys, sources))
   scaleTimeouts(settings, given)
   checkTimeouts(settings)
+  checkAccess(settings)
   const { tickMs } = limits
   return {
     settings: { ...settings, secret: secretOf(settings, warnings) },
-    forming: formingOf(settings, file.servers),
+    forming: formingOf(settings, file),
     electionTicks: Math.max(2, Math.round(settings.electionTimeoutMs / tickMs)),
     heartbeatTicks: Math.max(1, Math.round(settings.heartbeatIntervalMs / tickMs)),
     warnings,
@@ -62,21 +63,37 @@ export function redacted(settings: Settings): Record<string, unknown> {
   return shown
 }
 
-function readFile(
-  path: string | undefined,
-  warnings: string[],
-): { readonly settings: Record<string, unknown>; readonly servers: readonly ListedServer[] } {
-  if (path === undefined) return { settings: {}, servers: [] }
+interface SettingsFile {
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly servers: readonly ListedServer[]
+  /** By setting: the key of the zoo.cfg that it comes from. */
+  readonly keys: Readonly<Record<string, string>>
+  /** A zoo.cfg without a list of servers stands alone, unless it is told to join. */
+  readonly standalone: boolean
+}
+
+function readFile(path: string | undefined, warnings: string[]): SettingsFile {
+  if (path === undefined) return { settings: {}, servers: [], keys: {}, standalone: false }
   if (!/\.(ya?ml|json)$/.test(path)) {
-    const { settings, servers, ignored } = readZooCfg(path)
+    const { settings, servers, keys, ignored } = readZooCfg(path)
     if (ignored.length > 0) warnings.push(`${path}: without a meaning here: ${ignored.join(', ')}`)
-    return { settings, servers }
+    return { settings, servers, keys, standalone: servers.length === 0 }
   }
   const parsed = readDocument(path)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new CodedError('CONFIG_INVALID', `${path} is not a map of settings`)
   }
-  return { settings: parsed as Record<string, unknown>, servers: [] }
+  const settings = parsed as Record<string, unknown>
+  return { settings, servers: [], keys: {}, standalone: false }
+}
+
+/** Where the environment or a flag gives the setting, the file's key is not to blame. */
+function keysOf(
+  keys: SettingsFile['keys'],
+  { environment, flags }: ConfigSources,
+): SettingsFile['keys'] {
+  const elsewhere = { ...fromEnvironment(environment), ...flags }
+  return Object.fromEntries(Object.entries(keys).filter(([name]) => !(name in elsewhere)))
 }
 
 function readDocument(path: string): unknown {
@@ -102,29 +119,36 @@ function fromEnvironment(environment: ConfigSources['environment']): Record<stri
   return settings
 }
 
-/** Converts text to the setting's type and refuses the first that does not fit, by name. */
-function checked(given: Record<string, unknown>): Settings {
-  for (const name of Object.keys(given)) {
-    if (!settingNames.includes(name as SettingName)) {
+/**
+ * Reads every value as its setting's type and refuses the first that does not fit, by name and, for
+ * one from a zoo.cfg, by the key that was written there.
+ */
+function checked(
+  given: Readonly<Record<string, unknown>>,
+  keys: Readonly<Record<string, string>>,
+): Settings {
+  const values: Record<string, unknown> = {}
+  for (const [name, text] of Object.entries(given)) {
+    if (!isSettingName(name)) {
       throw new CodedError(
         'CONFIG_INVALID',
         `unknown setting ${name}; did you mean ${nearest(name)}?`,
       )
     }
+    const read = readSetting(name, text)
+    if ('problem' in read) {
+      const key = keys[name]
+      const place = key === undefined ? name : `${name} (${key})`
+      const problem = secretSettings.includes(name) ? 'is not valid' : read.problem
+      throw new CodedError('CONFIG_INVALID', `${place}: ${problem}`)
+    }
+    values[name] = read.value
   }
-  const lists = Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [name, listOf(name as SettingName, value)]),
-  )
-  const converted = Value.Convert(Settings, lists)
-  if (Value.Check(Settings, converted)) return converted
-  const [first] = Value.Errors(Settings, converted)
-  const name = first?.instancePath.split('/')[1] ?? ''
-  throw new CodedError('CONFIG_INVALID', `${name}: ${first?.message ?? 'is not valid'}`)
+  return values as Settings
 }
 
-function listOf(name: SettingName, value: unknown): unknown {
-  const isList = name === 'join' || name === 'fourLetterWords'
-  return isList && typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value
+function isSettingName(name: string): name is SettingName {
+  return (settingNames as readonly string[]).includes(name)
 }
 
 function nearest(name: string): string {
@@ -182,14 +206,20 @@ function checkTimeouts(settings: Settings): void {
   }
 }
 
+function checkAccess(settings: Settings): void {
+  // An empty token would let in whoever sends an empty one.
+  if (settings.httpAuth === 'token' && settings.httpToken === '') {
+    throw new CodedError('CONFIG_INVALID', 'httpToken: is needed when httpAuth is token')
+  }
+}
+
 function secretOf(settings: Settings, warnings: string[]): string {
   if (settings.secretFile !== '') {
-    try {
-      return readFileSync(settings.secretFile, 'utf8').trim()
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new CodedError('CONFIG_UNREADABLE', `secretFile: ${reason}`)
+    const secret = readSecret(settings.secretFile)
+    if (secret === '') {
+      throw new CodedError('CONFIG_INVALID', `secretFile: ${settings.secretFile} is empty`)
     }
+    return secret
   }
   if (settings.secret === '') {
     warnings.push('no ensemble secret is set: whoever reaches the peer port can join')
@@ -197,11 +227,21 @@ function secretOf(settings: Settings, warnings: string[]): string {
   return settings.secret
 }
 
-function formingOf(settings: Settings, listed: readonly ListedServer[]): Forming {
-  const servers = settings.clusterFile === '' ? listed : readClusterFile(settings.clusterFile)
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CodedError('CONFIG_UNREADABLE', `secretFile: ${reason}`)
+  }
+}
+
+function formingOf(settings: Settings, file: SettingsFile): Forming {
+  const servers = settings.clusterFile === '' ? file.servers : readClusterFile(settings.clusterFile)
   if (servers.length > 0) return { kind: 'static', servers }
   if (settings.bootstrap) return { kind: 'bootstrap' }
   if (settings.join.length > 0) return { kind: 'join', seeds: settings.join }
+  if (file.standalone) return { kind: 'bootstrap' }
   throw new CodedError(
     'CONFIG_INVALID',
     'one of bootstrap, join, clusterFile or a list of servers is needed',

@@ -7,12 +7,15 @@ const ms = (description: string, value: number, minimum = 1) =>
   Type.Integer({ minimum, default: value, description })
 const count = (description: string, value: number) =>
   Type.Integer({ minimum: 0, default: value, description })
-const text = (description: string, value = '') => Type.String({ default: value, description })
+const text = (description: string) => Type.String({ default: '', description })
+/** Text that must not be empty. */
+const named = (description: string, value: string) =>
+  Type.String({ minLength: 1, default: value, description })
 
 /** Every setting of a server: one schema for flags, environment, files and the documentation. */
 export const Settings = Type.Object(
   {
-    name: text('Stable name of this server (myid in a zoo.cfg)', '1'),
+    name: named('Stable name of this server (myid in a zoo.cfg)', '1'),
     bootstrap: Type.Boolean({
       default: false,
       description: 'Found a cluster of this server alone',
@@ -28,10 +31,10 @@ export const Settings = Type.Object(
       default: false,
       description: 'Stay a learner: reads and sessions, no vote',
     }),
-    dataDirectory: text('Identity, and log and snapshots unless told apart', './data'),
+    dataDirectory: named('Identity, and log and snapshots unless told apart', './data'),
     logDirectory: text('Write-ahead log; the data directory when empty'),
     snapshotDirectory: text('Snapshots; the data directory when empty'),
-    advertisedHost: text('Host under which others reach this server', 'localhost'),
+    advertisedHost: named('Host under which others reach this server', 'localhost'),
     clientHost: text('Address to listen on for ZooKeeper clients; all when empty'),
     clientPort: port('ZooKeeper clients', 2181),
     peerHost: text('Address to listen on for peers; all when empty'),
@@ -55,7 +58,13 @@ export const Settings = Type.Object(
     sessionTimeoutMsMax: ms('Greatest session timeout', limits.sessionTimeoutMsMax),
     connectionsMax: count('Client connections; 0 is no limit', limits.connectionsMax),
     connectionsPerAddressMax: count('Client connections of one address; 0 is no limit', 0),
-    frameBytesMax: count('One client frame (jute.maxbuffer)', limits.clientFrameBytesMax),
+    frameBytesMax: Type.Integer({
+      minimum: 1_024,
+      // A reply that holds as much must fit into the output of a connection.
+      maximum: 15 * 1024 * 1024,
+      default: limits.clientFrameBytesMax,
+      description: 'One client frame (jute.maxbuffer), and the body of an HTTP request',
+    }),
     fourLetterWords: Type.Array(Type.String(), {
       default: ['ruok', 'srvr', 'stat', 'mntr', 'conf', 'isro'],
       description: 'Four-letter words that are answered; * is all',
@@ -65,16 +74,21 @@ export const Settings = Type.Object(
       default: false,
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
-    snapshotRequests: count(
-      'Applied requests that cause a snapshot (snapCount)',
-      limits.snapshotRequests,
-    ),
+    snapshotRequests: Type.Integer({
+      minimum: 2,
+      default: limits.snapshotRequests,
+      description: 'Applied requests that cause a snapshot (snapCount)',
+    }),
     snapshotsKept: Type.Integer({
       minimum: 2,
       default: limits.snapshotsKept,
       description: 'Snapshots kept',
     }),
-    segmentBytes: count('One segment of the log', limits.segmentBytes),
+    segmentBytes: Type.Integer({
+      minimum: 65_536,
+      default: limits.segmentBytes,
+      description: 'One segment of the log',
+    }),
     logLevel: Type.Union(
       [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
       { default: 'info', description: 'Least level that is logged' },

@@ -2,16 +2,43 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
-import type { Settings } from './schema.ts'
+import type { SettingName } from './schema.ts'
 
 /** What a ZooKeeper configuration file comes to. */
 export interface ZooCfg {
-  readonly settings: Partial<Settings>
+  /** By setting; values as text, which config.ts reads and checks. */
+  readonly settings: Readonly<Record<string, unknown>>
   /** The static list; empty for a standalone server. */
   readonly servers: readonly ListedServer[]
+  /** By setting: the key that it comes from. */
+  readonly keys: Readonly<Record<string, string>>
   /** Keys that have no meaning here; named in one warning. */
   readonly ignored: readonly string[]
 }
+
+/** Keys of ZooKeeper that are one of our settings (docs/configuration.md lists them). */
+export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
+  dataDir: 'dataDirectory',
+  dataLogDir: 'logDirectory',
+  clientPort: 'clientPort',
+  clientPortAddress: 'clientHost',
+  maxClientCnxns: 'connectionsPerAddressMax',
+  maxCnxns: 'connectionsMax',
+  minSessionTimeout: 'sessionTimeoutMsMin',
+  maxSessionTimeout: 'sessionTimeoutMsMax',
+  '4lw.commands.whitelist': 'fourLetterWords',
+  snapCount: 'snapshotRequests',
+  preAllocSize: 'segmentBytes',
+  'jute.maxbuffer': 'frameBytesMax',
+  'admin.serverPort': 'httpPort',
+  'admin.serverAddress': 'httpHost',
+  peerType: 'observer',
+}
+
+/** Keys that are read but are no setting by themselves. */
+const READ = new Set(['tickTime', 'admin.enableServer', 'dynamicConfigFile', 'version'])
+
+const TICK_MS = 2_000
 
 /** Keys whose effect this server has anyway, or whose default says all. */
 const UNDERSTOOD = new Set([
@@ -27,154 +54,140 @@ const UNDERSTOOD = new Set([
 interface ServerLine extends ListedServer {
   readonly host: string
   readonly peerPort: number
-  readonly clientPort: number | null
+  /** Of the part behind the semicolon; '' where it has none. */
+  readonly clientHost: string
+  readonly clientPort: string
 }
+
+type Entries = ReadonlyMap<string, string>
 
 /** Reads a zoo.cfg with its `dataDir/myid`. Refuses what cannot be meant. */
 export function readZooCfg(path: string): ZooCfg {
-  const entries = parseProperties(readText(path))
-  const settings: { -readonly [K in keyof Settings]?: Settings[K] } = {}
+  const entries = readEntries(path)
+  const settings: Record<string, unknown> = {}
+  const keys: Record<string, string> = {}
   const ignored: string[] = []
   const servers: ServerLine[] = []
-  const dataDirectory = entries.get('dataDir')
-  if (dataDirectory === undefined)
-    throw new CodedError('CONFIG_INVALID', `${path}: dataDir is missing`)
-  settings.dataDirectory = dataDirectory
-  const tickTime = numberOf(entries, 'tickTime', 2000)
-  settings.sessionTimeoutMsMin = numberOf(entries, 'minSessionTimeout', 2 * tickTime)
-  settings.sessionTimeoutMsMax = numberOf(entries, 'maxSessionTimeout', 20 * tickTime)
+  if (!entries.has('dataDir')) throw invalid(`${path}: dataDir is missing`)
+  scaleByTick(entries, settings, keys)
   for (const [key, value] of entries) {
-    if (key.startsWith('server.')) servers.push(parseServer(path, key, value))
-    else if (key.startsWith('quorate.')) setOwn(settings, key.slice('quorate.'.length), value)
-    else if (!setKnown(settings, key, value, entries) && !UNDERSTOOD.has(key)) ignored.push(key)
+    const setting = zooCfgKeys[key]
+    if (setting !== undefined) {
+      keys[setting] = key
+      settings[setting] = settingOf(key, value, settings[setting])
+    } else if (key.startsWith('server.')) {
+      servers.push(parseServer(path, key, value))
+    } else if (key.startsWith('quorate.')) {
+      settings[key.slice('quorate.'.length)] = value
+      keys[key.slice('quorate.'.length)] = key
+    } else if (!READ.has(key) && !UNDERSTOOD.has(key)) ignored.push(key)
   }
   if (entries.get('admin.enableServer') === 'false' && !entries.has('quorate.httpPort')) {
-    settings.httpPort = 0
+    settings['httpPort'] = 0
   }
   if (servers.length > 0) placeSelf(path, settings, servers)
-  else settings.bootstrap = true
-  return { settings, servers, ignored }
+  return { settings, servers, keys, ignored }
 }
 
-function setKnown(
-  settings: { -readonly [K in keyof Settings]?: Settings[K] },
-  key: string,
-  value: string,
-  entries: ReadonlyMap<string, string>,
-): boolean {
+/** The file, and its dynamic part where ZooKeeper has moved the servers there. */
+function readEntries(path: string): Entries {
+  const entries = parseProperties(readText(path))
+  const dynamic = entries.get('dynamicConfigFile')
+  if (dynamic === undefined) return entries
+  return new Map([...entries, ...parseProperties(readText(dynamic))])
+}
+
+/** tickTime is the measure of the session timeouts that are not given. */
+function scaleByTick(
+  entries: Entries,
+  settings: Record<string, unknown>,
+  keys: Record<string, string>,
+): void {
+  const tickMs = integerOf('tickTime', entries.get('tickTime') ?? String(TICK_MS))
+  if (tickMs < 1) throw invalid(`tickTime: ${tickMs} is not above 0`)
+  settings['sessionTimeoutMsMin'] = 2 * tickMs
+  settings['sessionTimeoutMsMax'] = 20 * tickMs
+  keys['sessionTimeoutMsMin'] = 'tickTime'
+  keys['sessionTimeoutMsMax'] = 'tickTime'
+}
+
+/** The value as our setting has it; `present` is what a missing key would give. */
+function settingOf(key: string, value: string, present: unknown): unknown {
   switch (key) {
-    case 'dataDir':
-    case 'tickTime':
+    case 'preAllocSize':
+      return 1024 * integerOf(key, value)
+    case 'peerType':
+      if (value !== 'observer' && value !== 'participant') {
+        throw invalid(`peerType: ${value} is neither participant nor observer`)
+      }
+      return value === 'observer'
     case 'minSessionTimeout':
     case 'maxSessionTimeout':
-    case 'admin.enableServer':
-      return true
-    case 'dataLogDir':
-      settings.logDirectory = value
-      return true
-    case 'clientPort':
-      settings.clientPort = numberOf(entries, key, 0)
-      return true
-    case 'clientPortAddress':
-      settings.clientHost = value
-      return true
-    case 'maxClientCnxns':
-      settings.connectionsPerAddressMax = numberOf(entries, key, 0)
-      return true
-    case 'maxCnxns':
-      settings.connectionsMax = numberOf(entries, key, 0)
-      return true
-    case '4lw.commands.whitelist':
-      settings.fourLetterWords = value.split(',').map((word) => word.trim())
-      return true
-    case 'snapCount':
-      settings.snapshotRequests = numberOf(entries, key, 0)
-      return true
-    case 'preAllocSize':
-      settings.segmentBytes = 1024 * numberOf(entries, key, 0)
-      return true
-    case 'jute.maxbuffer':
-      settings.frameBytesMax = numberOf(entries, key, 0)
-      return true
-    case 'admin.serverPort':
-      settings.httpPort = numberOf(entries, key, 0)
-      return true
-    case 'admin.serverAddress':
-      settings.httpHost = value
-      return true
-    case 'peerType':
-      settings.observer = value === 'observer'
-      return true
+      // ZooKeeper's own word for "by the tick".
+      return value === '-1' ? present : value
     default:
-      return false
+      return value
   }
-}
-
-/** Values as text: config.ts checks and converts them. */
-function setOwn(settings: Record<string, unknown>, key: string, value: string): void {
-  settings[key] = value
 }
 
 /** This server's own line: name by myid, its ports, and where others find it. */
 function placeSelf(
   path: string,
-  settings: { -readonly [K in keyof Settings]?: Settings[K] },
+  settings: Record<string, unknown>,
   servers: readonly ServerLine[],
 ): void {
-  const myidPath = join(settings.dataDirectory ?? '', 'myid')
+  const myidPath = join(String(settings['dataDirectory']), 'myid')
   if (!existsSync(myidPath)) throw new CodedError('CONFIG_UNREADABLE', `${myidPath} is missing`)
   const name = readText(myidPath).trim()
   const self = servers.find((server) => server.name === name)
-  if (self === undefined) throw new CodedError('CONFIG_INVALID', `${path}: no line server.${name}`)
-  settings.name = name
-  settings.advertisedHost = self.host
-  settings.peerPort = self.peerPort
-  settings.observer = self.observer || (settings.observer ?? false)
-  if (self.clientPort !== null) settings.clientPort = self.clientPort
+  if (self === undefined) throw invalid(`${path}: no line server.${name}, which ${myidPath} names`)
+  settings['name'] = name
+  settings['advertisedHost'] = self.host
+  settings['peerPort'] = self.peerPort
+  settings['observer'] = self.observer || settings['observer'] === true
+  if (self.clientPort !== '') settings['clientPort'] = self.clientPort
+  if (self.clientHost !== '') settings['clientHost'] ??= self.clientHost
   const local = self.host === 'localhost' || self.host.startsWith('127.')
-  if (local) settings.peerHost = self.host
+  if (local) settings['peerHost'] = self.host
 }
 
 /** host:peer:election[:role][;[address:]client] */
 function parseServer(path: string, key: string, value: string): ServerLine {
   const name = key.slice('server.'.length)
-  const [peers, client] = value.split(';')
-  const match = /^(\[[^\]]+\]|[^:]+):(\d+)(?::(\d+))?(?::(participant|observer))?$/.exec(
-    peers ?? '',
-  )
+  const match =
+    /^(\[[^\]]+\]|[^:|]+):(\d+)(?::(\d+))?(?::(participant|observer))?(?:;(?:(.+):)?(\d+))?$/.exec(
+      value,
+    )
   if (match === null || !/^\d+$/.test(name)) {
-    throw new CodedError('CONFIG_INVALID', `${path}: ${key}=${value} is not host:port:port[:role]`)
+    throw invalid(`${path}: ${key}=${value} is not host:port:port[:role][;[address:]port]`)
   }
-  const [, host = '', peerPort = '', , role] = match
-  const clientPort = client === undefined ? null : Number(client.split(':').at(-1))
+  const [, host = '', peerPort = '', , role, clientHost = '', clientPort = ''] = match
   return {
     name,
     host,
     peerPort: Number(peerPort),
     peerAddress: `${host}:${peerPort}`,
+    clientHost: clientHost.replace(/^\[|\]$/g, ''),
     clientPort,
     observer: role === 'observer',
   }
 }
 
-/** Java properties as far as zoo.cfg uses them: key=value or key: value, comments, no escapes. */
+/** Java properties as far as zoo.cfg uses them: a key, then =, : or a space; comments; no escapes. */
 function parseProperties(text: string): Map<string, string> {
   const entries = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
     const trimmed = line.trim()
     if (trimmed === '' || trimmed.startsWith('#') || trimmed.startsWith('!')) continue
-    const match = /^([^=\s]+?)\s*[=]\s*(.*)$/.exec(trimmed)
-    if (match !== null) entries.set(match[1] ?? '', match[2] ?? '')
+    const [, key = '', value = ''] = /^([^=:\s]+)(?:\s*[=:]\s*|\s+|$)(.*)$/.exec(trimmed) ?? []
+    entries.set(key, value)
   }
   return entries
 }
 
-function numberOf(entries: ReadonlyMap<string, string>, key: string, otherwise: number): number {
-  const text = entries.get(key)
-  if (text === undefined) return otherwise
+function integerOf(key: string, text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value))
-    throw new CodedError('CONFIG_INVALID', `${key}: ${text} is no integer`)
+  if (text === '' || !Number.isInteger(value)) throw invalid(`${key}: ${text} is no integer`)
   return value
 }
 
@@ -187,4 +200,8 @@ function readText(path: string): string {
       error instanceof Error ? error.message : String(error),
     )
   }
+}
+
+function invalid(message: string): CodedError {
+  return new CodedError('CONFIG_INVALID', message)
 }

@@ -1,0 +1,179 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../../server/config/config.ts'
+import { CodedError } from '../../../server/errors.ts'
+
+let directory = ''
+let dataDir = ''
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'quorate-zoo-cfg-'))
+  dataDir = join(directory, 'data')
+  mkdirSync(dataDir)
+})
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function load(text: string, flags: Readonly<Record<string, unknown>> = {}) {
+  const file = join(directory, 'zoo.cfg')
+  writeFileSync(file, text)
+  return loadConfig({ file, environment: {}, flags })
+}
+
+function refusal(text: string): string {
+  try {
+    load(text)
+  } catch (error) {
+    if (error instanceof CodedError) return `${error.code}: ${error.message}`
+    throw error
+  }
+  return 'no error'
+}
+
+const THREE = [
+  'server.1=zk-1:2888:3888',
+  'server.2=zk-2:2889:3889:participant;2182',
+  'server.3=zk-3:2890:3890:observer;127.0.0.1:2183',
+]
+
+const ensemble = (myid: number, ...lines: string[]) => {
+  writeFileSync(join(dataDir, 'myid'), `${myid}\n`)
+  return [`dataDir=${dataDir}`, ...THREE, ...lines].join('\n')
+}
+
+describe('zoo.cfg', () => {
+  it('without servers stands alone', () => {
+    const { settings, forming } = load(`tickTime=500\ndataDir=${dataDir}\nclientPort=2199\n`)
+    expect(forming).toEqual({ kind: 'bootstrap' })
+    expect(settings).toMatchObject({
+      dataDirectory: dataDir,
+      clientPort: 2199,
+      sessionTimeoutMsMin: 1_000,
+      sessionTimeoutMsMax: 10_000,
+    })
+  })
+
+  it('may join an ensemble instead, by flag or by its own key', () => {
+    const join = { kind: 'join', seeds: ['zk-1:2888'] }
+    expect(load(`dataDir=${dataDir}`, { join: 'zk-1:2888' }).forming).toEqual(join)
+    expect(load(`dataDir=${dataDir}\nquorate.join=zk-1:2888`).forming).toEqual(join)
+  })
+
+  it('with servers takes its own line by myid', () => {
+    const { settings, forming } = load(ensemble(2))
+    expect(settings).toMatchObject({
+      name: '2',
+      advertisedHost: 'zk-2',
+      peerPort: 2889,
+      clientPort: 2182,
+      clientHost: '',
+      observer: false,
+      peerHost: '',
+    })
+    expect(forming).toEqual({
+      kind: 'static',
+      servers: [
+        expect.objectContaining({ name: '1', peerAddress: 'zk-1:2888', observer: false }),
+        expect.objectContaining({ name: '2', peerAddress: 'zk-2:2889', observer: false }),
+        expect.objectContaining({ name: '3', peerAddress: 'zk-3:2890', observer: true }),
+      ],
+    })
+  })
+
+  it('takes an observer and the client address from the line', () => {
+    expect(load(ensemble(3)).settings).toMatchObject({
+      observer: true,
+      clientHost: '127.0.0.1',
+      clientPort: 2183,
+    })
+    expect(load(ensemble(3, 'clientPortAddress=10.0.0.1')).settings.clientHost).toBe('10.0.0.1')
+  })
+
+  it('finds the servers in the dynamic part', () => {
+    const dynamic = join(directory, 'zoo.cfg.dynamic')
+    writeFileSync(dynamic, `${THREE.join('\n')}\nversion=100000000\n`)
+    writeFileSync(join(dataDir, 'myid'), '1')
+    const { forming, warnings } = load(`dataDir=${dataDir}\ndynamicConfigFile=${dynamic}`)
+    expect(forming.kind === 'static' && forming.servers).toHaveLength(3)
+    expect(warnings.join()).not.toContain('version')
+  })
+
+  it('understands the other keys that have a setting', () => {
+    const { settings } = load(
+      [
+        `dataDir=${dataDir}`,
+        'dataLogDir: /log',
+        'clientPortAddress = ::1',
+        'maxClientCnxns 60',
+        'maxCnxns=100',
+        'minSessionTimeout=2000',
+        'maxSessionTimeout=-1',
+        '4lw.commands.whitelist=ruok, srvr',
+        'snapCount=5000',
+        'preAllocSize=1024',
+        'jute.maxbuffer=2000000',
+        'admin.serverPort=9090',
+        'admin.serverAddress=127.0.0.1',
+        'peerType=observer',
+        'quorate.electionTimeoutMs=600',
+        '# a comment',
+        '! another',
+      ].join('\r\n'),
+    )
+    expect(settings).toMatchObject({
+      logDirectory: '/log',
+      clientHost: '::1',
+      connectionsPerAddressMax: 60,
+      connectionsMax: 100,
+      sessionTimeoutMsMin: 2_000,
+      sessionTimeoutMsMax: 40_000,
+      fourLetterWords: ['ruok', 'srvr'],
+      snapshotRequests: 5_000,
+      segmentBytes: 1024 * 1024,
+      frameBytesMax: 2_000_000,
+      httpPort: 9090,
+      httpHost: '127.0.0.1',
+      observer: true,
+      electionTimeoutMs: 600,
+    })
+  })
+
+  it('without the admin server opens no HTTP port, unless ours is given', () => {
+    const off = `dataDir=${dataDir}\nadmin.enableServer=false`
+    expect(load(off).settings.httpPort).toBe(0)
+    expect(load(`${off}\nquorate.httpPort=8081`).settings.httpPort).toBe(8081)
+  })
+
+  it('names keys without a meaning here in a warning, and only those', () => {
+    const { warnings } = load(
+      `dataDir=${dataDir}\nsecureClientPort=2281\ninitLimit=10\nsyncLimit=5\ngroup.1=1:2\nwhat`,
+    )
+    expect(warnings[0]).toMatch(/without a meaning here: secureClientPort, group\.1, what$/)
+  })
+
+  it.each([
+    ['clientPort=2181', /dataDir is missing/],
+    ['dataDir=DATA\ntickTime=fast', /^CONFIG_INVALID: tickTime: fast/],
+    ['dataDir=DATA\ntickTime=0', /^CONFIG_INVALID: tickTime: 0/],
+    ['dataDir=DATA\nclientPort=70000', /^CONFIG_INVALID: clientPort \(clientPort\): /],
+    ['dataDir=DATA\nmaxClientCnxns=-1', /connectionsPerAddressMax \(maxClientCnxns\): /],
+    ['dataDir=DATA\nsnapCount=many', /snapshotRequests \(snapCount\): "many"/],
+    ['dataDir=DATA\npreAllocSize=x', /^CONFIG_INVALID: preAllocSize: x/],
+    ['dataDir=DATA\npeerType=voter', /^CONFIG_INVALID: peerType: voter/],
+    ['dataDir=DATA\nquorate.httpAuth=no', /httpAuth \(quorate\.httpAuth\): "no"/],
+    ['dataDir=DATA\nquorate.clentPort=1', /unknown setting clentPort; did you mean clientPort/],
+    ['dataDir=DATA\nserver.1=zk-1', /server\.1=zk-1 is not host:port/],
+    ['dataDir=DATA\nserver.one=zk-1:1:2', /server\.one=zk-1:1:2 is not/],
+    ['dataDir=DATA\nserver.1=a:1:2|b:1:2', /is not host:port/],
+    ['dataDir=DATA\nserver.1=zk-1:1:2', /^CONFIG_UNREADABLE: .*myid is missing/],
+    ['dataDir=DATA\ndynamicConfigFile=/nowhere/x', /^CONFIG_UNREADABLE: /],
+  ])('refuses %j', (text, message) => {
+    expect(refusal(text.replace('DATA', dataDir))).toMatch(message)
+  })
+
+  it('refuses a myid that no line has', () => {
+    expect(refusal(ensemble(9))).toMatch(/^CONFIG_INVALID: .*no line server\.9/)
+  })
+})
