@@ -99,7 +99,14 @@ describe('a multi that fails', () => {
   it('says 0 before the failing operation, its code, then -2', () => {
     const driver = new Driver()
     driver.create('/a')
-    const given = codes(driver, create('/b'), check('/a', 0), create('/a'), create('/c'), remove('/'))
+    const given = codes(
+      driver,
+      create('/b'),
+      check('/a', 0),
+      create('/a'),
+      create('/c'),
+      remove('/'),
+    )
     const then = [runtimeInconsistency, runtimeInconsistency]
     expect(given).toEqual([ok, ok, ErrorCode.nodeExists, ...then])
   })
@@ -187,4 +194,3 @@ describe('later operations', () => {
     expect(codes(driver, ...operations)).toEqual([ErrorCode.ok, code])
   })
 })
-

@@ -44,11 +44,7 @@ const CASES: readonly (readonly [string, Operation, keyof typeof ErrorCode])[] =
   ['create: existence', create('/open'), 'nodeExists'],
   ['create: the root exists', create('/'), 'nodeExists'],
   ['create: a parent that is ephemeral', create('/open/e/a'), 'noChildrenForEphemerals'],
-  [
-    'create: the path, before the ephemeral parent',
-    create('/open/e/\u0001'),
-    'badArguments',
-  ],
+  ['create: the path, before the ephemeral parent', create('/open/e/\u0001'), 'badArguments'],
   ['create: an ephemeral of nobody', create('/open/f', { mode: 'ephemeral' }), 'badArguments'],
   ['delete: the root, whatever its version', remove('/', 7), 'badArguments'],
   ['delete: no slash', remove('open'), 'badArguments'],

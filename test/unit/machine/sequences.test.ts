@@ -6,7 +6,7 @@ import { create, Driver, multi, remove } from './driver.ts'
 const next = (driver: Driver, path = '/p/s-'): string => driver.create(path, { sequential: true })
 
 /** A driver with a /p that looks as if so many children had been created below it. */
-function after(creations: number): Driver {
+function driverAfter(creations: number): Driver {
   const driver = new Driver()
   driver.create('/p')
   const znode = {
@@ -97,11 +97,11 @@ describe('sequence numbers', () => {
     [-2_147_483_648, '-2147483648'],
     [-12, '-000000012'],
   ])('of %d are written as Java formats %%010d', (creations, suffix) => {
-    expect(next(after(creations))).toBe(`/p/s-${suffix}`)
+    expect(next(driverAfter(creations))).toBe(`/p/s-${suffix}`)
   })
 
   it('go on below zero after 2^31-1', () => {
-    const driver = after(2_147_483_647)
+    const driver = driverAfter(2_147_483_647)
     const names = [next(driver), next(driver), next(driver)]
     expect(names).toEqual(['/p/s-2147483647', '/p/s--2147483648', '/p/s--2147483647'])
     // 2 * creations - numChildren, in 32 bits.

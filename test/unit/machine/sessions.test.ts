@@ -29,7 +29,13 @@ describe('a session', () => {
     const sender = { session: 0, origin: 3, connection: 4, identities: [] }
     const result = driver.apply({ kind: 'createSession', timeoutMs: 4000, password }, sender)
     expect(result.result).toEqual({ kind: 'session', session: 2, timeoutMs: 4000, password })
-    const expected = { id: 2, timeoutMs: 4000, password: password.slice(), origin: 3, connection: 4 }
+    const expected = {
+      id: 2,
+      timeoutMs: 4000,
+      password: password.slice(),
+      origin: 3,
+      connection: 4,
+    }
     password.fill(0)
     expect(driver.machine.sessions.get(2)).toEqual(expected)
   })
