@@ -189,7 +189,7 @@ export class Model {
       if (typeof answer === 'number') {
         this.nodes = before
         this.#triggers = []
-        const codes = operations.map((_, i) => (i < results.length ? 0 : -2))
+        const codes: number[] = operations.map((_, i) => (i < results.length ? 0 : -2))
         codes[results.length] = answer
         const failed = codes.map((code) => ({ kind: 'error', code }) as OperationResult)
         return { kind: 'multi', results: failed }
