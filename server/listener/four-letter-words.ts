@@ -144,6 +144,9 @@ function monitored(context: WordContext): [string, string | number][] {
     ['approximate_data_size', status.dataBytes],
     ['global_sessions', status.sessions],
     ['local_sessions', 0],
+    ['connection_rejected', stats.connectionsRejected],
+    ['connection_drop_count', stats.connectionsDropped],
+    ['auth_failed_count', stats.authFailures],
     ['uptime', Math.round(context.nowMs() - context.startedAtMs)],
   ]
   const descriptors = fileDescriptors()

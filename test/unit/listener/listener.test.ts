@@ -1,0 +1,175 @@
+import { connect, type Socket } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Listener, type ListenerOptions } from '../../../server/listener/listener.ts'
+import { decodeConnectResponse, encodeConnectRequest } from '../../../server/wire/handshake.ts'
+import { JuteWriter } from '../../../server/wire/jute.ts'
+import { reservePorts } from '../../support/ports.ts'
+import { fourLetterWord } from '../../support/processes.ts'
+import { waitFor } from '../../support/wait-for.ts'
+import { ListenerHarness } from './client-harness.ts'
+
+const listeners: Listener[] = []
+const sockets: Socket[] = []
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  for (const listener of listeners.splice(0)) await listener.close()
+})
+
+async function listen(options: Partial<ListenerOptions> = {}) {
+  const { ensemble, environment } = new ListenerHarness()
+  ensemble.immediate = true
+  const [port = 0] = await reservePorts(1)
+  const listener = new Listener({
+    ensemble,
+    environment,
+    host: '127.0.0.1',
+    port,
+    authenticator: { superDigest: null },
+    sessionTimeoutMsMin: 4_000,
+    sessionTimeoutMsMax: 40_000,
+    frameBytesMax: 100_000,
+    outputBytesMax: 1_000_000,
+    outstandingMax: 100,
+    watchesMax: 100,
+    connectionsMax: 0,
+    connectionsPerAddressMax: 0,
+    handshakeTimeoutMs: 5_000,
+    linearizableReads: false,
+    fourLetterWords: ['ruok', 'srvr'],
+    words: {
+      version: '1',
+      builtOn: '01/01/2026 00:00 UTC',
+      startedAtMs: 0,
+      nowMs: () => 0,
+      configuration: [],
+      directories: () => ({ dataBytes: 0, logBytes: 0 }),
+    },
+    ...options,
+  })
+  listeners.push(listener)
+  await listener.listen()
+  return { listener, ensemble, port }
+}
+
+function dial(port: number) {
+  const state = { closed: false, received: Buffer.alloc(0) }
+  const socket = connect(port, '127.0.0.1')
+  sockets.push(socket)
+  socket.on('data', (data) => {
+    state.received = Buffer.concat([state.received, data])
+  })
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    state.closed = true
+  })
+  return { socket, state }
+}
+
+function introduction(): Uint8Array {
+  const writer = new JuteWriter()
+  encodeConnectRequest(writer, {
+    protocolVersion: 0,
+    lastZxidSeen: 0,
+    timeoutMs: 10_000,
+    sessionId: 0,
+    password: new Uint8Array(16),
+    readOnly: false,
+  })
+  return writer.copy()
+}
+
+describe('the listener', () => {
+  it('opens a session over a socket, though the bytes come one by one', async () => {
+    const { listener, ensemble, port } = await listen()
+    const { socket, state } = dial(port)
+    for (const byte of introduction()) socket.write(Uint8Array.of(byte))
+    await waitFor('the session', () => ensemble.machine.sessions.count === 1)
+    await waitFor('the answer', () => {
+      ensemble.endTurn()
+      return state.received.length === 41
+    })
+    expect(decodeConnectResponse(state.received.subarray(4))).toMatchObject({ sessionId: 1 })
+    const [connection] = [...listener.registry.all()]
+    expect([connection?.address, connection?.port]).toEqual(['127.0.0.1', socket.localPort])
+  })
+
+  it('answers a word in pieces and closes; one it does not know it only closes', async () => {
+    const { port } = await listen()
+    expect(await fourLetterWord(port, 'ruok')).toBe('imok')
+    expect(await fourLetterWord(port, 'wxyz')).toBe('')
+    expect(await fourLetterWord(port, 'mntr')).toContain('not in the whitelist')
+    const { socket, state } = dial(port)
+    socket.write('ru')
+    socket.write('ok')
+    await waitFor('the end', () => state.closed)
+    expect(state.received.toString()).toBe('imok')
+  })
+
+  it('answers words also while it serves no clients', async () => {
+    const { ensemble, port } = await listen()
+    ensemble.ready = false
+    expect(await fourLetterWord(port, 'srvr')).toContain('not currently serving')
+    const { socket, state } = dial(port)
+    socket.write(introduction())
+    await waitFor('the end', () => state.closed)
+    expect(state.received.length).toBe(0)
+  })
+
+  it.each([
+    ['of one address', { connectionsPerAddressMax: 2 }],
+    ['at all', { connectionsMax: 2 }],
+  ])(
+    'refuses connections above the limit %s, counts them, and takes later ones',
+    async (_, limit) => {
+      const { listener, port } = await listen(limit)
+      const open = [dial(port), dial(port)]
+      for (const { socket } of open) socket.write(introduction())
+      await waitFor('both', () => listener.registry.count === 2)
+      const refused = dial(port)
+      await waitFor('the refusal', () => refused.state.closed)
+      expect(listener.stats.connectionsRejected).toBe(1)
+      open[0]?.socket.destroy()
+      await waitFor('room', () => listener.registry.count === 1)
+      const later = dial(port)
+      later.socket.write(introduction())
+      await waitFor('the later one', () => listener.registry.count === 2)
+      expect(later.state.closed).toBe(false)
+    },
+  )
+
+  it.each([
+    ['nothing', new Uint8Array(0)],
+    ['half a handshake', introduction().subarray(0, 20)],
+  ])('closes a connection that sends %s in time', async (_, bytes) => {
+    const { listener, port } = await listen({ handshakeTimeoutMs: 40 })
+    const { socket, state } = dial(port)
+    socket.write(bytes)
+    await waitFor('the end', () => state.closed)
+    await waitFor('it is forgotten', () => listener.registry.count === 0)
+  })
+
+  it('closes on what is neither a word nor a frame', async () => {
+    const { port } = await listen()
+    const { socket, state } = dial(port)
+    socket.write('GET / HTTP/1.1\r\n\r\n')
+    await waitFor('the end', () => state.closed)
+    expect(state.received.length).toBe(0)
+  })
+
+  it('ends all connections when it closes, and its port is free', async () => {
+    const { listener, port } = await listen()
+    const { socket, state } = dial(port)
+    socket.write(introduction())
+    await waitFor('the connection', () => listener.registry.count === 1)
+    listeners.splice(0)
+    await listener.close()
+    await waitFor('the end', () => state.closed)
+    await expect(fourLetterWord(port, 'ruok')).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('says which port it cannot have', async () => {
+    const { port } = await listen()
+    await expect(listen({ port })).rejects.toThrow('EADDRINUSE')
+    listeners.pop()
+  })
+})
