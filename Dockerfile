@@ -13,7 +13,7 @@ RUN npm run build \
  && printf '{"type":"module"}\n' > /image/opt/quorate/package.json \
  && cp LICENSE /image/opt/quorate/LICENSE \
  && cp image/quorate image/zkCli.sh /image/usr/local/bin/ \
- && for name in sh cat echo env ls mkfifo nc ps sleep wget; do ln -s busybox "/image/usr/local/bin/$name"; done \
+ && for name in sh cat df du echo env grep head ls mkfifo nc ps sleep tail wget; do ln -s busybox "/image/usr/local/bin/$name"; done \
  && chmod -R a+rX /image && chmod 755 /image/usr/local/bin/quorate /image/usr/local/bin/zkCli.sh \
  && chmod 1777 /image/var/lib/quorate /image/run/quorate
 

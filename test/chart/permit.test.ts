@@ -1,0 +1,115 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { waitFor } from '../support/wait-for.ts'
+
+/**
+ * The image's command, with bundles that say what they were called with. It stands in the image for
+ * the only thing between a permit and an engine's start.
+ */
+function image() {
+  const directory = mkdtempSync(join(tmpdir(), 'quorate-image-'))
+  const calls = join(directory, 'calls')
+  const bundle = `import { writeFileSync } from 'node:fs'
+writeFileSync(${JSON.stringify(calls)}, JSON.stringify(process.argv.slice(1)))
+setInterval(() => {}, 1000)
+process.on('SIGTERM', () => process.exit(7))
+`
+  for (const name of ['quorate', 'agent']) writeFileSync(join(directory, `${name}.js`), bundle)
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
+  const bin = mkdtempSync(join(tmpdir(), 'quorate-bin-'))
+  const script = readFileSync('image/quorate', 'utf8')
+  writeFileSync(join(bin, 'quorate'), script.replace('/opt/quorate/dist', directory))
+  const fifo = join(directory, 'permit')
+  execFileSync('mkfifo', [fifo])
+  return {
+    fifo,
+    directory,
+    start: (...args: string[]) => spawn(process.execPath, [join(bin, 'quorate'), ...args]),
+    /** The bundle and its arguments once it runs; null before. */
+    call: () =>
+      existsSync(calls) && readFileSync(calls, 'utf8') !== ''
+        ? (JSON.parse(readFileSync(calls, 'utf8')) as string[])
+        : null,
+  }
+}
+
+describe('the command of the image', () => {
+  it('runs the server with the words of one permit', async () => {
+    const { fifo, directory, start, call } = image()
+    const server = start('permitted', fifo, 'serve', '/etc/server.yaml')
+    const pipe = await open(fifo, 'w')
+    expect(call()).toBeNull()
+    await pipe.write('--join a:2888,b:2888 --observer\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    expect(call()).toEqual([
+      join(directory, 'quorate.js'),
+      'serve',
+      '/etc/server.yaml',
+      '--join',
+      'a:2888,b:2888',
+      '--observer',
+    ])
+    await pipe.close()
+    server.kill('SIGTERM')
+    expect(await once(server, 'exit')).toEqual([7, null])
+  })
+
+  it('waits for the whole line, and outlives an agent that goes away in the middle', async () => {
+    const { fifo, start, call } = image()
+    const server = start('permitted', fifo, 'serve')
+    const first = await open(fifo, 'w')
+    await first.write('--boot')
+    await first.close()
+    const second = await open(fifo, 'w')
+    expect(call()).toBeNull()
+    await second.write('strap\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    expect(call()?.slice(1)).toEqual(['serve', '--bootstrap'])
+    await second.close()
+    server.kill('SIGKILL')
+    await once(server, 'exit')
+  })
+
+  it('stops at once while it waits', async () => {
+    const { fifo, start, call } = image()
+    const server = start('permitted', fifo, 'serve')
+    const pipe = await open(fifo, 'w')
+    server.kill('SIGTERM')
+    expect(await once(server, 'exit')).toEqual([0, null])
+    expect(call()).toBeNull()
+    await pipe.close()
+  })
+
+  it('leaves no permit behind for the next start', async () => {
+    const { fifo, start, call } = image()
+    const first = start('permitted', fifo, 'serve')
+    const pipe = await open(fifo, 'w')
+    await pipe.write('--bootstrap\n--stale\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    await pipe.close()
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    const second = start('permitted', fifo, 'serve')
+    const next = await open(fifo, 'w')
+    await next.write('--join a:1\n')
+    await waitFor('the bundle runs', () => call()?.includes('--join') === true)
+    expect(call()?.slice(1)).toEqual(['serve', '--join', 'a:1'])
+    await next.close()
+    second.kill('SIGKILL')
+    await once(second, 'exit')
+  })
+
+  it('runs the agent by its own bundle', async () => {
+    const { directory, start, call } = image()
+    const agent = start('agent', 'secrets', 'ensure')
+    await waitFor('the bundle runs', () => call() !== null)
+    expect(call()).toEqual([join(directory, 'agent.js'), 'secrets', 'ensure'])
+    agent.kill('SIGKILL')
+    await once(agent, 'exit')
+  })
+})

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import { settingNames } from '../../server/config/schema.ts'
+import { titleOf } from '../support/toolchain.ts'
+import { type ConfigMap, pick } from './objects.ts'
+import { render, template } from './render.ts'
+import { helmTool } from './tools.ts'
+
+const helm = helmTool()
+
+const refusalOf = (set: Record<string, unknown>) => template({ set }).refusal ?? ''
+
+describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
+  describe('that the schema refuses', () => {
+    it.each<[string, Record<string, unknown>, RegExp]>([
+      ['an unknown top-level value', { sever: {} }, /sever/],
+      ['an unknown value of a component', { 'server.replicas': 3 }, /replicas/],
+      ['an unknown value deep in a component', { 'server.persistence.log.sizes': '1Gi' }, /sizes/],
+      ['an unknown port', { 'server.ports.admin': 1234 }, /admin/],
+      ['an unknown value of the agent', { 'agent.ports': 1 }, /ports/],
+      ['replicas in words', { 'server.replicaCount': 'three' }, /replicaCount/],
+      ['a negative number of replicas', { 'server.replicaCount': -1 }, /replicaCount/],
+      ['a port beyond the last', { 'server.ports.client': 70_000 }, /ports\/client|ports\.client/],
+      [
+        'an unknown kind of anti-affinity',
+        { 'server.podAntiAffinity': 'maybe' },
+        /podAntiAffinity/,
+      ],
+      ['servers that start in order', { 'server.podManagementPolicy': 'OrderedReady' }, /podManag/],
+      ['a size without meaning', { 'server.persistence.size': '8 gigs' }, /size/],
+      ['a label that is no text', { 'commonLabels.app': 3 }, /commonLabels/],
+      ['closed HTTP, which locks the agent out', { 'server.auth.http': 'closed' }, /auth/],
+      ['an external host without a port', { 'externalServer.hosts': ['zookeeper'] }, /hosts/],
+      ['a digest that is none', { 'image.digest': 'latest' }, /digest/],
+    ])('%s', (_title, set, message) => {
+      expect(refusalOf(set)).toMatch(/don't meet the specifications of the schema/)
+      expect(refusalOf(set)).toMatch(message)
+    })
+  })
+
+  describe('that do not go together', () => {
+    it.each<[Record<string, unknown>, string]>([
+      [
+        { 'server.enabled': false },
+        'server.enabled is false and externalServer.hosts is empty: name the ensemble to use, as host:port',
+      ],
+      [
+        { 'externalServer.hosts': ['zookeeper:2181'] },
+        'externalServer.hosts is for server.enabled=false: this release would have two ensembles',
+      ],
+      [{ 'externalServer.chroot': '/apps' }, 'externalServer.chroot is for server.enabled=false'],
+      [
+        { 'server.replicaCount': 0 },
+        'server.replicaCount is 0: an ensemble has at least 1; to pause it use `kubectl scale --replicas=0` with server.replicaCount=null',
+      ],
+      [
+        { 'server.ports.http': 2181 },
+        'server.ports.client and server.ports.http are both 2181: the containers of a pod share its ports',
+      ],
+      [
+        { 'agent.port': 2888 },
+        'agent.port and server.ports.peer are both 2888: the containers of a pod share its ports',
+      ],
+      [
+        { 'server.persistence.enabled': false, 'server.persistence.log.enabled': true },
+        'server.persistence.log.enabled needs server.persistence.enabled',
+      ],
+      [
+        { 'server.persistence.log.enabled': true, 'server.persistence.log.name': 'data' },
+        'server.persistence.name and server.persistence.log.name are both data: they are two volumes',
+      ],
+      [
+        { 'server.persistence.name': 'run' },
+        "run is a volume of the chart's own: choose another server.persistence.name",
+      ],
+      [
+        { 'server.config.clientPort': 2182 },
+        'server.config.clientPort follows from server.ports.client and cannot be set beside it',
+      ],
+      [
+        { 'server.config.sessionTimeoutMsMin': 20_000 },
+        'agent.sessionTimeoutMs is 10000, below server.config.sessionTimeoutMsMin of 20000',
+      ],
+      [
+        { 'server.config.sessionTimeoutMsMax': 8_000 },
+        'agent.sessionTimeoutMs is 10000, above server.config.sessionTimeoutMsMax of 8000',
+      ],
+      [{ 'server.auth.joinKey': 'k' }, 'server.auth.joinKey and server.auth.httpToken go together'],
+      [
+        {
+          'server.auth.joinKey': 'k',
+          'server.auth.httpToken': 't',
+          'server.auth.existingSecret': 'mine',
+        },
+        'server.auth.existingSecret and server.auth.joinKey are two sources of one secret',
+      ],
+      [
+        { 'secretsJob.enabled': false },
+        'secretsJob.enabled is false: server.auth.existingSecret must name a secret with join-key and http-token',
+      ],
+      [
+        { 'server.auth.existingSecretKeys.joinKey': 'http-token' },
+        'server.auth.existingSecretKeys: joinKey and httpToken must be two keys',
+      ],
+      [
+        {
+          'server.podDisruptionBudget.minAvailable': 2,
+          'server.podDisruptionBudget.maxUnavailable': 2,
+        },
+        'server.podDisruptionBudget: minAvailable goes over maxUnavailable; leave maxUnavailable at 1',
+      ],
+      [
+        { 'server.serviceAccount.create': false },
+        "server.serviceAccount.create is false: name the account, or every pod of the namespace gets the agent's rights",
+      ],
+      [
+        { 'server.metrics.enabled': false, 'server.metrics.serviceMonitor.enabled': true },
+        'server.metrics.serviceMonitor.enabled needs server.metrics.enabled',
+      ],
+    ])('%j', (set, message) => {
+      expect(faultsOf(set)).toEqual([message])
+    })
+
+    it('are all named at once', () => {
+      const faults = faultsOf({ 'server.replicaCount': 0, 'externalServer.hosts': ['zk:2181'] })
+      expect(faults).toHaveLength(2)
+    })
+  })
+
+  it('cannot hold a setting that the chart sets by itself, and every such setting exists', () => {
+    const { data } = pick<ConfigMap>(render(), 'ConfigMap')
+    const all = Object.fromEntries(settingNames.map((name) => [name, 'x']))
+    const faults = faultsOf({ 'server.config': all })
+    const fixed = settingNames.filter((name) =>
+      faults.some((fault) => fault.startsWith(`server.config.${name} follows from `)),
+    )
+    const rendered = [...(data['server.yaml'] ?? '').matchAll(/^(\w+):/gm)].map(([, name]) => name)
+    expect(rendered.filter((name) => !fixed.some((setting) => setting === name))).toEqual([])
+    expect(fixed).toHaveLength(17)
+  })
+
+  it('name an ensemble elsewhere, with its chroot', () => {
+    const manifests = render({
+      set: {
+        'server.enabled': false,
+        'externalServer.hosts': ['a:2181', 'b:2181'],
+        'externalServer.chroot': '/apps',
+      },
+    })
+    expect(manifests.map(({ kind }) => kind).sort()).toEqual(['ConfigMap', 'Pod'])
+    expect(pick<ConfigMap>(manifests, 'ConfigMap').data).toEqual({
+      ZOOKEEPER_CONNECT: 'a:2181,b:2181/apps',
+    })
+  })
+})
+
+/** The lines that the chart's own validation adds to helm's error. */
+function faultsOf(set: Record<string, unknown>): string[] {
+  return refusalOf(set)
+    .split('\n')
+    .filter((line) => line.startsWith('  - '))
+    .map((line) => line.slice(4))
+}
