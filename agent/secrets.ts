@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const SECRET_BYTES = 32
+const REQUEST_TIMEOUT_MS = 10_000
+/** Rounds that may lose against another writer of the same secret. */
+const ROUNDS_MAX = 10
+const ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/** An answer of the Kubernetes API. */
+export interface ApiAnswer {
+  readonly status: number
+  readonly body: unknown
+}
+
+/** One call of the Kubernetes API; `path` starts below the namespace. Rejects when it cannot be made. */
+export type ApiCall = (
+  method: 'GET' | 'POST' | 'PATCH',
+  path: string,
+  body?: unknown,
+) => Promise<ApiAnswer>
+
+/** What became of the secret. */
+export type Ensured = 'created' | 'completed' | 'unchanged'
+
+/**
+ * Makes sure that a secret has a value under each key: missing keys get random values, present ones
+ * stay as they are, whoever wrote them. Safe against others who do the same at the same time. Rejects
+ * with the API's answer when it refuses.
+ */
+export async function ensureSecret(
+  call: ApiCall,
+  name: string,
+  keys: readonly string[],
+  random: () => string = () => randomBytes(SECRET_BYTES).toString('hex'),
+): Promise<Ensured> {
+  const fresh = (missing: readonly string[]) =>
+    Object.fromEntries(missing.map((key) => [key, Buffer.from(random()).toString('base64')]))
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const found = await call('GET', `secrets/${name}`)
+    if (found.status === 404) {
+      const { status, body } = await call('POST', 'secrets', {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name },
+        type: 'Opaque',
+        data: fresh(keys),
+      })
+      if (status === 201) return 'created'
+      if (status !== 409) throw refusal('create', name, status, body)
+      continue
+    }
+    if (found.status !== 200) throw refusal('read', name, found.status, found.body)
+    const { data, metadata } = found.body as {
+      readonly data?: Readonly<Record<string, string>>
+      readonly metadata: { readonly resourceVersion: string }
+    }
+    const missing = keys.filter((key) => (data?.[key] ?? '') === '')
+    if (missing.length === 0) return 'unchanged'
+    // With the version that was read: a key that another writer has added since is not overwritten.
+    const { status, body } = await call('PATCH', `secrets/${name}`, {
+      metadata: { resourceVersion: metadata.resourceVersion },
+      data: fresh(missing),
+    })
+    if (status === 200) return 'completed'
+    if (status !== 409) throw refusal('complete', name, status, body)
+  }
+  throw new Error(`secret ${name}: another writer was faster ${ROUNDS_MAX} times`)
+}
+
+function refusal(verb: string, name: string, status: number, body: unknown): Error {
+  const { message } = (body ?? {}) as { readonly message?: string }
+  return new Error(`cannot ${verb} secret ${name}: ${status} ${message ?? ''}`)
+}
+
+/** `agent secrets ensure --name SECRET --key KEY …`, with the pod's service account. */
+export async function runSecrets(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { name: { type: 'string' }, key: { type: 'string', multiple: true } },
+    allowPositionals: true,
+  })
+  const { name, key: keys = [] } = values
+  if (positionals.join(' ') !== 'ensure' || name === undefined || keys.length === 0) {
+    throw new Error('usage: agent secrets ensure --name SECRET --key KEY [--key KEY …]')
+  }
+  const ensured = await ensureSecret(serviceAccountCall(), name, keys)
+  process.stdout.write(`secret ${name}: ${ensured}\n`)
+}
+
+/** Calls as the pod's service account, whose token is read anew each time: the kubelet rotates it. */
+function serviceAccountCall(): ApiCall {
+  const fileOf = (file: string) => readFileSync(join(ACCOUNT_DIRECTORY, file), 'utf8').trim()
+  const namespace = fileOf('namespace')
+  return (method, path, body) =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          method,
+          host: process.env['KUBERNETES_SERVICE_HOST'],
+          port: process.env['KUBERNETES_SERVICE_PORT'],
+          path: `/api/v1/namespaces/${namespace}/${path}`,
+          ca: fileOf('ca.crt'),
+          timeout: REQUEST_TIMEOUT_MS,
+          headers: {
+            authorization: `Bearer ${fileOf('token')}`,
+            accept: 'application/json',
+            'content-type':
+              method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+          },
+        },
+        (incoming) => {
+          const chunks: Buffer[] = []
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+          incoming.on('error', reject)
+          incoming.on('end', () => {
+            resolve({ status: incoming.statusCode ?? 0, body: parsed(Buffer.concat(chunks)) })
+          })
+        },
+      )
+      outgoing.on('timeout', () => outgoing.destroy(new Error('the Kubernetes API is mute')))
+      outgoing.on('error', reject)
+      outgoing.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    // A proxy's page: the status says what there is to say.
+    return null
+  }
+}
