@@ -39,7 +39,7 @@ export function serverStartRule(observation: Observation, rules: Rules, sinceMs:
   const { disk } = observation
   if (disk.kind === 'unreadable') return refuse(`the disk cannot be read: ${disk.reason}`)
   if (disk.kind === 'member') return startOfMember(observation, disk, rules, sinceMs)
-  return startOfEmptyDisk(observation, disk.founding, rules)
+  return startOfEmptyDisk(observation, disk.founding, rules, sinceMs)
 }
 
 function startOfMember(
@@ -76,6 +76,7 @@ function startOfEmptyDisk(
   observation: Observation,
   founding: string | null,
   rules: Rules,
+  sinceMs: Ms,
 ): StartVerdict {
   const { statefulSet, record, nowMs, self } = observation
   if (statefulSet.kind !== 'ok' || !isFresh(statefulSet, nowMs, rules.startFreshMs)) {
@@ -88,7 +89,7 @@ function startOfEmptyDisk(
     return wait('the disk is empty and the record cannot be read')
   }
   if (!isFresh(record, nowMs, rules.startFreshMs)) return wait('the record was read too long ago')
-  const survey = surveyOf(observation, set, rules)
+  const survey = surveyOf(observation, set, Math.max(sinceMs, nowMs - rules.startFreshMs))
   if (survey.clusters.length > 1) {
     return refuse(`disks hold different clusters: ${survey.clusters.join(', ')}`)
   }
@@ -165,11 +166,14 @@ interface Survey {
   readonly foundings: readonly string[]
 }
 
-function surveyOf(observation: Observation, set: StatefulSetView, rules: Rules): Survey {
-  const { self, peers, nowMs } = observation
+/**
+ * Only reports that were asked for since this agent began: a disk is lost together with its pod, so
+ * what followed the former disk shows in them.
+ */
+function surveyOf({ self, peers }: Observation, set: StatefulSetView, notBeforeMs: Ms): Survey {
   const fresh = new Map<number, PeerReport>()
   for (const report of peers) {
-    if (nowMs - report.atMs <= rules.startFreshMs) fresh.set(report.ordinal, report)
+    if (report.atMs >= notBeforeMs) fresh.set(report.ordinal, report)
   }
   const missing: string[] = []
   const clusters = new Set<string>()
