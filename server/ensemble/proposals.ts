@@ -102,16 +102,17 @@ export class Proposals {
     const { isLeader, term } = this.#options.raft()
     const leads = isLeader && frame.term === term
     const room = this.#uncommittedBytes < uncommittedBytesMax
-    const isNext = frame.sequence === submissions.expectedOf(from)
+    const isNext = frame.sequence === submissions.expectedOf(frame.origin)
     if (leads && room && isNext && this.#isWhole(from, frame)) {
-      submissions.acceptForward(from, frame.sequence)
+      submissions.acceptForward(frame.origin, frame.sequence)
       submissions.addForwarded(frame.requests, frame.count)
       scheduleTurn()
     }
     transport.send(from, {
       kind: 'forwardReply',
       term: frame.term,
-      expected: leads ? submissions.expectedOf(from) : 0,
+      origin: frame.origin,
+      expected: leads ? submissions.expectedOf(frame.origin) : 0,
       accepted: leads,
     })
   }
@@ -130,7 +131,7 @@ export class Proposals {
   forwardAnswered(from: PeerId, frame: Extract<PeerFrame, { kind: 'forwardReply' }>): void {
     const { leader, term } = this.#options.raft()
     if (from !== leader || frame.term !== term) return
-    if (frame.accepted) this.#options.submissions.forwardsTaken(frame.expected)
+    if (frame.accepted) this.#options.submissions.forwardsTaken(frame.origin, frame.expected)
   }
 
   /** A link may have lost forwards: those not acknowledged are sent again. */

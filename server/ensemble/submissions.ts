@@ -1,4 +1,4 @@
-import type { PeerId, Term } from '../core/brand.ts'
+import type { Term } from '../core/brand.ts'
 import type { RequestResult } from '../core/machine/operation.ts'
 import { JuteWriter } from '../wire/jute.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
@@ -45,8 +45,11 @@ export class Submissions {
   /** Forwards to the leader of the present term that it has not taken yet, oldest first. */
   #forwards: Forward[] = []
   #nextSequence = 1
-  /** As leader: the next forward expected of each origin in the present term. */
-  readonly #expected = new Map<PeerId, number>()
+  /**
+   * As leader: the next forward expected of each origin in the present term. By origin, not by
+   * peer: a peer that restarts within the term begins a stream of its own.
+   */
+  readonly #expected = new Map<number, number>()
 
   constructor(origin: number, limits: SubmissionLimits) {
     this.#origin = origin
@@ -135,18 +138,25 @@ export class Submissions {
       const forward = { sequence: this.#nextSequence, batch }
       this.#nextSequence += 1
       this.#forwards.push(forward)
-      frames.push(frameOf(term, forward))
+      frames.push(this.#frameOf(term, forward))
     }
     return frames
   }
 
   /** All forwards that the leader has not acknowledged, again (a link may have lost them). */
   repeatForwards(term: Term): PeerFrame[] {
-    return this.#forwards.map((forward) => frameOf(term, forward))
+    return this.#forwards.map((forward) => this.#frameOf(term, forward))
   }
 
-  /** The leader has taken all forwards below `expected`. */
-  forwardsTaken(expected: number): void {
+  #frameOf(term: Term, { sequence, batch }: Forward): PeerFrame {
+    const { count, bytes: requests } = batch
+    return { kind: 'forward', term, origin: this.#origin, sequence, count, requests }
+  }
+
+  /** The leader has taken all forwards of `origin` below `expected`. */
+  forwardsTaken(origin: number, expected: number): void {
+    // Meant for the process that ran here before this one.
+    if (origin !== this.#origin) return
     let taken = 0
     for (const forward of this.#forwards) {
       if (forward.sequence >= expected) break
@@ -159,14 +169,14 @@ export class Submissions {
    * As leader: whether this forward is the next of its origin. Duplicates and gaps are answered
    * with what is expected, so that the origin's order is the log's order.
    */
-  acceptForward(from: PeerId, sequence: number): boolean {
-    if (sequence !== this.expectedOf(from)) return false
-    this.#expected.set(from, sequence + 1)
+  acceptForward(origin: number, sequence: number): boolean {
+    if (sequence !== this.expectedOf(origin)) return false
+    this.#expected.set(origin, sequence + 1)
     return true
   }
 
-  expectedOf(from: PeerId): number {
-    return this.#expected.get(from) ?? 1
+  expectedOf(origin: number): number {
+    return this.#expected.get(origin) ?? 1
   }
 
   /** A result of the log: answers the caller if the request was ours and is still waiting. */
@@ -217,14 +227,4 @@ export class Submissions {
 /** The payload of a `requests` entry. */
 export function payloadOf(batch: SealedBatch, timeMs: number): Uint8Array {
   return encodeBatch(timeMs, batch.count, batch.bytes)
-}
-
-function frameOf(term: Term, forward: Forward): PeerFrame {
-  return {
-    kind: 'forward',
-    term,
-    sequence: forward.sequence,
-    count: forward.batch.count,
-    requests: forward.batch.bytes,
-  }
 }

@@ -105,7 +105,7 @@ describe('forwards', () => {
     expect([one?.kind, two?.kind]).toEqual(['forward', 'forward'])
     const receive = (frame: typeof one) => {
       if (frame?.kind !== 'forward') throw new Error('a forward was expected')
-      if (leader.acceptForward('f', frame.sequence))
+      if (leader.acceptForward(frame.origin, frame.sequence))
         leader.addForwarded(frame.requests, frame.count)
     }
     receive(two)
@@ -113,8 +113,21 @@ describe('forwards', () => {
     for (const frame of follower.repeatForwards(4)) receive(frame)
     receive(one)
     expect(pathsOf(leader.takeBatch())).toEqual(['/1', '/2'])
-    follower.forwardsTaken(leader.expectedOf('f'))
+    follower.forwardsTaken(ORIGIN, leader.expectedOf(ORIGIN))
     expect(follower.repeatForwards(4)).toEqual([])
+  })
+
+  it('of a peer that restarted within the term are a stream of their own', () => {
+    const leader = new Submissions(ORIGIN + 1, limits)
+    for (const sequence of [1, 2, 3]) expect(leader.acceptForward(ORIGIN, sequence)).toBe(true)
+    const restarted = new Submissions(ORIGIN + 2, limits)
+    fill(restarted, ['/1'])
+    const [frame] = restarted.forwardAll(4)
+    restarted.forwardsTaken(ORIGIN, leader.expectedOf(ORIGIN))
+    expect(restarted.repeatForwards(4)).toEqual([frame])
+    expect(frame).toMatchObject({ kind: 'forward', origin: ORIGIN + 2, sequence: 1 })
+    expect(leader.acceptForward(ORIGIN + 2, 1)).toBe(true)
+    expect(leader.acceptForward(ORIGIN, 3)).toBe(false)
   })
 
   it('begin anew with each term on both sides', () => {

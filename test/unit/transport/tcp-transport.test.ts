@@ -88,6 +88,7 @@ const sequences = (peer: Peer) =>
 const chunk = (bytes: number): PeerFrame => ({
   kind: 'forward',
   term: 1,
+  origin: 1,
   sequence: 1,
   count: 1,
   requests: new Uint8Array(bytes),
