@@ -6,6 +6,7 @@ import { frameSuite } from './suite/frames.ts'
 import { laterSuite } from './suite/later-operations.ts'
 import { multiSuite } from './suite/multis.ts'
 import { pathSuite } from './suite/paths.ts'
+import { restartSuite } from './suite/restarts.ts'
 import { sessionSuite } from './suite/sessions.ts'
 import { setWatchesSuite } from './suite/set-watches.ts'
 import type { Supports, Target } from './suite/target.ts'
@@ -27,6 +28,7 @@ export function conformanceSuite(target: Target, supports: Supports): void {
   multiSuite(target)
   laterSuite(target, supports)
   fourLetterSuite(target)
+  restartSuite(target)
 }
 
 /** What is worth seeing of a server that stands alone. */
