@@ -137,7 +137,7 @@ export class RawConnection {
   }
 }
 
-export function connectRequest(options: ConnectOptions): Buffer {
+function connectRequest(options: ConnectOptions): Buffer {
   const fields = new Fields()
     .int(0)
     .long(options.lastZxidSeen ?? 0n)

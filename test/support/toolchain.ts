@@ -9,7 +9,7 @@ export type Tool<T extends object> =
   | { readonly found: null; readonly reason: string }
 
 /** Where `.ci/install` puts what it installs. */
-export function cacheDirectory(): string {
+function cacheDirectory(): string {
   return process.env['QUORATE_TEST_CACHE'] ?? join(homedir(), '.cache', 'quorate-test')
 }
 
