@@ -1,5 +1,5 @@
 import type { Entry, HardState, Member } from '../core/raft/message.ts'
-import type { OpenedStorage } from '../storage/storage.ts'
+import type { OpenedStorage, StorageFault } from '../storage/storage.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Hello } from '../wire/peer-frame.ts'
 import type { Durability } from './durability.ts'
@@ -13,6 +13,7 @@ export interface ClusterIdentityOptions {
   readonly durability: Durability
   readonly hello: Hello
   /** The founding entry is durable: Raft begins anew with it. */
+  readonly onFault: (fault: StorageFault) => void
   readonly onFounded: (hardState: HardState, entry: Entry) => void
 }
 
@@ -54,9 +55,9 @@ export class ClusterIdentity {
   /** Founds a cluster of this server alone. */
   found(): void {
     const { storage, durability, environment } = this.#options
-    this.#founding = true
     const { id } = storage.identity
-    if (storage.identity.clusterId === '') storage.setClusterId(id)
+    if (!this.#take(id)) return
+    this.#founding = true
     this.#introduce(id)
     const members: readonly Member[] = [memberOf(this.#hello, 'voter')]
     const hardState: HardState = { term: 1, votedFor: id, commit: 1 }
@@ -70,9 +71,19 @@ export class ClusterIdentity {
 
   /** Writes the id of the cluster that took this server in. */
   adopt(clusterId: string): void {
-    this.#options.storage.setClusterId(clusterId)
+    if (!this.#take(clusterId)) return
     this.#introduce(clusterId)
     this.#options.environment.log('info', 'joining a cluster', { clusterId })
+  }
+
+  /** False when a full disk has no room for it: what led here is repeated, and so is this. */
+  #take(clusterId: string): boolean {
+    const { storage, environment, onFault } = this.#options
+    const fault = storage.setClusterId(clusterId)
+    if (fault === null) return true
+    if (fault.code !== 'DISK_FULL') onFault(fault)
+    else environment.log('warn', 'no space to note the cluster', { detail: fault.detail })
+    return false
   }
 
   #introduce(clusterId: string): void {

@@ -359,8 +359,9 @@ export class Replica implements Ensemble {
   /** What made Raft trust the log again is on disk: the disk may forget that it was damaged. */
   #considerVotingAgain(): void {
     if (!this.#abstaining || this.#raft.abstains || !this.#rooms.durability.settled) return
-    this.#abstaining = false
-    this.#storage.endAbstention()
+    const fault = this.#storage.endAbstention()
+    if (fault === null) this.#abstaining = false
+    else if (fault.code !== 'DISK_FULL') this.#options.onFault(fault)
   }
 
   // --- Clients -----------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ export class Rooms {
       transport: this.transport,
       durability: this.durability,
       hello,
+      onFault: options.onFault,
       onFounded: loop.founded,
     })
     this.sessions = this.#openSessions()

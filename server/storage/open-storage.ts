@@ -1,7 +1,7 @@
 import { assert } from '../core/assert.ts'
 import type { LogIndex } from '../core/brand.ts'
 import type { HardState, SnapshotMeta } from '../core/raft/message.ts'
-import { RefusalError } from './fault.ts'
+import { RefusalError, writeFault } from './fault.ts'
 import type { FileSystem } from './file-system.ts'
 import { formatDirectory } from './format.ts'
 import { readIdentity, type StoredIdentity, writeIdentity } from './identity.ts'
@@ -156,14 +156,23 @@ class DirectoryStorage implements OpenedStorage {
     return this.#identity.abstain
   }
 
-  setClusterId(clusterId: string): void {
-    if (clusterId === this.#identity.clusterId) return
+  setClusterId(clusterId: string): StorageFault | null {
+    if (clusterId === this.#identity.clusterId) return null
     assert(this.#identity.clusterId === '', 'a disk belongs to one cluster for ever')
-    this.#writeIdentity({ ...this.#identity, clusterId })
+    return this.#tryIdentity({ ...this.#identity, clusterId })
   }
 
-  endAbstention(): void {
-    if (this.#identity.abstain) this.#writeIdentity({ ...this.#identity, abstain: false })
+  endAbstention(): StorageFault | null {
+    return this.#identity.abstain ? this.#tryIdentity({ ...this.#identity, abstain: false }) : null
+  }
+
+  #tryIdentity(identity: StoredIdentity): StorageFault | null {
+    try {
+      this.#writeIdentity(identity)
+      return null
+    } catch (error) {
+      return writeFault(error, `${this.#directories.data}/identity.json`)
+    }
   }
 
   #writeIdentity(identity: StoredIdentity): void {

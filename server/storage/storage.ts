@@ -78,8 +78,11 @@ export interface SnapshotStore {
 /** What opening the data directory found. */
 export interface OpenedStorage {
   readonly identity: DiskIdentity
-  /** Persists a new identity (fsync before it returns). Only '' -> a cluster id is allowed. */
-  setClusterId(clusterId: string): void
+  /**
+   * Persists a new identity: durable on return, unless a fault is returned; then nothing changed, and
+   * after DISK_FULL it may be tried again. Only '' -> a cluster id is allowed.
+   */
+  setClusterId(clusterId: string): StorageFault | null
   readonly log: LogStorage
   readonly snapshots: SnapshotStore
   readonly restored: RaftRestored
@@ -89,9 +92,10 @@ export interface OpenedStorage {
   readonly abstain: boolean
   /**
    * A leader's log has been matched in full: `abstain` need not survive a restart any longer. Until
-   * then it does, because the disk no longer shows what was cut. Durable on return.
+   * then it does, because the disk no longer shows what was cut. Durable on return, unless a fault is
+   * returned, as for setClusterId.
    */
-  endAbstention(): void
+  endAbstention(): StorageFault | null
   /** True when nothing but an identity was ever written. */
   readonly empty: boolean
   /** Human sentences on what recovery cut, skipped or recycled; logged at start. */

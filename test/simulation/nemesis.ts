@@ -32,6 +32,7 @@ export class Nemesis {
     this.#simulation.network.healAll()
     for (const server of this.#simulation.servers) {
       server.resume()
+      server.freeDisk()
       if (!server.alive) server.start()
     }
   }
@@ -64,6 +65,11 @@ export class Nemesis {
         return this.#pause(server)
       case 'wipe':
         return this.#wipe(server)
+      case 'rot':
+        return this.#rot(server)
+      case 'fullDisk':
+        server.fillDisk()
+        return this.#undoAfter(500, 8_000, () => server.freeDisk())
       case 'remove':
         return this.#remove(server)
       case 'transfer':
@@ -129,14 +135,29 @@ export class Nemesis {
 
   /** The operator's rule: one lost disk at a time, and only while all the others are whole. */
   #wipe(server: ServerProcess): void {
-    if (this.#healing !== null && !this.#simulation.belongs(this.#healing)) return
-    if (!this.#simulation.allBelong()) return
+    if (!this.#mayLoseDisk()) return
     this.#healing = server
     server.kill(false)
     server.wipe()
     this.#undoAfter(50, 3_000, () => {
       if (!server.alive) server.start()
     })
+  }
+
+  #rot(server: ServerProcess): void {
+    if (!this.#mayLoseDisk()) return
+    this.#healing = server
+    server.kill(true)
+    server.rot()
+    this.#undoAfter(50, 3_000, () => {
+      if (!server.alive) server.start()
+    })
+  }
+
+  #mayLoseDisk(): boolean {
+    const healing = this.#healing
+    if (healing !== null && !this.#simulation.belongs(healing)) return false
+    return healing?.replica?.raft.abstains !== true && this.#simulation.allBelong()
   }
 
   #remove(server: ServerProcess): void {

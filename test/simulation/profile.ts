@@ -13,6 +13,8 @@ export type FaultKind =
   | 'blackout'
   | 'pause'
   | 'wipe'
+  | 'rot'
+  | 'fullDisk'
   | 'remove'
   | 'transfer'
   | 'snapshot'
@@ -21,6 +23,7 @@ export type FaultKind =
 
 /** All that a seed decides before the run begins. */
 export interface Profile {
+  readonly voters: number
   readonly observers: number
   readonly zkUsers: number
   readonly kvUsers: number
@@ -42,6 +45,8 @@ const LIKELY: readonly (readonly [FaultKind, number])[] = [
   ['blackout', 0.25],
   ['pause', 0.4],
   ['wipe', 0.3],
+  ['rot', 0.25],
+  ['fullDisk', 0.2],
   ['remove', 0.25],
   ['transfer', 0.3],
   ['snapshot', 0.4],
@@ -58,13 +63,23 @@ export const CALM: NetworkFaults = {
   reorder: false,
 }
 
+/** Voters and observers. */
+const SIZES = [
+  [3, 0],
+  [3, 0],
+  [3, 2],
+  [5, 0],
+] as const
+
 /** One seed in ten is quiet, so that what only shows without faults shows too. */
 export function profileOf(seed: number): Profile {
   const random = new Random(seed).fork()
   const quiet = seed % 10 === 0
   const rough = random.chance(0.5)
+  const [voters, observers] = random.pick(SIZES)
   return {
-    observers: random.chance(0.4) ? 2 : 0,
+    voters,
+    observers,
     zkUsers: random.integer(2, 4),
     kvUsers: random.integer(2, 3),
     network:
@@ -84,7 +99,7 @@ export function profileOf(seed: number): Profile {
     segmentBytes: random.pick([4_096, 8_192]),
     limits: {
       ...limits,
-      appendBytesMax: random.pick([600, 4_096, limits.appendBytesMax]),
+      appendBytesMax: random.pick([1, 600, 4_096, limits.appendBytesMax]),
       snapshotRequests: random.pick([30, 80, 400]),
       logRetainedEntries: random.pick([0, 10, 100]),
       snapshotSliceRecords: random.pick([3, 50]),

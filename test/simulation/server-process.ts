@@ -48,8 +48,8 @@ export class ServerProcess implements Endpoint {
   registry: ClientRegistry | null = null
   transport: SimulatedTransport | null = null
   #stats = new ServerStats()
-  /** Wipes of the disk: each gives another incarnation. */
-  wipes = 0
+  /** The disk was damaged since the last start: it may be refused then. */
+  #rotten = false
 
   constructor(world: ProcessWorld, name: string, observer: boolean, random: Random) {
     this.#world = world
@@ -142,8 +142,11 @@ export class ServerProcess implements Endpoint {
       onFault: (fault) => this.#world.fault(this, `${fault.code} ${fault.detail}`),
     })
     if ('code' in storage) {
+      if (this.#disk.capacityBytes === 0) return this.#startLater(storage.detail)
+      if (this.#rotten) return this.#replaceDisk(`${storage.code} ${storage.detail}`)
       throw new Error(`server ${this.name} cannot open its disk: ${storage.code} ${storage.detail}`)
     }
+    this.#rotten = false
     for (const note of storage.notes) this.#world.trace(`${this.name} disk: ${note}`)
     this.replica = new Replica({
       environment,
@@ -209,8 +212,48 @@ export class ServerProcess implements Endpoint {
   /** A new, empty disk: the server comes back as another incarnation. */
   wipe(): void {
     this.#disk = this.#newDisk()
-    this.wipes += 1
+    this.#rotten = false
     this.#world.trace(`${this.name} wiped`)
+  }
+
+  /** Flips one bit somewhere on the disk of a process that is down. */
+  rot(): void {
+    const directory = `/data-${this.name}`
+    const paths = this.#disk.list(directory).map((name) => `${directory}/${name}`)
+    const path = this.#random.pick(paths)
+    const size = this.#disk.size(path)
+    if (size === 0) return
+    const offset = this.#random.integer(0, size - 1)
+    this.#disk.flip(path, offset, 1 << this.#random.integer(0, 7))
+    this.#rotten = true
+    this.#world.trace(`${this.name} has rot in ${path} at ${offset}`)
+  }
+
+  /** A supervisor starts again what ended at once. */
+  #startLater(why: string): void {
+    this.#world.trace(`${this.name} cannot start: ${why}`)
+    this.#alive = false
+    this.#world.scheduler.after(500, () => {
+      if (!this.#alive) this.start()
+    })
+  }
+
+  /** What an operator does when a server refuses its damaged disk. */
+  #replaceDisk(why: string): void {
+    this.#world.trace(`${this.name} refuses its disk: ${why}`)
+    this.#alive = false
+    this.wipe()
+    this.start()
+  }
+
+  /** No file can grow any more. */
+  fillDisk(): void {
+    this.#disk.capacityBytes = 0
+    this.#world.trace(`${this.name} has a full disk`)
+  }
+
+  freeDisk(): void {
+    this.#disk.capacityBytes = Number.POSITIVE_INFINITY
   }
 
   pause(): void {

@@ -61,17 +61,19 @@ export class Simulation implements ProcessWorld, UserWorld {
       if (expired) this.#expired(session, timeoutMs)
     })
     this.network = new Network(this.scheduler, this.#random.fork(), this.profile.network)
-    const names = ['1', '2', '3', '4', '5'].slice(0, 3 + this.profile.observers)
+    const { voters, observers } = this.profile
+    const names = ['1', '2', '3', '4', '5'].slice(0, voters + observers)
+    const isObserver = (name: string) => Number(name) > voters
     this.forming = {
       kind: 'static',
       servers: names.map((name) => ({
         name,
         peerAddress: `host-${name}:2888`,
-        observer: Number(name) > 3,
+        observer: isObserver(name),
       })),
     }
     this.servers = names.map(
-      (name) => new ServerProcess(this, name, Number(name) > 3, this.#random.fork()),
+      (name) => new ServerProcess(this, name, isObserver(name), this.#random.fork()),
     )
     for (const server of this.servers) server.start()
     for (let i = 0; i < this.profile.zkUsers; i += 1) this.#addZkUser()
@@ -106,6 +108,7 @@ export class Simulation implements ProcessWorld, UserWorld {
   }
 
   fault(server: ServerProcess, text: string): void {
+    if (text.startsWith('DISK_FULL')) return this.trace(`${server.name} ${text}`)
     throw new Violation('disk', `server ${server.name} gave up: ${text}`)
   }
 
