@@ -22,7 +22,11 @@ export function znodeRoutes(app: App, context: RouteContext): void {
     { schema: { summary: 'Data, Stat and children', params: Place, querystring: Consistency } },
     async (request) => {
       const path = `/${request.params['*']}`
-      if (!validatePath(path)) throw new CodedError('INVALID_FIELD', `not a path: ${path}`)
+      if (!validatePath(path)) {
+        throw new CodedError('INVALID_FIELD', `path: ${path} is no path of a znode`, {
+          field: 'path',
+        })
+      }
       if (request.query.consistency !== 'local') await call.barrier()
       const identities: readonly Identity[] = [{ scheme: 'ip', id: request.ip }]
       const read = getData(ensemble.machine, path, identities)

@@ -127,6 +127,10 @@ describe('/v1/znodes', () => {
     expect([answer.statusCode, answer.json().code]).toEqual([status, code])
   })
 
+  it('names the field of a bad path', async () => {
+    expect((await get('/v1/znodes/a//b')).json()).toMatchObject({ field: 'path' })
+  })
+
   it('is linearizable unless told otherwise', async () => {
     http.ensemble.leader = null
     expect((await get('/v1/znodes/a')).statusCode).toBe(503)
