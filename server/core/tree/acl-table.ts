@@ -11,6 +11,11 @@ export class AclTable {
   readonly #byKey = new Map<string, number>([[keyOf(OPEN_ACL), 0]])
   readonly #free: number[] = []
 
+  /** Different lists in use, the open one among them. */
+  get count(): number {
+    return this.#byKey.size
+  }
+
   /** The number of an equal list, counted once more. */
   take(acl: Acl): number {
     if (acl === OPEN_ACL) return this.#count(0)

@@ -119,6 +119,11 @@ export class Tree {
     return this.#ephemeralCount
   }
 
+  /** Different ACLs in use. */
+  get aclCount(): number {
+    return this.#acls.count
+  }
+
   /** Bytes of paths (by UTF-16 unit) and data. */
   get approximateDataSize(): number {
     return this.#dataBytes

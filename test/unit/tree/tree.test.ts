@@ -121,6 +121,23 @@ describe('a tree', () => {
     expect([tree.nodeCount, tree.ephemeralCount]).toEqual([nodeCount, 0])
   })
 
+  it('forgets an ACL with its last znode', () => {
+    const tree = new Tree()
+    const { aclCount } = tree
+    const acl = [{ permissions: 1, scheme: 'ip', id: '::1' }]
+    tree.create(znode('/a', { acl }))
+    tree.create(znode('/b', { acl }))
+    expect(tree.aclCount).toBe(aclCount + 1)
+    tree.setAcl('/a', OPEN_ACL)
+    tree.remove('/b', 2)
+    expect(tree.aclCount).toBe(aclCount)
+    tree.begin()
+    tree.setAcl('/a', acl)
+    tree.create(znode('/c', { acl: [{ permissions: 2, scheme: 'ip', id: '::1' }] }))
+    tree.rollback()
+    expect(tree.aclCount).toBe(aclCount)
+  })
+
   it('counts descendants, of paths only that are below', () => {
     const tree = new Tree()
     for (const path of ['/a', '/a/b', '/a/b/c', '/ab', '/a/d']) tree.create(znode(path))
@@ -221,6 +238,7 @@ describe('a transaction', () => {
         const look = () => ({
           digest: tree.digest,
           size: tree.approximateDataSize,
+          acls: tree.aclCount,
           ephemerals: [tree.ephemeralCount, tree.ephemeralsOf(9).sort()],
           collectable: [[...tree.containers()].sort(), [...tree.ttls()].sort()],
           znodes: [...tree.entries()].sort().map(([path, slot]) => ({
