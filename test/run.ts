@@ -42,7 +42,8 @@ function countModule(project: string, module: TestModule): void {
 }
 
 function countTest(place: string, test: TestCase, skips: Map<string, number>): void {
-  switch (test.result().state) {
+  const result = test.result()
+  switch (result.state) {
     case 'passed':
       sum.passed += 1
       return
@@ -51,7 +52,7 @@ function countTest(place: string, test: TestCase, skips: Map<string, number>): v
       return
     case 'skipped': {
       sum.skipped += 1
-      const title = skippedTitle(test)
+      const title = skippedTitle(test) + (result.note === undefined ? '' : `: ${result.note}`)
       skips.set(title, (skips.get(title) ?? 0) + 1)
       return
     }
@@ -112,7 +113,11 @@ try {
 }
 const named = process.argv.slice(2)
 for (const project of PROJECTS) {
-  if ((named.length > 0 && !named.includes(project)) || !hasTests(project)) continue
+  if (named.length > 0 && !named.includes(project)) continue
+  if (!hasTests(project)) {
+    console.log(`\n=== ${project}: there are no tests yet`)
+    continue
+  }
   console.log(`\n=== ${project}`)
   await runProject(project).catch((error: unknown) => fail(`${project}: ${String(error)}`))
 }

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { waitFor } from '../support/wait-for.ts'
 import { Fields, frame, Taken } from './raw-bytes.ts'
 
-const ANSWER_WITHIN_MS = 5_000
+const ANSWER_WITHIN_MS = 30_000
 
 export const op = {
   create: 1,
@@ -141,7 +141,7 @@ function connectRequest(options: ConnectOptions): Buffer {
   const fields = new Fields()
     .int(0)
     .long(options.lastZxidSeen ?? 0n)
-    .int(options.timeoutMs ?? 10_000)
+    .int(options.timeoutMs ?? 30_000)
     .long(options.sessionId ?? 0n)
     .text(options.password ?? Buffer.alloc(16))
   const readOnly = options.readOnly === undefined ? false : options.readOnly

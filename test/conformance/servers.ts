@@ -32,7 +32,7 @@ export function ensembleFor(name: ServerName, options: EnsembleOptions = { serve
   beforeAll(async () => {
     ensemble = await makers[name](options)
     await ensemble.start()
-  }, 120_000)
+  }, 180_000)
   afterEach(({ task }) => {
     if (task.result?.state === 'fail') console.error(ensemble?.logs())
   })

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { waitFor } from './wait-for.ts'
 
-const STOP_WITHIN_MS = 15_000
+const STOP_WITHIN_MS = 30_000
 const LOG_TAIL_BYTES = 8 * 1024
 
 /** An ensemble of real server processes, of whichever kind, that a suite drives. */
@@ -132,7 +132,7 @@ process.once('exit', () => {
 })
 
 /** Sends a four-letter word and resolves with the whole answer. */
-export function fourLetterWord(port: number, word: string, timeoutMs = 3_000): Promise<string> {
+export function fourLetterWord(port: number, word: string, timeoutMs = 10_000): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''
     const socket = connect(port, '127.0.0.1', () => socket.write(word))
@@ -171,6 +171,6 @@ export async function leaderOf(ensemble: ServerEnsemble): Promise<number> {
       }
       return null
     },
-    20_000,
+    60_000,
   ).then(({ index }) => index)
 }

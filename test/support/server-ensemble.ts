@@ -5,7 +5,7 @@ import { reservePorts } from './ports.ts'
 import { type ServerEnsemble, ServerProcess, serves } from './processes.ts'
 
 const DEFAULT_TICK_MS = 2_000
-const SERVES_WITHIN_MS = 60_000
+const SERVES_WITHIN_MS = 120_000
 
 export interface EnsembleOptions {
   /** 1 is a standalone server, without server lines. */
