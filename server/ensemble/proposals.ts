@@ -28,6 +28,8 @@ export interface ProposalsOptions {
 export class Proposals {
   readonly #options: ProposalsOptions
   readonly #proposed = new Map<number, SealedBatch>()
+  /** To forwards of this turn: one for each peer, on its way together with the appends. */
+  readonly #answers = new Map<PeerId, PeerFrame>()
   #uncommittedBytes = 0
   #lastBatchTimeMs = 0
 
@@ -38,6 +40,8 @@ export class Proposals {
   /** Hands on all that waits, once a turn; proposals go to `inputs`. */
   handOn(inputs: RaftInput[]): void {
     const { submissions, transport, counters } = this.#options
+    for (const [peer, answer] of this.#answers) transport.send(peer, answer)
+    this.#answers.clear()
     if (!submissions.waiting) return
     const { isLeader, leader, term } = this.#options.raft()
     if (isLeader) return this.#propose(inputs)
@@ -98,7 +102,7 @@ export class Proposals {
    * says what is expected. One that does not hold what it says is not taken: it is sent again.
    */
   forwardReceived(from: PeerId, frame: Extract<PeerFrame, { kind: 'forward' }>): void {
-    const { submissions, transport, uncommittedBytesMax, scheduleTurn } = this.#options
+    const { submissions, uncommittedBytesMax, scheduleTurn } = this.#options
     const { isLeader, term } = this.#options.raft()
     const leads = isLeader && frame.term === term
     const room = this.#uncommittedBytes < uncommittedBytesMax
@@ -106,15 +110,15 @@ export class Proposals {
     if (leads && room && isNext && this.#isWhole(from, frame)) {
       submissions.acceptForward(frame.origin, frame.sequence)
       submissions.addForwarded(frame.requests, frame.count)
-      scheduleTurn()
     }
-    transport.send(from, {
+    this.#answers.set(from, {
       kind: 'forwardReply',
       term: frame.term,
       origin: frame.origin,
       expected: leads ? submissions.expectedOf(frame.origin) : 0,
       accepted: leads,
     })
+    scheduleTurn()
   }
 
   /** One bad forward in a batch would make the requests behind it unreadable to all servers. */

@@ -319,7 +319,9 @@ export class Replica implements Ensemble {
     const last = output.committed.at(-1)
     if (last !== undefined) {
       counters.commits += output.committed.length
-      this.#step({ kind: 'applied', index: last.index })
+      // Raft needs to know before its next step, and a step now only when more is to be applied.
+      this.#inputs.push({ kind: 'applied', index: last.index })
+      if (this.#raft.commitIndex > last.index) this.scheduleTurn()
     }
     for (const { context, index } of output.reads) barriers.answered(context, index)
     barriers.release(this.machine.appliedIndex)
