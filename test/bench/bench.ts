@@ -8,8 +8,23 @@ import { zookeeperTool } from '../support/toolchain.ts'
 import { zookeeperEnsemble } from '../support/zookeeper-process.ts'
 import { GeneratorProcess } from './generator-process.ts'
 import type { LoadOperation, LoadShape } from './load.ts'
-import { commit, describeMachine, memoryOf, processorSeconds, settingsInForce } from './machine.ts'
-import { compare, type Measured, type MemoryFigures, memoryTableOf, tableOf } from './report.ts'
+import {
+  busySeconds,
+  commit,
+  describeMachine,
+  loadAverage,
+  memoryOf,
+  processorSeconds,
+  settingsInForce,
+} from './machine.ts'
+import {
+  compare,
+  type Measured,
+  type MemoryFigures,
+  median,
+  memoryTableOf,
+  tableOf,
+} from './report.ts'
 import { type BenchSettings, nameOf, readSettings, type ServerName, usage } from './settings.ts'
 
 /*
@@ -64,6 +79,11 @@ async function run(): Promise<void> {
   const file = record(true)
   const comparisons = compare(measured)
   if (comparisons.length > 0) process.stdout.write(`\n${tableOf(comparisons)}\n`)
+  const others = measured.flatMap((one) => one.otherCores ?? [])
+  if (others.length > 0) {
+    const [typical, most] = [median(others).toFixed(2), Math.max(...others).toFixed(2)]
+    process.stdout.write(`\nOther programs took ${typical} cores in the median, ${most} at most.\n`)
+  }
   if (memory.length > 0) process.stdout.write(`\n${memoryTableOf(memory)}\n`)
   process.stdout.write(`\n${file}\n`)
 }
@@ -144,6 +164,7 @@ async function measure(
 ): Promise<Measured> {
   const pids = pidsOf(ensemble)
   const cpuBefore = processorSeconds(pids)
+  const busyBefore = busySeconds()
   const startedAtMs = performance.now()
   const figures = await generator.perform({
     kind: 'measure',
@@ -154,15 +175,24 @@ async function measure(
     measuredMs: settings.measuredSeconds * 1000,
   })
   if (figures === null) throw new Error('a measurement without figures')
-  const cores = ((processorSeconds(pids) - cpuBefore) * 1000) / (performance.now() - startedAtMs)
-  const { perSecond, p50Ms, p99Ms } = figures
+  const seconds = (performance.now() - startedAtMs) / 1000
+  const cores = (processorSeconds(pids) - cpuBefore) / seconds
+  const { perSecond, p50Ms, p99Ms, generatorCores } = figures
+  const others = Math.max(0, (busySeconds() - busyBefore) / seconds - cores - generatorCores)
   say(
     `round ${round} ${nameOf(load)} ${operation} ${name}: ${perSecond.toFixed(0)}/s, ` +
       `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, servers ${cores.toFixed(2)} cores, ` +
-      `generator ${figures.generatorCores.toFixed(2)}`,
+      `generator ${generatorCores.toFixed(2)}, others ${others.toFixed(2)}`,
   )
-  const serverCores = Number.isNaN(cores) ? null : cores
-  return { round, server: name, load: nameOf(load), operation, ...figures, serverCores }
+  return {
+    round,
+    server: name,
+    load: nameOf(load),
+    operation,
+    ...figures,
+    serverCores: Number.isNaN(cores) ? null : cores,
+    otherCores: Number.isNaN(others) ? null : others,
+  }
 }
 
 // --- Memory --------------------------------------------------------------------------------------
@@ -201,6 +231,7 @@ function write(startedAt: Date, results: object): string {
     endedAt: new Date().toISOString(),
     commit: commit(),
     machine: describeMachine(dataDirectory),
+    loadAverage: loadAverage(),
     environment: settingsInForce(),
     settings: shown,
     ...results,

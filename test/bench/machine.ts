@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, getPriority, loadavg, totalmem } from 'node:os'
 import { zookeeperTool } from '../support/toolchain.ts'
 
 const MB = 1024 * 1024
@@ -16,6 +16,8 @@ export interface Machine {
   readonly node: string
   readonly java: string
   readonly zookeeper: string
+  /** Of the bench and all that it starts; below 0 it goes before other programs. */
+  readonly priority: number
 }
 
 /** What the figures were made on; `directory` is where the servers keep their data. */
@@ -31,6 +33,7 @@ export function describeMachine(directory: string): Machine {
     node: process.version,
     java: javaVersion(),
     zookeeper: zookeeperVersion(),
+    priority: getPriority(),
   }
 }
 
@@ -71,6 +74,29 @@ export function processorSeconds(pids: readonly number[]): number {
     }
   }
   return ticks / CLOCK_TICKS_PER_SECOND
+}
+
+/** Processor time that all programs together have used, in seconds; NaN where not told. */
+export function busySeconds(): number {
+  try {
+    const [first] = readFileSync('/proc/stat', 'utf8').split('\n')
+    const [user = 0, nice = 0, system = 0, , , interrupt = 0, softInterrupt = 0, steal = 0] = (
+      first ?? ''
+    )
+      .split(/\s+/)
+      .slice(1)
+      .map(Number)
+    const ticks = user + nice + system + interrupt + softInterrupt + steal
+    return ticks / CLOCK_TICKS_PER_SECOND
+  } catch {
+    // No /proc on this system.
+    return Number.NaN
+  }
+}
+
+/** Programs that want a processor, over the last minute; the bench's own among them. */
+export function loadAverage(): number {
+  return loadavg()[0] ?? Number.NaN
 }
 
 function output(command: string, ...args: string[]): string {

@@ -16,6 +16,8 @@ export interface Measured {
   /** Processor time over warm-up, measurement and the deletes behind creates, in cores. */
   readonly serverCores: number | null
   readonly generatorCores: number
+  /** What all other programs took, the idle ensemble among them, in cores. */
+  readonly otherCores: number | null
 }
 
 export interface MemoryFigures {
