@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { CommandFailure } from './command-failure.ts'
 
 interface ServersView {
   readonly clusterId: string
@@ -67,18 +68,27 @@ async function call(
   token: string,
   body?: object,
 ): Promise<unknown> {
-  const response = await fetch(new URL(path, url), {
+  if (!URL.canParse(path, url)) throw new CommandFailure(`${url} is no URL`)
+  const request = {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }
+  const response = await fetch(new URL(path, url), request).catch((error: unknown) => {
+    throw new CommandFailure(`${url} does not answer: ${reasonOf(error)}`)
   })
   const text = await response.text()
   if (response.ok) return text === '' ? null : JSON.parse(text)
-  process.stderr.write(`quorate: ${response.status} ${text}\n`)
-  process.exit(1)
+  throw new CommandFailure(`${response.status} ${text}`)
+}
+
+/** fetch hides the reason in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message : error.message
 }
 
 function table(rows: readonly Record<string, unknown>[]): string {

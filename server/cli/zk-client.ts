@@ -18,11 +18,12 @@ import { decodeConnectResponse, encodeConnectRequest } from '../wire/handshake.t
 import { JuteWriter } from '../wire/jute.ts'
 import { Opcode, Xid } from '../wire/opcode.ts'
 import type { ReadRequest } from '../wire/read.ts'
+import { CommandFailure } from './command-failure.ts'
 
 const FRAME_BYTES_MAX = 64 * 1024 * 1024
 
 /** A refusal of the server, by ZooKeeper's code. */
-export class ZkError extends Error {
+export class ZkError extends CommandFailure {
   override readonly name = 'ZkError'
   readonly code: number
 
@@ -60,7 +61,7 @@ export class ZkClient {
 
   /** Opens a session with the first server of the list that takes one. */
   static async connect(servers: readonly string[], timeoutMs: number): Promise<ZkClient> {
-    let failure: unknown = new Error('no server was given')
+    let failure: unknown = null
     for (const server of servers) {
       try {
         return await ZkClient.#connectTo(server, timeoutMs)
@@ -69,7 +70,8 @@ export class ZkClient {
         failure = error
       }
     }
-    throw failure
+    const reason = failure instanceof Error ? failure.message : 'no server was given'
+    throw new CommandFailure(`no session with ${servers.join(',')}: ${reason}`)
   }
 
   static #connectTo(server: string, timeoutMs: number): Promise<ZkClient> {

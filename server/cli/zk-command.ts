@@ -8,6 +8,7 @@ import type { Stat } from '../core/tree/stat.ts'
 import { ZkClient } from './zk-client.ts'
 
 const SESSION_TIMEOUT_MS = 30_000
+const DEFAULT_PORT = 2181
 const EVENTS = ['', 'NodeCreated', 'NodeDeleted', 'NodeDataChanged', 'NodeChildrenChanged']
 const PERMISSION_LETTERS = [
   ['c', Permission.create],
@@ -129,7 +130,13 @@ function splitServers(words: readonly string[]): {
   const given = words[0] === '-server' || words[0] === '--server'
   const list = given ? (words[1] ?? '') : (process.env['QUORATE_SERVER'] ?? '127.0.0.1:2181')
   const [hosts = ''] = list.split('/')
-  return { servers: hosts.split(','), command: given ? words.slice(2) : words }
+  const servers = hosts.split(',').filter(Boolean).map(withPort)
+  return { servers, command: given ? words.slice(2) : words }
+}
+
+/** As zkCli, which takes the port that all servers have by default. */
+function withPort(host: string): string {
+  return /:\d+$/.test(host) && !/^[^[]*:.*:/.test(host) ? host : `${host}:${DEFAULT_PORT}`
 }
 
 async function interact(client: ZkClient): Promise<boolean> {

@@ -1,55 +1,16 @@
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Listener, type ListenerOptions } from '../../../server/listener/listener.ts'
 import { decodeConnectResponse, encodeConnectRequest } from '../../../server/wire/handshake.ts'
 import { JuteWriter } from '../../../server/wire/jute.ts'
-import { reservePorts } from '../../support/ports.ts'
 import { fourLetterWord } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
-import { ListenerHarness } from './client-harness.ts'
+import { closeListeners, forgetListener, listen } from './loopback.ts'
 
-const listeners: Listener[] = []
 const sockets: Socket[] = []
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy()
-  for (const listener of listeners.splice(0)) await listener.close()
+  await closeListeners()
 })
-
-async function listen(options: Partial<ListenerOptions> = {}) {
-  const { ensemble, environment } = new ListenerHarness()
-  ensemble.immediate = true
-  const [port = 0] = await reservePorts(1)
-  const listener = new Listener({
-    ensemble,
-    environment,
-    host: '127.0.0.1',
-    port,
-    authenticator: { superDigest: null },
-    sessionTimeoutMsMin: 4_000,
-    sessionTimeoutMsMax: 40_000,
-    frameBytesMax: 100_000,
-    outputBytesMax: 1_000_000,
-    outstandingMax: 100,
-    watchesMax: 100,
-    connectionsMax: 0,
-    connectionsPerAddressMax: 0,
-    handshakeTimeoutMs: 5_000,
-    linearizableReads: false,
-    fourLetterWords: ['ruok', 'srvr'],
-    words: {
-      version: '1',
-      builtOn: '01/01/2026 00:00 UTC',
-      startedAtMs: 0,
-      nowMs: () => 0,
-      configuration: [],
-      directories: () => ({ dataBytes: 0, logBytes: 0 }),
-    },
-    ...options,
-  })
-  listeners.push(listener)
-  await listener.listen()
-  return { listener, ensemble, port }
-}
 
 function dial(port: number) {
   const state = { closed: false, received: Buffer.alloc(0) }
@@ -84,10 +45,7 @@ describe('the listener', () => {
     const { socket, state } = dial(port)
     for (const byte of introduction()) socket.write(Uint8Array.of(byte))
     await waitFor('the session', () => ensemble.machine.sessions.count === 1)
-    await waitFor('the answer', () => {
-      ensemble.endTurn()
-      return state.received.length === 41
-    })
+    await waitFor('the answer', () => state.received.length === 41)
     expect(decodeConnectResponse(state.received.subarray(4))).toMatchObject({ sessionId: 1 })
     const [connection] = [...listener.registry.all()]
     expect([connection?.address, connection?.port]).toEqual(['127.0.0.1', socket.localPort])
@@ -161,7 +119,7 @@ describe('the listener', () => {
     const { socket, state } = dial(port)
     socket.write(introduction())
     await waitFor('the connection', () => listener.registry.count === 1)
-    listeners.splice(0)
+    forgetListener(listener)
     await listener.close()
     await waitFor('the end', () => state.closed)
     await expect(fourLetterWord(port, 'ruok')).rejects.toThrow('ECONNREFUSED')
@@ -170,6 +128,5 @@ describe('the listener', () => {
   it('says which port it cannot have', async () => {
     const { port } = await listen()
     await expect(listen({ port })).rejects.toThrow('EADDRINUSE')
-    listeners.pop()
   })
 })

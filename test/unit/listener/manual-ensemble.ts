@@ -87,7 +87,9 @@ export class ManualEnsemble implements Ensemble {
     this.touched.push(session)
   }
 
-  scheduleTurn(): void {}
+  scheduleTurn(): void {
+    if (this.immediate) queueMicrotask(() => this.endTurn())
+  }
 
   get waiting(): number {
     return this.#waiting.length

@@ -1,0 +1,54 @@
+import { Listener, type ListenerOptions } from '../../../server/listener/listener.ts'
+import { reservePorts } from '../../support/ports.ts'
+import { ListenerHarness } from './client-harness.ts'
+
+const listeners = new Set<Listener>()
+
+/** Ends all that `listen` has opened. */
+export async function closeListeners(): Promise<void> {
+  for (const listener of listeners) await listener.close()
+  listeners.clear()
+}
+
+/** The test closes this one itself. */
+export function forgetListener(listener: Listener): void {
+  listeners.delete(listener)
+}
+
+/** A listener on a port of the loopback, over an ensemble that commits at once. */
+export async function listen(options: Partial<ListenerOptions> = {}) {
+  const { ensemble, environment } = new ListenerHarness()
+  ensemble.immediate = true
+  const [free = 0] = await reservePorts(1)
+  const port = options.port ?? free
+  const listener = new Listener({
+    ensemble,
+    environment,
+    host: '127.0.0.1',
+    port,
+    authenticator: { superDigest: null },
+    sessionTimeoutMsMin: 4_000,
+    sessionTimeoutMsMax: 40_000,
+    frameBytesMax: 100_000,
+    outputBytesMax: 1_000_000,
+    outstandingMax: 100,
+    watchesMax: 100,
+    connectionsMax: 0,
+    connectionsPerAddressMax: 0,
+    handshakeTimeoutMs: 5_000,
+    linearizableReads: false,
+    fourLetterWords: ['ruok', 'srvr'],
+    words: {
+      version: '1',
+      builtOn: '01/01/2026 00:00 UTC',
+      startedAtMs: 0,
+      nowMs: () => 0,
+      configuration: [],
+      directories: () => ({ dataBytes: 0, logBytes: 0 }),
+    },
+    ...options,
+  })
+  await listener.listen()
+  listeners.add(listener)
+  return { listener, ensemble, port }
+}
