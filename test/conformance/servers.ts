@@ -13,16 +13,10 @@ export const supports: Readonly<Record<ServerName, Supports>> = {
   zookeeper: {
     wrongPasswordIsHarmless: false,
     truncatedWrites: false,
-    persistentWatches: true,
-    containersAndMultiRead: true,
-    questions: true,
   },
   quorate: {
     wrongPasswordIsHarmless: true,
     truncatedWrites: true,
-    persistentWatches: true,
-    containersAndMultiRead: true,
-    questions: true,
   },
 }
 

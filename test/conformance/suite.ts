@@ -26,7 +26,7 @@ export function conformanceSuite(target: Target, supports: Supports): void {
   watchSuite(target)
   setWatchesSuite(target)
   multiSuite(target)
-  laterSuite(target, supports)
+  laterSuite(target)
   fourLetterSuite(target)
   restartSuite(target)
 }

@@ -56,7 +56,9 @@ export function frameSuite(target: Target, supports: Supports): void {
       expect(await getData(client, place)).toMatchObject({ err: err.ok })
     })
 
-    it.skipIf(!supports.truncatedWrites)('answers a write that is too short as well', async () => {
+    // One such request to a follower of Apache ZooKeeper 3.9.5 stops all writes until a restart.
+    const unsafe = supports.truncatedWrites ? '' : ' (an ensemble of Apache ZooKeeper stops at it)'
+    it.skipIf(!supports.truncatedWrites)(`answers a write that is too short${unsafe}`, async () => {
       const client = await sessions.client()
       const place = await sessions.place(client)
       const short = new Fields().text(place)

@@ -14,14 +14,14 @@ import {
 } from '../operations.ts'
 import { Fields } from '../raw-bytes.ts'
 import { op } from '../raw-client.ts'
-import { Sessions, type Supports, type Target } from './target.ts'
+import { Sessions, type Target } from './target.ts'
 
 const addWatch = (path: string, mode: number) => new Fields().text(path).int(mode)
 const anyWatch = 3
 
 /** Operations that ZooKeeper gained after 3.4. */
-export function laterSuite(target: Target, supports: Supports): void {
-  describe('createContainer and multiRead', { skip: !supports.containersAndMultiRead }, () => {
+export function laterSuite(target: Target): void {
+  describe('createContainer and multiRead', () => {
     const sessions = new Sessions(target)
 
     it('answers a container with path and stat', async () => {
@@ -56,7 +56,7 @@ export function laterSuite(target: Target, supports: Supports): void {
     })
   })
 
-  describe('persistent watches', { skip: !supports.persistentWatches }, () => {
+  describe('persistent watches', () => {
     const sessions = new Sessions(target)
 
     it('stay, and tell of data and children', async () => {
@@ -114,7 +114,7 @@ export function laterSuite(target: Target, supports: Supports): void {
     })
   })
 
-  describe('questions', { skip: !supports.questions }, () => {
+  describe('questions', () => {
     const sessions = new Sessions(target)
 
     it('getEphemerals names those of the session under a prefix', async () => {

@@ -18,12 +18,6 @@ export interface Supports {
    * ensemble one such request to a follower stops all writes and new sessions until a restart.
    */
   readonly truncatedWrites: boolean
-  /** addWatch, removeWatches and setWatches2. */
-  readonly persistentWatches: boolean
-  /** createContainer and multiRead. */
-  readonly containersAndMultiRead: boolean
-  /** getEphemerals, getAllChildrenNumber and whoAmI. */
-  readonly questions: boolean
 }
 
 let places = 0
