@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { build } from 'esbuild'
 
-/** Bundles the server with its CLI, and the status page, into dist/. */
+/** Bundles the server with its CLI, the agent, and the status page, into dist/. */
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
 
 function commit(): string {
@@ -33,7 +33,8 @@ const banner = [
 ].join('\n')
 
 await build({
-  entryPoints: { quorate: 'server/cli/quorate.ts' },
+  // The agent apart: its Kubernetes client would double the memory of every server.
+  entryPoints: { quorate: 'server/cli/quorate.ts', 'quorate-agent': 'agent/main.ts' },
   outdir: 'dist',
   bundle: true,
   platform: 'node',

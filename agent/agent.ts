@@ -1,0 +1,277 @@
+import { readFileSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { AgentConfig } from './config.ts'
+import type { Coordination } from './coordination/coordination.ts'
+import { Publisher } from './coordination/publisher.ts'
+import type { TreeServer, TreeTls } from './coordination/relay.ts'
+import { ZookeeperCoordination } from './coordination/zookeeper.ts'
+import type { Rules, Self } from './core/observation.ts'
+import { DocumentWriter } from './document.ts'
+import { Driver } from './driver.ts'
+import type { Engine } from './engines/engine.ts'
+import { MemberDisk } from './engines/member-disk.ts'
+import { QuorateEngine } from './engines/quorate.ts'
+import { AgentError, messageOf } from './errors.ts'
+import { buildAgentApp } from './http/app.ts'
+import { KubernetesApi } from './kubernetes/kubernetes-api.ts'
+import { askPeers } from './kubernetes/peer-agents.ts'
+import { limits } from './limits.ts'
+import { type AgentMetrics, buildAgentMetrics } from './metrics.ts'
+import { PermitPipe } from './permit-pipe.ts'
+import { VERSION } from './version.ts'
+
+const nowMs = () => performance.now()
+
+/** One agent, assembled; `run` is its life. */
+export class Agent {
+  readonly #config: AgentConfig
+  readonly #logger: Logger
+  readonly #engine: Engine
+  readonly #coordination: Coordination
+  readonly #publisher: Publisher
+  readonly #document: DocumentWriter
+  readonly #driver: Driver
+  readonly #pipe: PermitPipe
+  readonly #app: FastifyInstance
+
+  constructor(config: AgentConfig, logger: Logger) {
+    const { settings } = config
+    this.#config = config
+    this.#logger = logger
+    const { logDirectory, dataDirectory } = settings
+    const disk = new MemberDisk([dataDirectory, ...(logDirectory === '' ? [] : [logDirectory])])
+    const incarnation = disk.countStart()
+    this.#pipe = new PermitPipe(settings.permitPipe)
+    this.#engine = engineOf(config, disk)
+    this.#document = new DocumentWriter(config, this.#engine, incarnation, Date.now())
+    this.#coordination = coordinationOf(config, logger, () => this.#ordinals())
+    this.#publisher = new Publisher({
+      coordination: this.#coordination,
+      path: `${settings.treeRoot}/services/${settings.cluster}/${settings.pod}`,
+      self: { id: settings.pod, incarnation },
+      everyMs: limits.publishEveryMs,
+      log: (message, fields) => logger.debug(fields, message),
+    })
+    const cluster = clusterOf(config, logger)
+    const metrics = this.#metricsOf(cluster)
+    this.#driver = new Driver({
+      self: selfOf(config),
+      engine: this.#engine,
+      disk,
+      pipe: this.#pipe,
+      cluster,
+      askPeers: (ordinals) => askPeers(ordinals, peersOf(config)),
+      published: () => this.#publisher.members,
+      decided: (decision, observation) => {
+        this.#publisher.want(this.#document.text(decision, observation, Date.now()))
+        if (observation.engine.answers && this.#document.version === '') void this.#learnVersion()
+      },
+      acted: (action, ok) => metrics.acted(action.kind, ok),
+      rules: rulesOf(config),
+      limits,
+      logger,
+      nowMs,
+    })
+    this.#app = this.#appOf(metrics)
+  }
+
+  /** Opens the port, then decides until SIGTERM has been dealt with. */
+  async run(): Promise<void> {
+    const { host, port } = this.#config.settings
+    try {
+      // Probes before anything else: an agent that is slow to start must not count as dead.
+      await this.#app.listen({ host: host === '' ? '::' : host, port })
+    } catch (error) {
+      throw new AgentError('AGENT_PORT_UNAVAILABLE', `port ${port}: ${messageOf(error)}`)
+    }
+    await this.#driver.run()
+    this.#publisher.stop()
+    await this.#coordination.close()
+    this.#pipe.close()
+    await this.#app.close()
+  }
+
+  sigterm(): void {
+    this.#driver.sigterm()
+  }
+
+  /** The ordinals that are known to be there, or the lowest three: where the tree may be. */
+  #ordinals(): readonly number[] {
+    const set = this.#driver.observation?.statefulSet
+    const known = set?.kind === 'ok' ? set.value : null
+    const count = known?.replicas ?? Math.max(3, this.#config.ordinal + 1)
+    return Array.from({ length: count }, (_, i) => (known?.firstOrdinal ?? 0) + i)
+  }
+
+  async #learnVersion(): Promise<void> {
+    try {
+      this.#document.version = await this.#engine.version()
+    } catch (error) {
+      // The client port may open later than HTTP.
+      this.#logger.debug({ reason: messageOf(error) }, 'the version of the engine is not known yet')
+    }
+  }
+
+  #metricsOf(cluster: KubernetesApi): AgentMetrics {
+    return buildAgentMetrics({
+      phase: () => this.#driver.decision?.state.phase ?? 'waiting',
+      lease: () => this.#coordination.status,
+      usable: () => this.#driver.decision?.publication?.enabled ?? false,
+      published: () => this.#publisher.published !== null,
+      kubernetesFailures: () => cluster.failures,
+    })
+  }
+
+  #appOf(metrics: AgentMetrics): FastifyInstance {
+    const answers = () => this.#driver.observation?.engine.answers ?? false
+    const reason = () => this.#driver.decision?.reason ?? 'nothing is decided yet'
+    return buildAgentApp({
+      logger: this.#logger,
+      pod: this.#config.settings.pod,
+      prestopToken: this.#config.settings.prestopToken,
+      registry: metrics.registry,
+      started: () => ({ ok: this.#driver.decision !== null, reason: reason() }),
+      engineStarted: () => ({ ok: answers(), reason: reason() }),
+      engineAlive: () => {
+        const view = this.#driver.observation?.engine
+        return { ok: view === undefined || this.#engine.liveness(view), reason: reason() }
+      },
+      engineReady: () => {
+        const usable = this.#driver.decision?.publication?.enabled ?? false
+        return { ok: usable, reason: reason() }
+      },
+      status: () => this.#status(),
+      disk: () => this.#engine.discover(),
+      prestop: () => this.#driver.prestop(),
+    })
+  }
+
+  /** For people: the last decision with its reason, and all that it rested on. */
+  #status(): object {
+    const { decision, observation } = this.#driver
+    const { publication } = decision ?? { publication: null }
+    return {
+      version: VERSION,
+      pod: this.#config.settings.pod,
+      engine: this.#engine.kind,
+      phase: decision?.state.phase ?? null,
+      reason: decision?.reason ?? null,
+      action: decision?.action ?? null,
+      drain: decision?.state.drain ?? null,
+      publication,
+      tree: {
+        lease: this.#coordination.status,
+        session: this.#coordination.session,
+        server: this.#coordination.connectedTo,
+        published: this.#publisher.published !== null,
+        conflict: this.#publisher.conflict,
+      },
+      observation,
+    }
+  }
+}
+
+function selfOf({ settings, ordinal }: AgentConfig): Self {
+  return { set: settings.set, pod: settings.pod, ordinal }
+}
+
+function rulesOf({ settings }: AgentConfig): Rules {
+  const { drainBudgetMs, returnAfterMs, reconcileAfterMs } = settings
+  return { ...limits, drainBudgetMs, returnAfterMs, reconcileAfterMs }
+}
+
+function podHost({ settings }: AgentConfig, ordinal: number): string {
+  const { set, service, namespace, clusterDomain } = settings
+  return `${set}-${ordinal}.${service}.${namespace}.svc.${clusterDomain}`
+}
+
+function engineOf(config: AgentConfig, disk: MemberDisk): Engine {
+  const { settings, ordinal } = config
+  return new QuorateEngine({
+    disk,
+    dataDirectory: settings.dataDirectory,
+    pod: settings.pod,
+    ordinal,
+    host: settings.engineHost,
+    httpPort: settings.httpPort,
+    clientPort: settings.clientPort,
+    peerPort: settings.peerPort,
+    token: settings.engineToken,
+    timeoutMs: limits.engineTimeoutMs,
+    peerAddress: (other) =>
+      settings.peerServers[other] ?? `${podHost(config, other)}:${settings.peerPort}`,
+  })
+}
+
+function peersOf(config: AgentConfig) {
+  const { settings } = config
+  return {
+    urlOf: (ordinal: number) =>
+      settings.peerAgents[ordinal] ?? `http://${podHost(config, ordinal)}:${settings.port}`,
+    podOf: (ordinal: number) => `${settings.set}-${ordinal}`,
+    timeoutMs: limits.peerTimeoutMs,
+    nowMs,
+  }
+}
+
+function clusterOf({ settings }: AgentConfig, logger: Logger): KubernetesApi {
+  return new KubernetesApi({
+    url: settings.kubernetesUrl,
+    namespace: settings.namespace,
+    set: settings.set,
+    pod: settings.pod,
+    recordName: settings.record,
+    timeoutMs: limits.kubernetesTimeoutMs,
+    nowMs,
+    log: (message, fields) => logger.warn(fields, message),
+  })
+}
+
+function coordinationOf(
+  config: AgentConfig,
+  logger: Logger,
+  ordinals: () => readonly number[],
+): Coordination {
+  const { settings } = config
+  const own: TreeServer = { host: settings.engineHost, port: settings.clientPort }
+  const given = settings.tree.map(serverOf)
+  const servers = (): readonly TreeServer[] => {
+    if (given.length > 0) return given
+    const others = ordinals().filter((ordinal) => ordinal !== config.ordinal)
+    return [
+      own,
+      ...others.map((ordinal) => ({ host: podHost(config, ordinal), port: settings.clientPort })),
+    ]
+  }
+  return new ZookeeperCoordination({
+    servers,
+    tls: tlsOf(config),
+    sessionTimeoutMs: settings.sessionTimeoutMs,
+    dialTimeoutMs: limits.treeDialMs,
+    avoidMs: limits.treeAvoidMs,
+    frameBytesMax: limits.treeFrameBytesMax,
+    requestTimeoutMs: limits.treeTimeoutMs,
+    handshakeTimeoutMs: limits.treeHandshakeMs,
+    checkEveryMs: limits.leaseEveryMs,
+    goodbyeMs: limits.goodbyeMs,
+    nowMs,
+    log: (message, fields) => logger.info(fields, message),
+  })
+}
+
+function tlsOf({ settings }: AgentConfig): TreeTls | null {
+  if (settings.treeCaFile === '') return null
+  const read = (path: string) => (path === '' ? '' : readFileSync(path, 'utf8'))
+  const { treeCaFile, treeCertificateFile, treeKeyFile } = settings
+  return { ca: read(treeCaFile), cert: read(treeCertificateFile), key: read(treeKeyFile) }
+}
+
+function serverOf(place: string): TreeServer {
+  const colon = place.lastIndexOf(':')
+  const port = Number(place.slice(colon + 1))
+  if (colon <= 0 || !Number.isInteger(port)) {
+    throw new AgentError('AGENT_CONFIG_INVALID', `tree: ${place} is no host:port`)
+  }
+  return { host: place.slice(0, colon), port }
+}

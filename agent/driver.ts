@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto'
+import type { Logger } from 'pino'
+import { type Decision, decide } from './core/decide.ts'
+import type { Observation, PeerReport, Rules, Self } from './core/observation.ts'
+import { type Action, type AgentState, initialState, settle } from './core/state.ts'
+import type { Engine } from './engines/engine.ts'
+import type { MemberDisk } from './engines/member-disk.ts'
+import { messageOf } from './errors.ts'
+import type { ClusterApi } from './kubernetes/cluster-api.ts'
+import type { limits as AgentLimits } from './limits.ts'
+import type { PermitPipe } from './permit-pipe.ts'
+import { Sightings } from './sightings.ts'
+
+export interface DriverOptions {
+  readonly self: Self
+  readonly engine: Engine
+  readonly disk: MemberDisk
+  readonly pipe: PermitPipe
+  readonly cluster: ClusterApi
+  readonly askPeers: (ordinals: readonly number[]) => Promise<PeerReport[]>
+  /** Pods with a document in the tree; null while that is not known. */
+  readonly published: () => readonly string[] | null
+  /** Called after every turn. */
+  readonly decided: (decision: Decision, observation: Observation) => void
+  readonly acted: (action: Action, ok: boolean) => void
+  readonly rules: Rules
+  readonly limits: typeof AgentLimits
+  readonly logger: Logger
+  readonly nowMs: () => number
+}
+
+/**
+ * The loop around `decide`: gathers what can be seen, decides, does the one thing that was decided,
+ * and looks again. Slow answers come in beside it, so that no question holds up a decision.
+ */
+export class Driver {
+  readonly #options: DriverOptions
+  readonly #sightings: Sightings
+  #state: AgentState
+  #decision: Decision | null = null
+  #observation: Observation | null = null
+  #prestopAtMs: number | null = null
+  #sigtermAtMs: number | null = null
+  #waiting: (() => void)[] = []
+  #wake: () => void = () => {}
+  #stopped = false
+  #lastReason = ''
+
+  constructor(options: DriverOptions) {
+    this.#options = options
+    this.#state = initialState(options.nowMs())
+    this.#sightings = new Sightings(options)
+  }
+
+  /** Of the last turn; null before the first. */
+  get decision(): Decision | null {
+    return this.#decision
+  }
+
+  get observation(): Observation | null {
+    return this.#observation
+  }
+
+  /** Runs until the pod ends: resolves after SIGTERM, when nothing is left to do. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      const decision = await this.#turn()
+      if (decision.exit) break
+      if (decision.action.kind === 'none') await this.#pause()
+    }
+    for (const done of this.#waiting.splice(0)) done()
+  }
+
+  /** The container is about to be stopped. Resolves when it may be, or when that was called off. */
+  prestop(): Promise<void> {
+    const before = this.#prestopAtMs
+    // Calls of one stop are one: the kubelet repeats a hook whose connection broke.
+    if (this.#waiting.length === 0 || before === null) this.#prestopAtMs = this.#options.nowMs()
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#wake()
+    })
+  }
+
+  sigterm(): void {
+    this.#sigtermAtMs ??= this.#options.nowMs()
+    this.#wake()
+  }
+
+  /** Ends the loop without any goodbye, for tests. */
+  stop(): void {
+    this.#stopped = true
+    this.#wake()
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#options.limits.turnMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async #turn(): Promise<Decision> {
+    const { rules, engine, decided } = this.#options
+    const observation = await this.#observe()
+    const decision = decide(observation, this.#state, rules, engine.decide)
+    this.#state = decision.state
+    this.#decision = decision
+    this.#observation = observation
+    this.#tell(decision)
+    decided(decision, observation)
+    if (decision.prestopDone) {
+      this.#prestopAtMs = this.#state.drain === null ? null : this.#prestopAtMs
+      for (const done of this.#waiting.splice(0)) done()
+    }
+    if (decision.action.kind !== 'none' && !decision.exit) await this.#act(decision, observation)
+    return decision
+  }
+
+  async #observe(): Promise<Observation> {
+    const { self, pipe, published, nowMs } = this.#options
+    const asking = pipe.look()
+    const seen = await this.#sightings.look({
+      asking,
+      draining: this.#state.drain !== null,
+      settled: this.#state.phase === 'serving' && this.#isFormed(),
+    })
+    return {
+      nowMs: nowMs(),
+      self,
+      ...seen,
+      asking,
+      prestopAtMs: this.#prestopAtMs,
+      sigtermAtMs: this.#sigtermAtMs,
+      published: published(),
+    }
+  }
+
+  #isFormed(): boolean {
+    const record = this.#observation?.record
+    return record?.kind === 'ok' && record.value.record.phase === 'formed'
+  }
+
+  #tell({ reason, action, state }: Decision): void {
+    if (reason === this.#lastReason) return
+    this.#lastReason = reason
+    const { logger, cluster } = this.#options
+    logger.info({ phase: state.phase, action: action.kind }, reason)
+    if (reason.startsWith('refuses')) void cluster.event('Warning', 'StartRefused', reason)
+  }
+
+  async #act({ action, reason }: Decision, observation: Observation): Promise<void> {
+    const { logger, acted, nowMs, rules } = this.#options
+    let ok = false
+    try {
+      ok = await this.#perform(action, observation, reason)
+    } catch (error) {
+      // Whatever failed shows in the next observation, and is decided upon again.
+      logger.warn({ action: action.kind, reason: messageOf(error) }, 'an action failed')
+    }
+    acted(action, ok)
+    this.#state = settle(this.#state, action, { ok, atMs: nowMs() }, rules.retryMs)
+  }
+
+  async #perform(action: Action, observation: Observation, reason: string): Promise<boolean> {
+    const { engine, disk, pipe, cluster } = this.#options
+    switch (action.kind) {
+      case 'none':
+        return true
+      case 'permit': {
+        const { statefulSet: set } = observation
+        const line = engine.permitLine(action.mode, set.kind === 'ok' ? set.value : null)
+        const given = pipe.grant(line)
+        if (given) void cluster.event('Normal', 'StartPermitted', `${action.mode}: ${reason}`)
+        return given
+      }
+      case 'writeFounding':
+        disk.writeFounding(randomBytes(8).toString('hex'))
+        return true
+      case 'moveAside':
+        void cluster.event('Warning', 'DataMovedAside', reason)
+        disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+        return true
+      case 'writeRecord': {
+        const written = await cluster.writeRecord(action.record, action.version)
+        await this.#sightings.readRecord()
+        return written
+      }
+      case 'verify':
+        await this.#sightings.readStatefulSet()
+        return true
+      case 'handOver':
+        await engine.drain(action.to)
+        return true
+      case 'remove':
+        await engine.leave(action.name)
+        void cluster.event('Normal', 'MemberRemoved', `${action.name}: ${reason}`)
+        return true
+      case 'markDeparted':
+        if (observation.disk.kind === 'member') {
+          disk.markDeparted(observation.disk.incarnation, new Date().toISOString())
+        }
+        return true
+    }
+  }
+}

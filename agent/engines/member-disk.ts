@@ -1,0 +1,126 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+
+/** Stays where it is when data is moved aside. */
+const OWN_FOLDER = 'agent'
+const KEPT = /^(agent|stale-.*|lost\+found)$/
+
+/**
+ * The agent's own notes on a data volume, beside the engine's files: one small JSON file each, durable
+ * when a call returns. What lives here goes with the disk, which is the point of the founding mark.
+ */
+export class MemberDisk {
+  readonly #directories: readonly string[]
+  readonly #notes: string
+
+  /** `directories`: all that the engine keeps data in; the first carries the notes. */
+  constructor(directories: readonly string[]) {
+    this.#directories = directories
+    this.#notes = join(directories[0] ?? '.', OWN_FOLDER)
+  }
+
+  /** The founding mark, null without one. */
+  get founding(): string | null {
+    return this.#read('founding', 'mark')
+  }
+
+  /** The incarnation that was removed for good, null when none was. */
+  get departed(): string | null {
+    return this.#read('departed', 'incarnation')
+  }
+
+  /** True while a move aside has begun and not ended: the data is not whole. */
+  get isMoving(): boolean {
+    return existsSync(join(this.#notes, 'moving.json'))
+  }
+
+  writeFounding(mark: string): void {
+    this.#write('founding', { mark })
+  }
+
+  markDeparted(incarnation: string, at: string): void {
+    this.#write('departed', { incarnation, at })
+  }
+
+  /** Counts the starts of agents on this disk, from 1. */
+  countStart(): number {
+    const before = Number(this.#read('starts', 'count') ?? 0)
+    const count = Number.isSafeInteger(before) && before >= 0 ? before + 1 : 1
+    this.#write('starts', { count: String(count) })
+    return count
+  }
+
+  /**
+   * Renames all data into `stale-<stamp>/`. A note made first says that this is under way, so that a
+   * crash in the middle leaves no disk that looks whole: `finishMove` goes on.
+   */
+  moveAside(stamp: string): void {
+    this.#write('moving', { stamp })
+    this.finishMove()
+  }
+
+  finishMove(): void {
+    const stamp = this.#read('moving', 'stamp')
+    if (stamp === null) return
+    for (const directory of this.#directories) {
+      const target = join(directory, `stale-${stamp}`)
+      mkdirSync(target, { recursive: true })
+      for (const name of readdirSync(directory)) {
+        if (!KEPT.test(name)) renameSync(join(directory, name), join(target, name))
+      }
+      syncDirectory(target)
+      syncDirectory(directory)
+    }
+    const first = join(this.#directories[0] ?? '.', `stale-${stamp}`)
+    for (const note of ['founding', 'departed', 'moving']) {
+      const path = join(this.#notes, `${note}.json`)
+      if (existsSync(path)) renameSync(path, join(first, `agent-${note}.json`))
+    }
+    syncDirectory(this.#notes)
+  }
+
+  /** A field of a note as text; null without the note. A note that is not ours throws. */
+  #read(note: string, field: string): string | null {
+    const path = join(this.#notes, `${note}.json`)
+    if (!existsSync(path)) return null
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    const text = typeof value === 'object' && value !== null ? Reflect.get(value, field) : null
+    if (typeof text !== 'string') throw new Error(`${path} has no ${field}`)
+    return text
+  }
+
+  #write(note: string, value: object): void {
+    mkdirSync(this.#notes, { recursive: true })
+    const path = join(this.#notes, `${note}.json`)
+    const temporary = `${path}.tmp`
+    const file = openSync(temporary, 'w')
+    try {
+      writeSync(file, `${JSON.stringify(value)}\n`)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+    syncDirectory(this.#notes)
+    syncDirectory(this.#directories[0] ?? '.')
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}

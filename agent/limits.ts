@@ -1,0 +1,54 @@
+/** Every bound of the agent in one place; those that an operator may set are defaults of config.ts. */
+export const limits = {
+  /** Between two turns of the loop. */
+  turnMs: 250,
+  /** One question to the engine's HTTP port. */
+  engineTimeoutMs: 1_000,
+  /** Between questions to an engine that serves. */
+  engineEveryMs: 1_000,
+  /** One request to the Kubernetes API. */
+  kubernetesTimeoutMs: 2_000,
+  /** Between reads of the StatefulSet and the record: while they decide something, and else. */
+  kubernetesEveryMsBusy: 1_000,
+  kubernetesEveryMsIdle: 15_000,
+  /** One question to the agent of another pod, and between them. */
+  peerTimeoutMs: 1_000,
+  peerEveryMs: 1_000,
+  /** Answers older than this neither found nor join a cluster. */
+  startFreshMs: 5_000,
+  /** A disk with data waits this long for a first answer of the Kubernetes API. */
+  apiGraceMs: 3_000,
+  /** No removal without a GET of the StatefulSet as new as this. */
+  verdictFreshMs: 2_000,
+  /** All of a drain; the pod's grace period less 15 s. */
+  drainBudgetMs: 285_000,
+  /** What is left of a drain when SIGTERM comes. */
+  sigtermBudgetMs: 8_000,
+  /** A restart waits this long for leadership to move. */
+  handOverMs: 10_000,
+  /** A drain without SIGTERM is taken back after this. */
+  returnAfterMs: 30_000,
+  /** A member beyond the replicas without a session is removed after this. */
+  reconcileAfterMs: 30_000,
+  /** Between tries of the same side effect. */
+  retryMs: 500,
+  /** Session of the agent in the tree. */
+  sessionTimeoutMs: 10_000,
+  /** One request to the tree. */
+  treeTimeoutMs: 5_000,
+  /** Opening a connection to one server of the tree. */
+  treeDialMs: 1_500,
+  /** A client that has no session after this is built anew. */
+  treeHandshakeMs: 10_000,
+  /** A server that was cut off or did not answer is tried last for this long. */
+  treeAvoidMs: 10_000,
+  /** Between checks of the lease, and of what is published. */
+  leaseEveryMs: 200,
+  publishEveryMs: 1_000,
+  /** One frame of the tree. */
+  treeFrameBytesMax: 1_048_575,
+  /** A member document. */
+  documentBytesMax: 4_096,
+  /** What is left for goodbyes when the process ends. */
+  goodbyeMs: 1_000,
+} as const

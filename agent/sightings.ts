@@ -1,0 +1,133 @@
+import type {
+  DiskReport,
+  EngineView,
+  Fetched,
+  PeerReport,
+  Self,
+  StatefulSetView,
+  StoredRecord,
+} from './core/observation.ts'
+import type { Engine } from './engines/engine.ts'
+import type { ClusterApi } from './kubernetes/cluster-api.ts'
+import type { limits as AgentLimits } from './limits.ts'
+
+export interface SightingsOptions {
+  readonly self: Self
+  readonly engine: Engine
+  readonly cluster: ClusterApi
+  readonly askPeers: (ordinals: readonly number[]) => Promise<PeerReport[]>
+  readonly limits: typeof AgentLimits
+  readonly nowMs: () => number
+}
+
+/** What an agent can see beside its own signals. */
+export interface Seen {
+  readonly ownerUid: string | null
+  readonly statefulSet: Fetched<StatefulSetView>
+  readonly record: Fetched<StoredRecord>
+  readonly disk: DiskReport
+  readonly peers: readonly PeerReport[]
+  readonly engine: EngineView
+}
+
+/** What the answers are needed for now: it says how new they must be. */
+export interface Need {
+  readonly asking: boolean
+  readonly draining: boolean
+  /** Nothing but a change of replicas can matter. */
+  readonly settled: boolean
+}
+
+/** The newest answers of disk, engine, Kubernetes and peers, each asked as often as it is needed. */
+export class Sightings {
+  readonly #options: SightingsOptions
+  #ownerUid: string | null = null
+  #statefulSet: Fetched<StatefulSetView> = { kind: 'never' }
+  #record: Fetched<StoredRecord> = { kind: 'never' }
+  #disk: DiskReport | null = null
+  #peers: readonly PeerReport[] = []
+  #engine: EngineView | null = null
+  #engineAtMs = Number.NEGATIVE_INFINITY
+  #kubernetesAtMs = Number.NEGATIVE_INFINITY
+  #peersAtMs = Number.NEGATIVE_INFINITY
+  #askingKubernetes = false
+  #askingPeers = false
+
+  constructor(options: SightingsOptions) {
+    this.#options = options
+  }
+
+  async look(need: Need): Promise<Seen> {
+    const { engine, limits, nowMs } = this.#options
+    if (need.asking || need.draining || this.#disk?.kind !== 'member') {
+      this.#disk = engine.discover()
+    }
+    const disk = this.#disk
+    if (
+      this.#engine === null ||
+      need.draining ||
+      this.#isDue(this.#engineAtMs, limits.engineEveryMs)
+    ) {
+      this.#engineAtMs = nowMs()
+      this.#engine = await engine.observe()
+    }
+    const everyMs = need.settled ? limits.kubernetesEveryMsIdle : limits.kubernetesEveryMsBusy
+    if (this.#isDue(this.#kubernetesAtMs, everyMs)) void this.#askKubernetes()
+    if (need.asking && disk.kind === 'empty' && this.#isDue(this.#peersAtMs, limits.peerEveryMs)) {
+      void this.#askPeers()
+    }
+    return {
+      ownerUid: this.#ownerUid,
+      statefulSet: this.#statefulSet,
+      record: this.#record,
+      disk,
+      peers: this.#peers,
+      engine: this.#engine,
+    }
+  }
+
+  async readStatefulSet(): Promise<void> {
+    this.#statefulSet = newer(this.#statefulSet, await this.#options.cluster.statefulSet())
+  }
+
+  async readRecord(): Promise<void> {
+    this.#record = newer(this.#record, await this.#options.cluster.record())
+  }
+
+  #isDue(atMs: number, everyMs: number): boolean {
+    return this.#options.nowMs() - atMs >= everyMs
+  }
+
+  async #askKubernetes(): Promise<void> {
+    if (this.#askingKubernetes) return
+    this.#askingKubernetes = true
+    this.#kubernetesAtMs = this.#options.nowMs()
+    await Promise.all([this.readStatefulSet(), this.readRecord(), this.#readOwner()])
+    this.#askingKubernetes = false
+  }
+
+  /** The owner of a pod never changes: one answer is enough. */
+  async #readOwner(): Promise<void> {
+    if (this.#ownerUid !== null) return
+    const pod = await this.#options.cluster.pod()
+    if (pod.kind === 'ok') this.#ownerUid = pod.value.ownerUid
+  }
+
+  async #askPeers(): Promise<void> {
+    const set = this.#statefulSet
+    if (this.#askingPeers || set.kind !== 'ok') return
+    this.#askingPeers = true
+    this.#peersAtMs = this.#options.nowMs()
+    const { firstOrdinal, replicas } = set.value
+    const all = Array.from({ length: replicas }, (_, i) => firstOrdinal + i)
+    const others = all.filter((ordinal) => ordinal !== this.#options.self.ordinal)
+    this.#peers = await this.#options.askPeers(others)
+    this.#askingPeers = false
+  }
+}
+
+/** Answers may overtake each other; a question that was asked later counts. */
+function newer<T>(before: Fetched<T>, after: Fetched<T>): Fetched<T> {
+  if (before.kind === 'never' || after.kind === 'never') return after
+  return after.atMs >= before.atMs ? after : before
+}
