@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
+import { agentSettingNames, loadAgentConfig } from '../../agent/config.ts'
 import { loadConfig } from '../../server/config/config.ts'
 import { titleOf } from '../support/toolchain.ts'
 import {
@@ -111,8 +112,34 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
       path: `/prestop?token=${token}`,
       port: 8090,
     })
-    const permit = agent?.env?.find(({ name }) => name === 'QUORATE_AGENT_PERMIT_FILE')?.value
+    const permit = agent?.env?.find(({ name }) => name === 'QUORATE_AGENT_PERMIT_PIPE')?.value
     expect(server?.args).toEqual(['permitted', permit, 'serve', '/etc/quorate/server.yaml'])
+  })
+
+  it('give the agent settings that it has and accepts', () => {
+    for (const file of valueFiles.filter((name) => !name.includes('external'))) {
+      const { template: pod } = pick<StatefulSet>(render({ files: [file] }), 'StatefulSet').spec
+      const environment = Object.fromEntries(
+        (pod.spec.initContainers?.at(-1)?.env ?? []).map(({ name, value }) => [name, value ?? '']),
+      )
+      const known = agentSettingNames.map(
+        (name) => `QUORATE_AGENT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+      )
+      expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([])
+      const set = environment['QUORATE_AGENT_SET']
+      const { settings, ordinal } = loadAgentConfig({
+        environment: {
+          ...environment,
+          QUORATE_AGENT_POD: `${set}-2`,
+          QUORATE_AGENT_NAMESPACE: 'apps',
+          QUORATE_AGENT_ENGINE_TOKEN_FILE: '',
+        },
+        flags: {},
+      })
+      expect(ordinal).toBe(2)
+      expect(settings.advertisedHost).toBe(`${set}-2.${set}-hs.apps.svc.cluster.local`)
+      expect(settings.tree[0]).toBe(`127.0.0.1:${settings.clientPort}`)
+    }
   })
 
   it('let the liveness of the server depend on the server alone, and kill a frozen one soon', () => {

@@ -5,7 +5,7 @@ What chart and agent agree upon, in one place: files, ports, environment names, 
 /run/quorate
 {{- end -}}
 
-{{- define "quorate.agent.permitFile" -}}
+{{- define "quorate.agent.permitPipe" -}}
 {{ include "quorate.agent.runDirectory" . }}/permit
 {{- end -}}
 
@@ -26,33 +26,25 @@ What chart and agent agree upon, in one place: files, ports, environment names, 
 {{- $env := dict
   "ENGINE" .descriptor.engine
   "PORT" (toString .root.Values.agent.port)
-  "COMPONENT" .name
-  "STATEFUL_SET" (include "quorate.fullname" .)
-  "HEADLESS_SERVICE" (include "quorate.headlessService" .)
+  "SET" (include "quorate.fullname" .)
+  "SERVICE" (include "quorate.headlessService" .)
   "CLUSTER_DOMAIN" .root.Values.global.clusterDomain
-  "BOOTSTRAP_RECORD" (include "quorate.bootstrapRecord" .)
-  "RUN_DIRECTORY" (include "quorate.agent.runDirectory" .)
-  "PERMIT_FILE" (include "quorate.agent.permitFile" .)
-  "SECRET_FILE" (printf "%s/join-key" (include "quorate.agent.secretDirectory" .))
-  "HTTP_TOKEN_FILE" (printf "%s/http-token" (include "quorate.agent.secretDirectory" .))
-  "HOSTS" (include "quorate.connectString" .)
-  "CHROOT" .root.Values.externalServer.chroot
+  "RECORD" (include "quorate.formingRecord" .)
+  "PERMIT_PIPE" (include "quorate.agent.permitPipe" .)
+  "TREE" (include "quorate.connectString" .)
   "SESSION_TIMEOUT_MS" (toString .root.Values.agent.sessionTimeoutMs)
   "PRESTOP_TOKEN" (include "quorate.agent.preStopToken" .)
-  "STOP_BUDGET_MS" (toString (mul 1000 (sub (int .values.terminationGracePeriodSeconds) 15)))
+  "DRAIN_BUDGET_MS" (toString (mul 1000 (sub (int .values.terminationGracePeriodSeconds) 15)))
   "LOG_LEVEL" .root.Values.agent.logLevel -}}
 {{- $env = mergeOverwrite $env (default dict .descriptor.agentEnv) -}}
-{{ include "quorate.podEnv" . }}
-- name: QUORATE_AGENT_POD_NAME
-  value: $(POD_NAME)
-- name: QUORATE_AGENT_POD_NAMESPACE
-  value: $(POD_NAMESPACE)
-- name: QUORATE_AGENT_POD_IP
-  value: $(POD_IP)
-- name: QUORATE_AGENT_POD_UID
+- name: QUORATE_AGENT_POD
   valueFrom:
     fieldRef:
-      fieldPath: metadata.uid
+      fieldPath: metadata.name
+- name: QUORATE_AGENT_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
 {{- range $name, $value := $env }}
 {{- if ne $value "" }}
 - name: QUORATE_AGENT_{{ $name }}

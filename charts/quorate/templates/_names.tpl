@@ -39,9 +39,9 @@ name is part of a label with 11 more characters (kubernetes#64023), so it ends a
 {{ include "quorate.fullname" . }}-config
 {{- end -}}
 
-{{/* The record that says which server founded the cluster; the agent makes it, no release owns it. */}}
-{{- define "quorate.bootstrapRecord" -}}
-{{ include "quorate.fullname" . }}-bootstrap
+{{/* The record that says which server founded the cluster; the agent makes it, the set owns it. */}}
+{{- define "quorate.formingRecord" -}}
+{{ include "quorate.fullname" . }}-forming
 {{- end -}}
 
 {{- define "quorate.serviceAccountName" -}}

@@ -8,10 +8,6 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-- name: POD_IP
-  valueFrom:
-    fieldRef:
-      fieldPath: status.podIP
 {{- end -}}
 
 {{/* A probe: (context, probe of the descriptor, timings of the values). Ports are numbers: a probe
@@ -142,7 +138,7 @@ secret:
 - name: secrets
   {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.secretKeys) | nindent 2 }}
 - name: agent-secrets
-  {{- include "quorate.secretVolume" (dict "context" . "keys" (merge (dict) .descriptor.secretKeys .descriptor.agentSecretKeys)) | nindent 2 }}
+  {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.agentSecretKeys) | nindent 2 }}
 - {{- include "quorate.tokenVolume" . | nindent 2 }}
 - name: run
   emptyDir:

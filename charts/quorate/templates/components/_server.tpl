@@ -13,18 +13,17 @@ What the chart knows about the server. Fields of a descriptor:
   claims          volumes: name, mountPath, and the block of values
   secretKeys      key of the secret -> file name, mounted at secretDirectory
   probes          startup, liveness, readiness: path and the port's name (agent for the sidecar)
+  agentSecretKeys key of the secret -> file name, for the agent
   agentEnv        of the agent, beside what every agent gets
   rules           of the Role, beside what every agent gets
 */}}
 {{- define "quorate.server.descriptor" -}}
-{{- $context := . -}}
-{{- $fullname := include "quorate.fullname" $context -}}
 {{- $keys := .values.auth.existingSecretKeys -}}
 suffix: ""
 engine: quorate
 container: server
 command: [/usr/local/bin/quorate]
-args: [permitted, {{ include "quorate.agent.permitFile" . }}, serve, /etc/quorate/server.yaml]
+args: [permitted, {{ include "quorate.agent.permitPipe" . }}, serve, /etc/quorate/server.yaml]
 configDirectory: /etc/quorate
 configFiles:
   server.yaml: |
@@ -69,13 +68,16 @@ probes:
 agentSecretKeys:
   {{ $keys.httpToken }}: http-token
 agentEnv:
-  # The local server first: its own members must publish while the Service has no Ready server yet.
-  HOSTS: 127.0.0.1:{{ .values.ports.client }},{{ include "quorate.connectString" . }}
   CLIENT_PORT: {{ .values.ports.client | quote }}
   PEER_PORT: {{ .values.ports.peer | quote }}
   HTTP_PORT: {{ .values.ports.http | quote }}
   DATA_DIRECTORY: {{ include "quorate.server.dataDirectory" . }}
+  {{- if .values.persistence.log.enabled }}
   LOG_DIRECTORY: {{ include "quorate.server.logDirectory" . }}
+  {{- end }}
+  ENGINE_TOKEN_FILE: {{ include "quorate.agent.secretDirectory" . }}/http-token
+  # The local server first: the agent publishes while the Service has no Ready server yet.
+  TREE: 127.0.0.1:{{ .values.ports.client }},{{ include "quorate.connectString" . }}
 rules: []
 {{- end -}}
 
