@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AssertionError } from '../../../server/core/assert.ts'
@@ -252,10 +253,11 @@ describe('a transaction', () => {
         tree.begin()
         for (const one of inside) run(one)
         tree.rollback()
-        expect(look()).toEqual(present)
+        const after = look()
+        if (!isDeepStrictEqual(after, present)) expect(after).toEqual(present)
       }),
     )
-  })
+  }, 60_000)
 })
 
 describe('restoring', () => {
