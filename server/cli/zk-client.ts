@@ -23,7 +23,7 @@ import { CommandFailure } from './command-failure.ts'
 const FRAME_BYTES_MAX = 64 * 1024 * 1024
 
 /** A refusal of the server, by ZooKeeper's code. */
-export class ZkError extends CommandFailure {
+class ZkError extends CommandFailure {
   override readonly name = 'ZkError'
   readonly code: number
 

@@ -116,7 +116,7 @@ function full(connection: ClientConnection): readonly string[] {
   ]
 }
 
-export function modeOf(status: EnsembleStatus): string {
+function modeOf(status: EnsembleStatus): string {
   const { raft } = status
   if (raft.members.length === 1 && raft.role === 'leader') return 'standalone'
   return raft.role === 'leader' ? 'leader' : raft.role === 'learner' ? 'observer' : 'follower'

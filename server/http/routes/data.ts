@@ -7,7 +7,7 @@ import type { App, RouteContext } from '../app.ts'
 import { EnsembleCall, refused } from '../ensemble-call.ts'
 
 /** Where the key-value API keeps its pairs in the tree, visible to ZooKeeper clients. */
-export const DATA_ROOT = '/quorate/data'
+const DATA_ROOT = '/quorate/data'
 
 /** Attempts of an upsert against writers that create and delete the same key meanwhile. */
 const UPSERT_ATTEMPTS_MAX = 8

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { buildMetrics, COUNTERS } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble, MEMBER } from '../listener/manual-ensemble.ts'
@@ -158,5 +159,16 @@ describe('metrics', () => {
     ensemble.role = 'follower'
     const following = parse(await registry.metrics()).values
     expect(names.map((name) => following.get(name))).toEqual([0, 0, 0, 3])
+  })
+
+  it('that the operations page alerts on are there', async () => {
+    const { types } = parse(await build().registry.metrics())
+    const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+    const section = page.slice(page.indexOf('## Metrics'), page.indexOf('## Upgrade'))
+    const expressions = [...section.matchAll(/^\| `([^|]+)`/gm)].map(([, text]) => text ?? '')
+    const names = expressions.flatMap((text) => text.match(/\b[a-z]+_[a-z_]+\b/g) ?? [])
+    const used = names.filter((name) => name !== 'group_right')
+    expect(used.length).toBeGreaterThan(12)
+    for (const name of used) expect([...types.keys()]).toContain(name)
   })
 })
