@@ -69,6 +69,36 @@ describe('votes', () => {
     expect(granted('c')).toEqual([expect.objectContaining({ granted: true })])
   })
 
+  it('given away put the own campaign off', () => {
+    const raft = new Raft(OPTIONS, restored(9))
+    const tick = (times: number) => {
+      for (let i = 0; i < times; i += 1) raft.step([{ kind: 'tick' }])
+    }
+    tick(9)
+    receive(raft, 'c', ask(0, 0))
+    tick(9)
+    expect(raft.role).toBe('follower')
+    tick(1)
+    expect(raft.role).toBe('preCandidate')
+  })
+
+  it('that were promised for another term do not count', () => {
+    const raft = new Raft(OPTIONS, restored(4))
+    for (let i = 0; i < 10; i += 1) raft.step([{ kind: 'tick' }])
+    receive(raft, 'b', { kind: 'preVoteReply', term: 4, granted: true })
+    receive(raft, 'b', { kind: 'preVoteReply', term: 6, granted: true })
+    expect([raft.role, raft.term]).toEqual(['preCandidate', 4])
+    receive(raft, 'b', { kind: 'preVoteReply', term: 5, granted: true })
+    expect([raft.role, raft.term]).toEqual(['candidate', 5])
+  })
+
+  it('are read from the disk, unless the log knows a later term', () => {
+    const disk = { ...restored(4, noop(1, 4)), hardState: { term: 4, votedFor: 'b', commit: 0 } }
+    expect(new Raft(OPTIONS, disk).inspect()).toMatchObject({ term: 4, votedFor: 'b' })
+    const behind = { ...disk, hardState: { term: 3, votedFor: 'b', commit: 0 } }
+    expect(new Raft(OPTIONS, behind).inspect()).toMatchObject({ term: 4, votedFor: null })
+  })
+
   it('of a peer that abstains go to nobody, nor does it campaign', () => {
     const raft = new Raft({ ...OPTIONS, abstain: true }, restored(4))
     const output = receive(raft, 'c', ask(9, 9))
@@ -278,7 +308,44 @@ describe('proposals', () => {
   })
 })
 
+describe('acknowledgements', () => {
+  it('of what the leader does not have are not believed', () => {
+    const raft = leader()
+    acknowledge(raft, 'b', 99)
+    expect(raft.status().progress.find(({ peer }) => peer === 'b')?.match).toBe(1)
+  })
+})
+
+describe('reads', () => {
+  it('wait for the first commit of the term, whatever heartbeats are answered', () => {
+    const raft = new Raft(OPTIONS, restored(0))
+    raft.step([{ kind: 'campaign' }])
+    receive(raft, 'b', { kind: 'voteReply', term: 1, granted: true })
+    const output = raft.step([
+      { kind: 'readIndex', context: 7 },
+      { kind: 'tick' },
+      { kind: 'tick' },
+    ])
+    const rounds = output.messages.flatMap(({ message }) =>
+      message.kind === 'heartbeat' ? [message.round] : [],
+    )
+    const round = Math.max(...rounds)
+    expect(receive(raft, 'b', { kind: 'heartbeatReply', term: 1, round }).reads).toEqual([])
+    persisted(raft)
+    acknowledge(raft, 'b', 1)
+    const answered = receive(raft, 'b', { kind: 'heartbeatReply', term: 1, round: round + 1 })
+    expect(answered.reads).toEqual([{ context: 7, index: 1 }])
+  })
+})
+
 describe('contact', () => {
+  it('of a leader that stepped down is old', () => {
+    const raft = leader()
+    for (let i = 0; i < OPTIONS.electionTicks; i += 1) raft.step([{ kind: 'tick' }])
+    expect(raft.role).toBe('follower')
+    expect(raft.contactAgeTicks).toBe(OPTIONS.electionTicks)
+  })
+
   it('of a follower ages from the last word of its leader', () => {
     const raft = new Raft(OPTIONS, restored(5))
     expect(raft.contactAgeTicks).toBeGreaterThanOrEqual(OPTIONS.electionTicks)
@@ -321,11 +388,42 @@ describe('contact', () => {
 })
 
 describe('memory', () => {
+  const progressOf = (raft: Raft, id: string) =>
+    raft.status().progress.find(({ peer }) => peer === id)
+
+  it('does not ask for a snapshot for a peer that is silent', () => {
+    const raft = leader()
+    for (let i = 0; i < OPTIONS.electionTicks; i += 1) {
+      raft.step([{ kind: 'tick' }])
+      receive(raft, 'b', { kind: 'heartbeatReply', term: 1, round: 1 })
+    }
+    raft.step([{ kind: 'compact', keepFrom: 2 }])
+    const output = raft.step([{ kind: 'unreachable', peer: 'c' }])
+    expect(output.snapshotsWanted).toEqual([])
+    expect(progressOf(raft, 'c')?.state).toBe('probe')
+  })
+
+  it('asks again when a snapshot has come to nothing for very long', () => {
+    const raft = leader()
+    raft.step([{ kind: 'compact', keepFrom: 2 }])
+    const beat = { kind: 'heartbeatReply', term: 1, round: 1 } as const
+    let asked = raft.step([{ kind: 'unreachable', peer: 'c' }]).snapshotsWanted.length
+    expect(asked).toBe(1)
+    for (let i = 0; i < 40 * OPTIONS.electionTicks; i += 1) {
+      asked += raft.step([{ kind: 'tick' }]).snapshotsWanted.length
+      receive(raft, 'b', beat)
+      receive(raft, 'c', beat)
+    }
+    expect(asked).toBe(2)
+  })
+
   it('keeps what is not applied', () => {
     const raft = leader()
     raft.step([{ kind: 'propose', payload: new Uint8Array(1), token: 1 }])
+    persisted(raft)
+    acknowledge(raft, 'b', 2)
     raft.step([{ kind: 'compact', keepFrom: 99 }])
-    expect(raft.inspect().baseIndex).toBe(1)
+    expect([raft.commitIndex, raft.inspect().baseIndex]).toEqual([2, 1])
   })
 
   it('asks for a snapshot for who needs what has left, and once for each stream', () => {
@@ -337,11 +435,11 @@ describe('memory', () => {
     raft.step([{ kind: 'unreachable', peer: 'c' }])
     receive(raft, 'c', rejected)
     const wanted = (output: RaftOutput) => output.snapshotsWanted
-    expect(raft.status().progress.find(({ peer }) => peer === 'c')?.state).toBe('snapshot')
+    expect(progressOf(raft, 'c')?.state).toBe('snapshot')
     expect(wanted(raft.step([{ kind: 'tick' }]))).toEqual([])
     expect(wanted(raft.step([fail]))).toEqual([{ to: 'c', index: 1 }])
     receive(raft, 'c', { kind: 'snapshotReply', term: 1, index: 1, success: true })
-    expect(raft.status().progress.find(({ peer }) => peer === 'c')).toMatchObject({ match: 1 })
+    expect(progressOf(raft, 'c')).toMatchObject({ match: 1 })
   })
 
   it('is replaced by a snapshot that goes further', () => {
