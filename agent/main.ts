@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { Agent } from './agent.ts'
 import { AgentSettings, agentSettingNames, loadAgentConfig, redactedSettings } from './config.ts'
 import { AgentError } from './errors.ts'
+import { secretsCommand } from './secrets.ts'
 import { VERSION } from './version.ts'
 
 const CONFIG_EXIT = 78
@@ -38,6 +39,7 @@ export function agentCommand(): Command {
     const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     command.addOption(new Option(`--${flag} <value>`, description))
   }
+  command.addCommand(secretsCommand())
   return command.action(async (flags: Record<string, unknown>) => {
     await runAgent(flags)
   })

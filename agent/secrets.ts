@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { Command } from 'commander'
 
 const SECRET_BYTES = 32
 const REQUEST_TIMEOUT_MS = 10_000
@@ -77,18 +77,16 @@ function refusal(verb: string, name: string, status: number, body: unknown): Err
 }
 
 /** `agent secrets ensure --name SECRET --key KEY …`, with the pod's service account. */
-export async function runSecrets(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: { name: { type: 'string' }, key: { type: 'string', multiple: true } },
-    allowPositionals: true,
-  })
-  const { name, key: keys = [] } = values
-  if (positionals.join(' ') !== 'ensure' || name === undefined || keys.length === 0) {
-    throw new Error('usage: agent secrets ensure --name SECRET --key KEY [--key KEY …]')
-  }
-  const ensured = await ensureSecret(serviceAccountCall(), name, keys)
-  process.stdout.write(`secret ${name}: ${ensured}\n`)
+export function secretsCommand(): Command {
+  const ensure = new Command('ensure')
+    .description('make a secret, or the keys that it lacks; change none that is there')
+    .requiredOption('--name <secret>', 'name of the secret, in the namespace of the pod')
+    .requiredOption('--key <key...>', 'key that gets a random value when it is missing')
+    .action(async ({ name, key }: { readonly name: string; readonly key: readonly string[] }) => {
+      const ensured = await ensureSecret(serviceAccountCall(), name, key)
+      process.stdout.write(`secret ${name}: ${ensured}\n`)
+    })
+  return new Command('secrets').description('secrets that a release needs').addCommand(ensure)
 }
 
 /** Calls as the pod's service account, whose token is read anew each time: the kubelet rotates it. */

@@ -109,8 +109,9 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
     expect(agent?.lifecycle).toBeUndefined()
     const token = agent?.env?.find(({ name }) => name === 'QUORATE_AGENT_PRESTOP_TOKEN')?.value
     expect(server?.lifecycle?.preStop.httpGet).toEqual({
-      path: `/prestop?token=${token}`,
+      path: '/prestop',
       port: 8090,
+      httpHeaders: [{ name: 'Authorization', value: `Bearer ${token}` }],
     })
     const permit = agent?.env?.find(({ name }) => name === 'QUORATE_AGENT_PERMIT_PIPE')?.value
     expect(server?.args).toEqual(['permitted', permit, 'serve', '/etc/quorate/server.yaml'])

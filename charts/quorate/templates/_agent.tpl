@@ -18,8 +18,13 @@ What chart and agent agree upon, in one place: files, ports, environment names, 
 {{- default (printf "%s/%s/%s/prestop" .root.Release.Namespace .root.Release.Name .name | sha256sum | trunc 32) .root.Values.agent.preStopToken -}}
 {{- end -}}
 
-{{- define "quorate.agent.preStopPath" -}}
-/prestop?token={{ include "quorate.agent.preStopToken" . }}
+{{- define "quorate.agent.preStop" -}}
+httpGet:
+  path: /prestop
+  port: {{ .root.Values.agent.port }}
+  httpHeaders:
+    - name: Authorization
+      value: Bearer {{ include "quorate.agent.preStopToken" . }}
 {{- end -}}
 
 {{- define "quorate.agent.env" -}}

@@ -90,9 +90,7 @@ readinessProbe:
   {{- include "quorate.probe" (dict "context" . "probe" .descriptor.probes.readiness "timings" .values.probes.readiness) | nindent 2 }}
 lifecycle:
   preStop:
-    httpGet:
-      path: {{ include "quorate.agent.preStopPath" . }}
-      port: {{ .root.Values.agent.port }}
+    {{- include "quorate.agent.preStop" . | nindent 4 }}
 {{- with .values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
