@@ -235,9 +235,20 @@ export class Simulation implements ProcessWorld, UserWorld {
   #await(what: string, msMax: number, holds: () => boolean): void {
     const untilMs = this.scheduler.nowMs + msMax
     while (!holds()) {
-      if (this.scheduler.nowMs >= untilMs) throw new Violation('liveness', `not in time: ${what}`)
+      if (this.scheduler.nowMs >= untilMs) {
+        for (const server of this.servers) this.trace(this.#stateOf(server))
+        throw new Violation('liveness', `not in time: ${what}`)
+      }
       this.scheduler.runUntil(this.scheduler.nowMs + STEP_MS)
     }
+  }
+
+  #stateOf({ name, replica }: ServerProcess): string {
+    if (replica === null) return `${name} is down`
+    const { notReadyReason, contact, raft, zxid, links } = replica.status()
+    const { id, role, term, leader, commit, applied, lastIndex } = raft
+    const members = raft.members.map((member) => `${member.name}=${member.id} ${member.role}`)
+    return `${name}: ${JSON.stringify({ notReadyReason, contact, id, role, term, leader, commit, applied, lastIndex, zxid, members, links })}`
   }
 
   #isReady(server: ServerProcess): boolean {
