@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 
 /** Bundles the server with its CLI, the agent, and the status page, into dist/. */
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
@@ -32,9 +32,7 @@ const banner = [
   "const __dirname = __fileURLToPath(new URL('.', import.meta.url))",
 ].join('\n')
 
-await build({
-  // The agent apart: its Kubernetes client would double the memory of every server.
-  entryPoints: { quorate: 'server/cli/quorate.ts', 'quorate-agent': 'agent/main.ts' },
+const program: BuildOptions = {
   outdir: 'dist',
   bundle: true,
   platform: 'node',
@@ -48,7 +46,10 @@ await build({
     __BUILD_DATE__: JSON.stringify(stamp(new Date())),
   },
   logLevel: 'warning',
-})
+}
+await build({ ...program, entryPoints: { quorate: 'server/cli/quorate.ts' } })
+// Apart and small: an agent runs in every pod, beside every engine.
+await build({ ...program, entryPoints: { 'quorate-agent': 'agent/main.ts' }, minify: true })
 await build({
   entryPoints: { main: 'server/ui/main.tsx' },
   outdir: 'dist/ui',

@@ -5,6 +5,8 @@ export const agentErrors = {
   AGENT_PORT_UNAVAILABLE: 'The port of the probes cannot be opened.',
   ENGINE_UNREACHABLE: 'The engine does not answer.',
   ENGINE_REFUSED: 'The engine refused a request; the message has its answer.',
+  KUBERNETES_REFUSED: 'The Kubernetes API refused a request; the message has its status.',
+  KUBERNETES_UNREACHABLE: 'The Kubernetes API cannot be reached.',
   KUBERNETES_TIMEOUT: 'The Kubernetes API did not answer in time.',
   TREE_UNREACHABLE: 'The tree has no session with this agent now.',
   TREE_REFUSED: 'The tree refused a request; `treeCode` is the code.',

@@ -1,17 +1,9 @@
-import {
-  ApiException,
-  AppsV1Api,
-  CoreV1Api,
-  type CoreV1Event,
-  KubeConfig,
-  type V1ConfigMap,
-} from '@kubernetes/client-node'
-import { Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Fetched, FormingRecord, StatefulSetView, StoredRecord } from '../core/observation.ts'
-import { within } from '../deadline.ts'
 import { AgentError, messageOf } from '../errors.ts'
 import type { ClusterApi, PodView } from './cluster-api.ts'
+import { type RestAnswer, RestClient } from './rest-client.ts'
 
 export interface KubernetesOptions {
   /** URL of the API; '' is the one of the cluster that the pod runs in, with its token. */
@@ -26,72 +18,88 @@ export interface KubernetesOptions {
   readonly log: (message: string, fields: object) => void
 }
 
-const Record = Type.Object({
-  statefulSetUid: Type.String(),
-  clusterId: Type.String(),
-  bootstrapper: Type.String(),
-  phase: Type.Union([Type.Literal('forming'), Type.Literal('formed')]),
+// What is read of each object; they have much more.
+const StatefulSet = Type.Object({
+  metadata: Type.Object({
+    uid: Type.String(),
+    deletionTimestamp: Type.Optional(Type.String()),
+  }),
+  spec: Type.Object({
+    replicas: Type.Optional(Type.Integer()),
+    ordinals: Type.Optional(Type.Object({ start: Type.Optional(Type.Integer()) })),
+  }),
+})
+const Owner = Type.Object({ kind: Type.String(), uid: Type.String() })
+const Condition = Type.Object({ type: Type.String(), reason: Type.Optional(Type.String()) })
+const Pod = Type.Object({
+  metadata: Type.Object({
+    uid: Type.String(),
+    ownerReferences: Type.Optional(Type.Array(Owner)),
+  }),
+  status: Type.Optional(Type.Object({ conditions: Type.Optional(Type.Array(Condition)) })),
+})
+const RecordMap = Type.Object({
+  metadata: Type.Object({ resourceVersion: Type.String() }),
+  data: Type.Object({
+    statefulSetUid: Type.String(),
+    clusterId: Type.String(),
+    bootstrapper: Type.String(),
+    phase: Type.Union([Type.Literal('forming'), Type.Literal('formed')]),
+  }),
 })
 
-/** ClusterApi over the client library. Nothing is watched: a few reads a minute are cheaper to trust. */
+/** ClusterApi over HTTP. Nothing is watched: a few reads a minute are cheaper to trust. */
 export class KubernetesApi implements ClusterApi {
   readonly #options: KubernetesOptions
-  readonly #apps: AppsV1Api
-  readonly #core: CoreV1Api
+  readonly #rest: RestClient
+  readonly #core: string
   #podUid: string | null = null
   failures = 0
 
   constructor(options: KubernetesOptions) {
     this.#options = options
-    const config = configOf(options.url)
-    this.#apps = config.makeApiClient(AppsV1Api)
-    this.#core = config.makeApiClient(CoreV1Api)
+    this.#rest = new RestClient(options)
+    this.#core = `/api/v1/namespaces/${encodeURIComponent(options.namespace)}`
   }
 
   async statefulSet(): Promise<Fetched<StatefulSetView>> {
-    const { namespace, set: name } = this.#options
-    return await this.#fetch(async () => {
-      const set = await this.#apps.readNamespacedStatefulSet({ name, namespace })
-      return {
-        uid: set.metadata?.uid ?? '',
-        replicas: set.spec?.replicas ?? 1,
-        firstOrdinal: set.spec?.ordinals?.start ?? 0,
-        deleting: set.metadata?.deletionTimestamp !== undefined,
-      }
-    })
+    const { namespace, set } = this.#options
+    const path = `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/statefulsets/${encodeURIComponent(set)}`
+    return await this.#fetch(path, StatefulSet, ({ metadata, spec }) => ({
+      uid: metadata.uid,
+      replicas: spec.replicas ?? 1,
+      firstOrdinal: spec.ordinals?.start ?? 0,
+      deleting: metadata.deletionTimestamp !== undefined,
+    }))
   }
 
   async pod(): Promise<Fetched<PodView>> {
-    const { namespace, pod: name } = this.#options
-    return await this.#fetch(async () => {
-      const pod = await this.#core.readNamespacedPod({ name, namespace })
-      const owners = pod.metadata?.ownerReferences ?? []
-      const conditions = pod.status?.conditions ?? []
-      const disruption = conditions.find(({ type }) => type === 'DisruptionTarget')
-      const uid = pod.metadata?.uid ?? ''
-      this.#podUid = uid
+    const path = `${this.#core}/pods/${encodeURIComponent(this.#options.pod)}`
+    return await this.#fetch(path, Pod, ({ metadata, status }) => {
+      this.#podUid = metadata.uid
+      const owner = metadata.ownerReferences?.find(({ kind }) => kind === 'StatefulSet')
+      const disruption = status?.conditions?.find(({ type }) => type === 'DisruptionTarget')
       return {
-        uid,
-        ownerUid: owners.find(({ kind }) => kind === 'StatefulSet')?.uid ?? null,
+        uid: metadata.uid,
+        ownerUid: owner?.uid ?? null,
         disruption: disruption?.reason ?? '',
       }
     })
   }
 
   async record(): Promise<Fetched<StoredRecord>> {
-    const { namespace, recordName: name } = this.#options
-    return await this.#fetch(async () => {
-      const map = await this.#core.readNamespacedConfigMap({ name, namespace })
-      const data = Value.Parse(Record, map.data ?? {})
-      const clusterId = data.clusterId === '' ? null : data.clusterId
-      return { version: map.metadata?.resourceVersion ?? '', record: { ...data, clusterId } }
-    })
+    return await this.#fetch(this.#recordPath(), RecordMap, ({ metadata, data }) => ({
+      version: metadata.resourceVersion,
+      record: { ...data, clusterId: data.clusterId === '' ? null : data.clusterId },
+    }))
   }
 
   async writeRecord(record: FormingRecord, version: string | null): Promise<boolean> {
     const { namespace, recordName: name, set } = this.#options
     const uid = record.statefulSetUid
-    const body: V1ConfigMap = {
+    const body = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
       metadata: {
         name,
         namespace,
@@ -102,25 +110,22 @@ export class KubernetesApi implements ClusterApi {
       },
       data: { ...record, clusterId: record.clusterId ?? '' },
     }
-    try {
-      const { timeoutMs } = this.#options
-      const call =
-        version === null
-          ? this.#core.createNamespacedConfigMap({ namespace, body })
-          : this.#core.replaceNamespacedConfigMap({ name, namespace, body })
-      await within(call, timeoutMs, lateError)
-      return true
-    } catch (error) {
-      // The next read shows what stands there now.
-      if (error instanceof ApiException && error.code === 409) return false
-      throw error
-    }
+    const answer =
+      version === null
+        ? await this.#rest.call('POST', `${this.#core}/configmaps`, body)
+        : await this.#rest.call('PUT', this.#recordPath(), body)
+    // Another was faster; the next read shows what stands there now.
+    if (answer.status === 409) return false
+    if (!isSuccess(answer)) throw refused(answer)
+    return true
   }
 
   async event(type: 'Normal' | 'Warning', reason: string, message: string): Promise<void> {
-    const { namespace, pod, timeoutMs } = this.#options
-    const now = new Date()
-    const body: CoreV1Event = {
+    const { namespace, pod } = this.#options
+    const now = new Date().toISOString()
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Event',
       metadata: { generateName: `${pod}-`, namespace },
       involvedObject: {
         apiVersion: 'v1',
@@ -138,48 +143,41 @@ export class KubernetesApi implements ClusterApi {
       count: 1,
     }
     try {
-      await within(this.#core.createNamespacedEvent({ namespace, body }), timeoutMs, lateError)
+      const answer = await this.#rest.call('POST', `${this.#core}/events`, body)
+      if (!isSuccess(answer)) throw refused(answer)
     } catch (error) {
       // Events are for people who look; nothing depends on them.
-      this.#options.log('an event could not be written', { reason: shortly(error) })
+      this.#options.log('an event could not be written', { reason: messageOf(error) })
     }
   }
 
-  async #fetch<T>(read: () => Promise<T>): Promise<Fetched<T>> {
+  #recordPath(): string {
+    return `${this.#core}/configmaps/${encodeURIComponent(this.#options.recordName)}`
+  }
+
+  async #fetch<S extends TSchema, T>(
+    path: string,
+    schema: S,
+    view: (value: Static<S>) => T,
+  ): Promise<Fetched<T>> {
     const atMs = this.#options.nowMs()
     try {
-      const value = await within(read(), this.#options.timeoutMs, lateError)
-      return { kind: 'ok', atMs, value }
+      const answer = await this.#rest.call('GET', path)
+      if (answer.status === 404) return { kind: 'notFound', atMs }
+      if (!isSuccess(answer)) throw refused(answer)
+      if (!Value.Check(schema, answer.body)) throw new Error('the answer has another shape')
+      return { kind: 'ok', atMs, value: view(answer.body) }
     } catch (error) {
-      if (error instanceof ApiException && error.code === 404) return { kind: 'notFound', atMs }
       this.failures += 1
-      return { kind: 'failed', atMs, reason: shortly(error) }
+      return { kind: 'failed', atMs, reason: messageOf(error) }
     }
   }
 }
 
-function configOf(url: string): KubeConfig {
-  const config = new KubeConfig()
-  if (url === '') {
-    config.loadFromCluster()
-    return config
-  }
-  config.loadFromOptions({
-    // The library refuses plain http without it; a URL is given for tests and local clusters alone.
-    clusters: [{ name: 'given', server: url, skipTLSVerify: url.startsWith('http://') }],
-    users: [{ name: 'given' }],
-    contexts: [{ name: 'given', cluster: 'given', user: 'given' }],
-    currentContext: 'given',
-  })
-  return config
+function isSuccess({ status }: RestAnswer): boolean {
+  return status >= 200 && status < 300
 }
 
-function lateError(): Error {
-  return new AgentError('KUBERNETES_TIMEOUT', 'the Kubernetes API did not answer in time')
-}
-
-/** The library's messages carry whole bodies and headers. */
-function shortly(error: unknown): string {
-  if (error instanceof ApiException) return `HTTP ${error.code}`
-  return messageOf(error).split('\n')[0] ?? ''
+function refused({ status }: RestAnswer): AgentError {
+  return new AgentError('KUBERNETES_REFUSED', `HTTP ${status}`, status)
 }
