@@ -24,7 +24,7 @@ const DELETED: OperationResult = { kind: 'delete' }
 const CHECKED: OperationResult = { kind: 'check' }
 const SEQUENCE_DIGITS = 10
 /** The longest ttl: ZooKeeper keeps it in 40 bits (reference B6). */
-export const TTL_MS_MAX = 2 ** 40 - 1
+const TTL_MS_MAX = 2 ** 40 - 1
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_PATHS)
 
 /**
