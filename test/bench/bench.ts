@@ -60,10 +60,22 @@ execFileSync(process.execPath, ['--import', 'tsx', 'build.ts'], {
   stdio: 'inherit',
 })
 const generator = await GeneratorProcess.start()
+const running = new Set<ServerEnsemble>()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void abandon(signal))
+}
 try {
   await run()
 } finally {
   generator.stop()
+}
+
+/** Leaves neither servers nor their data behind. */
+async function abandon(signal: string): Promise<void> {
+  say(`${signal}: stopping`)
+  await Promise.allSettled([...running].map(stop))
+  generator.stop()
+  process.exit(1)
 }
 
 async function run(): Promise<void> {
@@ -116,7 +128,7 @@ async function measureRounds(
     for (const { ensemble } of contestants) process.stderr.write(`${ensemble.logs()}\n`)
     throw error
   } finally {
-    for (const { ensemble } of contestants) await ensemble.stop()
+    for (const { ensemble } of contestants) await stop(ensemble)
   }
 }
 
@@ -126,10 +138,16 @@ async function start(name: ServerName): Promise<ServerEnsemble> {
   const ensemble = await (name === 'quorate'
     ? quorateEnsemble(options)
     : zookeeperEnsemble(options))
+  running.add(ensemble)
   await ensemble.start()
   await leaderOf(ensemble)
   await generator.perform({ kind: 'prepare', ports: ensemble.clientPorts })
   return ensemble
+}
+
+async function stop(ensemble: ServerEnsemble): Promise<void> {
+  running.delete(ensemble)
+  await ensemble.stop()
 }
 
 /** The JIT compilers of both servers need load before their speed is their own. */
@@ -207,7 +225,7 @@ async function measureMemory(name: ServerName): Promise<MemoryFigures> {
     await pause(QUIET_MS)
     return residentMemory(name, ensemble, `${znodes} znodes of 100 bytes`)
   } finally {
-    await ensemble.stop()
+    await stop(ensemble)
   }
 }
 
