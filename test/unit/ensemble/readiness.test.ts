@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { Readiness, type ReadinessView } from '../../../server/ensemble/readiness.ts'
+import { member } from '../../support/raft-cluster.ts'
+
+const READY: ReadinessView = {
+  running: true,
+  belongs: true,
+  id: 'a',
+  members: [member('a'), member('b')],
+  leader: 'b',
+  formed: true,
+  contact: 'fresh',
+  installing: false,
+  lag: 0,
+}
+
+describe('readiness', () => {
+  it.each<{ change: Partial<ReadinessView>; reason: string }>([
+    { change: {}, reason: '' },
+    { change: { running: false }, reason: 'stopping' },
+    { change: { belongs: false }, reason: 'belongs to no cluster yet' },
+    { change: { members: [member('b')] }, reason: 'not in the configuration' },
+    {
+      change: { members: [member('a', 'learner'), member('b')] },
+      reason: 'catching up before promotion',
+    },
+    {
+      change: { members: [{ ...member('a', 'learner'), observer: true }, member('b')] },
+      reason: '',
+    },
+    { change: { leader: null }, reason: 'no leader' },
+    {
+      change: { formed: false },
+      reason: 'fewer than a majority of the expected voters are in',
+    },
+    { change: { contact: 'stale' }, reason: 'contact with the leader is stale' },
+    { change: { contact: 'lost' }, reason: 'contact with the leader is lost' },
+    { change: { installing: true }, reason: 'installing a snapshot' },
+    { change: { lag: 101 }, reason: 'catching up with the log' },
+    { change: { lag: 100 }, reason: '' },
+  ])('$change: "$reason"', ({ change, reason }) => {
+    expect(new Readiness(100).refusal({ ...READY, ...change })).toBe(reason)
+  })
+
+  it('is lost by far more than it takes to win it', () => {
+    const readiness = new Readiness(100)
+    const reason = (lag: number) => readiness.refusal({ ...READY, lag })
+    expect(reason(500)).toBe('catching up with the log')
+    expect(reason(100)).toBe('')
+    expect(reason(999)).toBe('')
+    expect(reason(1000)).toBe('catching up with the log')
+    expect(reason(500)).toBe('')
+  })
+})
