@@ -61,17 +61,22 @@ execFileSync(process.execPath, ['--import', 'tsx', 'build.ts'], {
 })
 const generator = await GeneratorProcess.start()
 const running = new Set<ServerEnsemble>()
+let abandoned = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void abandon(signal))
 }
 try {
   await run()
+} catch (error) {
+  // Servers that are being stopped close their connections: no news.
+  if (!abandoned) throw error
 } finally {
   generator.stop()
 }
 
 /** Leaves neither servers nor their data behind. */
 async function abandon(signal: string): Promise<void> {
+  abandoned = true
   say(`${signal}: stopping`)
   await Promise.allSettled([...running].map(stop))
   generator.stop()
@@ -125,7 +130,9 @@ async function measureRounds(
       memory.push(residentMemory(name, ensemble, 'after all rounds'))
     }
   } catch (error) {
-    for (const { ensemble } of contestants) process.stderr.write(`${ensemble.logs()}\n`)
+    if (!abandoned) {
+      for (const { ensemble } of contestants) process.stderr.write(`${ensemble.logs()}\n`)
+    }
     throw error
   } finally {
     for (const { ensemble } of contestants) await stop(ensemble)
