@@ -1,7 +1,7 @@
 import { AssertionError, unreachable } from '../core/assert.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { OperationResult } from '../core/machine/operation.ts'
-import type { Acl, Identity } from '../core/tree/acl.ts'
+import type { Identity } from '../core/tree/acl.ts'
 import type { Stat } from '../core/tree/stat.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
 import type { JuteWriter } from './jute.ts'
@@ -23,7 +23,7 @@ import { writeSetDataReply } from './operations/set-data.ts'
 import { writeSync } from './operations/sync.ts'
 import { writeWhoAmIReply } from './operations/who-am-i.ts'
 import type { ReadResult } from './read.ts'
-import { writeAcl, writeStat, writeStrings } from './records.ts'
+import { writeStat } from './records.ts'
 
 /*
  * The server's side of replies. Every exported write… except writeReplyHeader and writeResult
@@ -35,12 +35,7 @@ const SYNC_CONNECTED = 3
 const REPLY_HEADER_BYTES = 16
 
 /** xid, zxid, err: the head of every reply, without the frame's length. */
-export function writeReplyHeader(
-  writer: JuteWriter,
-  xid: number,
-  zxid: number,
-  error: number,
-): void {
+function writeReplyHeader(writer: JuteWriter, xid: number, zxid: number, error: number): void {
   writer.int(xid)
   writer.long(zxid)
   writer.int(error)
@@ -50,7 +45,7 @@ export function writeReplyHeader(
  * The body of a successful write, whose shape follows from the opcode (create gives the path, create2
  * and its kin path and Stat). No body: delete, check, closeSession.
  */
-export function writeResult(writer: JuteWriter, opcode: number, result: OperationResult): void {
+function writeResult(writer: JuteWriter, opcode: number, result: OperationResult): void {
   switch (result.kind) {
     case 'create':
       writeCreateReply(writer, opcode, result)
@@ -130,14 +125,6 @@ export function writeReadReply(
   writer.endFrame(frame)
 }
 
-/** exists, setData, setACL: a Stat. */
-export function writeStatReply(writer: JuteWriter, xid: number, zxid: number, stat: Stat): void {
-  const frame = writer.beginFrame()
-  writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
-  writeStat(writer, stat)
-  writer.endFrame(frame)
-}
-
 /** getData, and reconfig, whose answer is the configuration znode. */
 export function writeDataReply(
   writer: JuteWriter,
@@ -150,49 +137,6 @@ export function writeDataReply(
   writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
   writer.buffer(data)
   writeStat(writer, stat)
-  writer.endFrame(frame)
-}
-
-/** getACL. */
-export function writeAclReply(
-  writer: JuteWriter,
-  xid: number,
-  zxid: number,
-  acl: Acl,
-  stat: Stat,
-): void {
-  const frame = writer.beginFrame()
-  writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
-  writeAcl(writer, acl)
-  writeStat(writer, stat)
-  writer.endFrame(frame)
-}
-
-/** getChildren and getEphemerals with `stat` null, getChildren2 with the parent's. */
-export function writeChildrenReply(
-  writer: JuteWriter,
-  xid: number,
-  zxid: number,
-  children: readonly string[],
-  stat: Stat | null,
-): void {
-  const frame = writer.beginFrame()
-  writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
-  writeStrings(writer, children)
-  if (stat !== null) writeStat(writer, stat)
-  writer.endFrame(frame)
-}
-
-/** getAllChildrenNumber. */
-export function writeCountReply(
-  writer: JuteWriter,
-  xid: number,
-  zxid: number,
-  count: number,
-): void {
-  const frame = writer.beginFrame()
-  writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
-  writer.int(count)
   writer.endFrame(frame)
 }
 

@@ -9,13 +9,13 @@ import type { JuteReader, JuteWriter } from './jute.ts'
  */
 
 /** The byte of each kind of entry. The numbers are for ever. */
-export const EntryKind = { noop: 1, requests: 2, membership: 3 } as const satisfies Record<
+const EntryKind = { noop: 1, requests: 2, membership: 3 } as const satisfies Record<
   Entry['kind'],
   number
 >
 
 /** index, term, kind, then the kind's body. */
-export function writeEntry(writer: JuteWriter, entry: Entry): void {
+function writeEntry(writer: JuteWriter, entry: Entry): void {
   writer.varint(entry.index)
   writer.varint(entry.term)
   writer.byte(EntryKind[entry.kind])
@@ -23,7 +23,7 @@ export function writeEntry(writer: JuteWriter, entry: Entry): void {
 }
 
 /** The payload of a requests entry is a view into the input. */
-export function readEntry(reader: JuteReader): Entry {
+function readEntry(reader: JuteReader): Entry {
   const index = reader.varint()
   const term = reader.varint()
   return readEntryBody(reader, index, term, reader.byte())

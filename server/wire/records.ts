@@ -123,9 +123,6 @@ export function readMultiHeader(reader: JuteReader): MultiHeader {
   return { type: reader.int(), done: reader.boolean(), error: reader.int() }
 }
 
-/** The smallest item of a multi: its header and one empty string or int. */
-export const MULTI_HEADER_BYTES = 9
-
 const CODES: ReadonlyMap<number, ErrorCode> = new Map(
   Object.values(ErrorCode).map((code) => [code, code]),
 )

@@ -10,7 +10,7 @@ import type {
 import { Raft } from '../../server/core/raft/raft.ts'
 import type { RaftInput, RaftOutput } from '../../server/core/raft/step.ts'
 
-export const ELECTION_TICKS = 10
+const ELECTION_TICKS = 10
 
 export function member(id: PeerId, role: Member['role'] = 'voter'): Member {
   return {

@@ -28,14 +28,14 @@ export const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc.string({ unit: 'grapheme', maxLength: 80 }),
 )
-export const data = fc.uint8Array({ maxLength: 60 })
+const data = fc.uint8Array({ maxLength: 60 })
 export const dataOrNull = fc.option(data)
 
-export const identity: fc.Arbitrary<Identity> = fc.record({
+const identity: fc.Arbitrary<Identity> = fc.record({
   scheme: fc.oneof(fc.constantFrom('world', 'ip', 'digest', 'super'), text),
   id: text,
 })
-export const acl: fc.Arbitrary<Acl> = fc.oneof(
+const acl: fc.Arbitrary<Acl> = fc.oneof(
   fc.constant(OPEN_ACL),
   fc.array(fc.record({ permissions: int32, scheme: fc.oneof(fc.constant('ip'), text), id: text }), {
     maxLength: 4,
@@ -86,7 +86,7 @@ const setAcl = fc.record({
 })
 const error = fc.record({ kind: fc.constant('error' as const), code: errorCode })
 
-export const operation: fc.Arbitrary<Operation> = fc.oneof(
+const operation: fc.Arbitrary<Operation> = fc.oneof(
   create,
   deletion,
   check,
@@ -184,7 +184,7 @@ export const readResult: fc.Arbitrary<ReadResult> = fc.oneof(
   }),
 )
 
-export const member: fc.Arbitrary<Member> = fc.record({
+const member: fc.Arbitrary<Member> = fc.record({
   id: text,
   name: text,
   role: fc.constantFrom('voter' as const, 'learner' as const),
@@ -264,7 +264,7 @@ export const snapshotMeta: fc.Arbitrary<SnapshotMeta> = fc.record({
   members,
 })
 
-export const message: fc.Arbitrary<Message> = fc.oneof(
+const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
     kind: fc.constantFrom('preVote' as const, 'vote' as const),
     term: natural,

@@ -5,7 +5,7 @@ import type { Stat } from '../../../server/core/tree/stat.ts'
 import type { ReplyBody, SentRequest } from '../../../server/wire/client-codec.ts'
 import type { ReadResult } from '../../../server/wire/read.ts'
 
-export const STAT: Stat = {
+const STAT: Stat = {
   czxid: 1,
   mzxid: 2,
   ctimeMs: 1_700_000_000_000,
