@@ -42,6 +42,8 @@ export interface Comparison {
 
 export interface Summary {
   readonly perSecond: number
+  /** Processor time of the three servers for one operation, about; null where not told. */
+  readonly processorUs: number | null
   readonly p50Ms: number
   readonly p99Ms: number
 }
@@ -82,8 +84,12 @@ export function compare(measured: readonly Measured[]): Comparison[] {
 }
 
 export function summarize(measured: readonly Measured[]): Summary {
+  const costs = measured.flatMap(({ serverCores, perSecond }) =>
+    serverCores === null ? [] : [(serverCores * 1e6) / perSecond],
+  )
   return {
     perSecond: median(measured.map((one) => one.perSecond)),
+    processorUs: costs.length === 0 ? null : median(costs),
     p50Ms: median(measured.map((one) => one.p50Ms)),
     p99Ms: median(measured.map((one) => one.p99Ms)),
   }
@@ -92,7 +98,16 @@ export function summarize(measured: readonly Measured[]): Summary {
 /** The comparison as a table in Markdown. */
 export function tableOf(comparisons: readonly Comparison[]): string {
   return table([
-    ['load', 'operation', 'Quorate ops/s', 'ZooKeeper ops/s', 'ratio (rounds)', 'p50 ms', 'p99 ms'],
+    [
+      'load',
+      'operation',
+      'Quorate ops/s',
+      'ZooKeeper ops/s',
+      'ratio (rounds)',
+      'p50 ms',
+      'p99 ms',
+      'CPU us/op',
+    ],
     ...comparisons.map(({ load, operation, quorate, zookeeper, ratio, ratioMin, ratioMax }) => [
       load,
       operation,
@@ -101,6 +116,7 @@ export function tableOf(comparisons: readonly Comparison[]): string {
       `${ratio.toFixed(2)} (${ratioMin.toFixed(2)}-${ratioMax.toFixed(2)})`,
       `${quorate.p50Ms.toFixed(2)} / ${zookeeper.p50Ms.toFixed(2)}`,
       `${quorate.p99Ms.toFixed(2)} / ${zookeeper.p99Ms.toFixed(2)}`,
+      `${quorate.processorUs?.toFixed(0) ?? ''} / ${zookeeper.processorUs?.toFixed(0) ?? ''}`,
     ]),
   ])
 }
