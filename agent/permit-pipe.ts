@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdirSync, openSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { AgentError, messageOf } from './errors.ts'
 
 /**
  * The FIFO that a container's command reads before it starts its engine, each time. A reader is a
- * process that asks, and proof that the engine does not run; a line in the pipe is one permit. The
- * pipe keeps nothing: a line whose reader died goes with it.
+ * process that asks, and proof that the engine does not run; a line in the pipe is one permit. Each
+ * permit uses its pipe up: another takes its place first, so that a reader that has its line, and has
+ * not closed the pipe yet, is never taken for one that asks again.
  */
 export class PermitPipe {
   readonly #path: string
@@ -42,11 +52,12 @@ export class PermitPipe {
     if (file === null) return false
     this.#file = null
     try {
+      replace(this.#path)
       writeSync(file, `${line}\n`)
       return true
     } catch (error) {
-      if (codeOf(error) !== 'EPIPE') throw unusable(this.#path, error)
-      return false
+      if (codeOf(error) === 'EPIPE') return false
+      throw unusable(this.#path, error)
     } finally {
       closeSync(file)
     }
@@ -58,15 +69,22 @@ export class PermitPipe {
   }
 }
 
-/** Node has no mkfifo of its own; the command is in every base image with a shell. */
 function make(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true })
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) execFileSync('mkfifo', [path])
-    if (!statSync(path).isFIFO()) throw new Error('it is not a pipe')
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) replace(path)
+    if (!statSync(path).isFIFO()) throw new Error('it is no pipe')
   } catch (error) {
     throw unusable(path, error)
   }
+}
+
+/** Node has no mkfifo of its own; the command is in every base image with a shell. */
+function replace(path: string): void {
+  const next = `${path}.next`
+  rmSync(next, { force: true })
+  execFileSync('mkfifo', ['-m', '600', next])
+  renameSync(next, path)
 }
 
 function unusable(path: string, error: unknown): AgentError {
