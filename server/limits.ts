@@ -26,6 +26,11 @@ export const limits = {
   /** Pauses between dials of a peer that does not answer, doubling from the first to the second. */
   dialRetryMsMin: 50,
   dialRetryMsMax: 1_000,
+  /** Connecting to a peer, once its name is looked up. */
+  dialTimeoutMs: 1_000,
+  /** Each side of a link shows life this often, and gives the other up after that much silence. */
+  linkKeepaliveMs: 500,
+  linkSilenceMsMax: 2_500,
   /** Queued to one peer before frames are dropped (Raft and forwards repeat them). */
   peerQueueBytesMax: 64 * 1024 * 1024,
   /** Replies and events gathered for a client that does not read, before it is cut off. */

@@ -118,6 +118,9 @@ function transportOptions(settings: Settings, logger: Logger) {
     secret: settings.secret,
     frameBytesMax: limits.peerFrameBytesMax,
     queueBytesMax: limits.peerQueueBytesMax,
+    dialTimeoutMs: limits.dialTimeoutMs,
+    keepaliveMs: limits.linkKeepaliveMs,
+    silenceMsMax: limits.linkSilenceMsMax,
     handshakeTimeoutMs: settings.rpcTimeoutMs,
     retryMsMin: limits.dialRetryMsMin,
     retryMsMax: limits.dialRetryMsMax,
@@ -204,7 +207,7 @@ function buildHttp(
       connectionsDropped: stats.connectionsDropped,
       authFailures: stats.authFailures,
     }),
-    transport: () => transport() ?? { droppedFrames: 0, refusedLinks: 0 },
+    transport: () => transport() ?? { droppedFrames: 0, refusedLinks: 0, silentLinks: 0 },
     startedAtMs,
     nowMs: () => performance.now(),
   })

@@ -16,10 +16,16 @@ export interface ListenerFigures {
   readonly authFailures: number
 }
 
+export interface TransportFigures {
+  readonly droppedFrames: number
+  readonly refusedLinks: number
+  readonly silentLinks: number
+}
+
 export interface MetricsSources {
   readonly ensemble: Ensemble
   readonly listener: () => ListenerFigures
-  readonly transport: () => { readonly droppedFrames: number; readonly refusedLinks: number }
+  readonly transport: () => TransportFigures
   readonly startedAtMs: number
   readonly nowMs: () => number
 }
@@ -208,6 +214,12 @@ export function buildMetrics(sources: MetricsSources): Metrics {
     'quorate_peer_links_refused_total',
     'Peers refused',
     () => transport().refusedLinks,
+  )
+  total(
+    registry,
+    'quorate_peer_links_silent_total',
+    'Links to and from peers given up because nothing was heard',
+    () => transport().silentLinks,
   )
   return { registry }
 }

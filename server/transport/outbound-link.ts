@@ -1,6 +1,6 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Hello } from '../wire/peer-frame.ts'
-import { FrameSocket } from './frame-socket.ts'
+import { FrameSocket, type FrameSocketOptions } from './frame-socket.ts'
 import {
   decodeIntroduction,
   encodeIntroduction,
@@ -9,10 +9,12 @@ import {
   proofOf,
 } from './link-handshake.ts'
 
-export interface LinkOptions {
+export interface LinkOptions extends FrameSocketOptions {
   readonly secret: string
-  readonly frameBytesMax: number
   readonly queueBytesMax: number
+  /** Connecting, once the name is looked up. */
+  readonly dialTimeoutMs: number
+  /** From the look-up of the name to the proofs. */
   readonly handshakeTimeoutMs: number
   /** Re-dialling waits between these, doubling. */
   readonly retryMsMin: number
@@ -25,6 +27,8 @@ export interface LinkOptions {
 export interface LinkEvents {
   up(hello: Hello): void
   down(hello: Hello): void
+  /** The other side was not heard for too long; `down` follows. */
+  silent(address: string): void
   refused(address: string, reason: string): void
   unreachable(address: string, attempts: number): void
   dropped(): void
@@ -87,10 +91,12 @@ export class OutboundLink {
     const socket = connect({ host, port })
     const own = introduce(this.#ownHello())
     const timeout = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
-    const frames = new FrameSocket(socket, this.#options.frameBytesMax, {
+    boundDial(socket, this.#options.dialTimeoutMs)
+    let open = false
+    const frames = new FrameSocket(socket, this.#options, {
       frame: (frame) => {
-        // The acceptor speaks once: after that the link is one-way.
-        if (this.#peer !== null) {
+        // The acceptor speaks once: after that the link is one-way, but for signs of life.
+        if (open) {
           socket.destroy()
           return
         }
@@ -105,12 +111,15 @@ export class OutboundLink {
         }
         clearTimeout(timeout)
         frames.send(proofOf(this.#options.secret, 'dialler', own, other))
+        frames.open()
+        open = true
         this.#retryMs = this.#options.retryMsMin
         this.#failures = 0
         if (other.hello.id === own.hello.id) return
         this.#peer = other.hello
         this.#events.up(other.hello)
       },
+      silent: () => this.#events.silent(this.address),
       close: () => {
         clearTimeout(timeout)
         this.#socket = null
@@ -133,6 +142,19 @@ export class OutboundLink {
     this.#timer = setTimeout(() => this.#dial(), this.#retryMs * jitter)
     this.#retryMs = Math.min(2 * this.#retryMs, this.#options.retryMsMax)
   }
+}
+
+/**
+ * A path that swallows packets answers no dial, and the system repeats its first packet at growing
+ * intervals: a new dial finds a path that has come back sooner. The look-up of the name, which may be
+ * slow in good health, does not count.
+ */
+function boundDial(socket: Socket, timeoutMs: number): void {
+  let timer: NodeJS.Timeout | undefined
+  socket.once('connectionAttempt', () => {
+    timer = setTimeout(() => socket.destroy(), timeoutMs)
+  })
+  for (const end of ['connect', 'close']) socket.once(end, () => clearTimeout(timer))
 }
 
 /** "host:port", "[::1]:port". */

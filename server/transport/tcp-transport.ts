@@ -33,6 +33,8 @@ export class TcpTransport implements Transport {
   #closed = false
   droppedFrames = 0
   refusedLinks = 0
+  /** Given up because the other side was not heard, whoever dialled. */
+  silentLinks = 0
 
   constructor(options: TcpTransportOptions, events: TransportEvents, hello: Hello) {
     this.#options = options
@@ -76,6 +78,7 @@ export class TcpTransport implements Transport {
         this.#byPeer.delete(id)
         this.#events.linkDown(id)
       },
+      silent: (to) => this.#gaveUp({ to }),
       refused: (to, reason) => {
         this.refusedLinks += 1
         this.#options.log('warn', 'a peer did not prove the ensemble secret', { to, reason })
@@ -131,7 +134,7 @@ export class TcpTransport implements Transport {
     let dialler: ReturnType<typeof decodeIntroduction> = null
     let proven = false
     const timeout = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
-    const frames = new FrameSocket(socket, this.#options.frameBytesMax, {
+    const frames = new FrameSocket(socket, this.#options, {
       frame: (frame) => {
         if (this.#closed) return
         if (dialler === null) {
@@ -145,6 +148,7 @@ export class TcpTransport implements Transport {
           const expected = proofOf(this.#options.secret, 'dialler', dialler, own)
           if (!isProof(expected, frame)) return this.#refuse(socket, 'wrong secret')
           clearTimeout(timeout)
+          frames.open()
           proven = true
           return
         }
@@ -152,11 +156,17 @@ export class TcpTransport implements Transport {
         if (decoded === null) return this.#refuse(socket, 'unreadable frame')
         this.#events.frame(dialler.hello.id, decoded)
       },
+      silent: () => this.#gaveUp({ from: dialler?.hello.name ?? 'unknown' }),
       close: () => {
         clearTimeout(timeout)
         this.#inbound.delete(socket)
       },
     })
+  }
+
+  #gaveUp(link: object): void {
+    this.silentLinks += 1
+    this.#options.log('warn', 'a peer was not heard for too long; its link is closed', link)
   }
 
   #refuse(socket: Socket, reason: string): void {

@@ -39,7 +39,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
   const metrics = buildMetrics({
     ensemble,
     listener: () => NOTHING,
-    transport: () => ({ droppedFrames: 0, refusedLinks: 0 }),
+    transport: () => ({ droppedFrames: 0, refusedLinks: 0, silentLinks: 0 }),
     startedAtMs: 0,
     nowMs: () => 0,
   })

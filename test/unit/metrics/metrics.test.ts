@@ -55,7 +55,7 @@ function build() {
   const { registry } = buildMetrics({
     ensemble,
     listener: () => listener,
-    transport: () => ({ droppedFrames: 7, refusedLinks: 8 }),
+    transport: () => ({ droppedFrames: 7, refusedLinks: 8, silentLinks: 9 }),
     startedAtMs: 1_000,
     nowMs: () => nowMs,
   })

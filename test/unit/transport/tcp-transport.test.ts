@@ -1,98 +1,23 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { TcpTransport, type TcpTransportOptions } from '../../../server/transport/tcp-transport.ts'
 import { JuteWriter } from '../../../server/wire/jute.ts'
 import { encodeHello } from '../../../server/wire/peer-codec.ts'
-import type { Hello, PeerFrame } from '../../../server/wire/peer-frame.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { waitFor } from '../../support/wait-for.ts'
+import {
+  chunk,
+  closeAll,
+  helloOf,
+  numbered,
+  pair,
+  sequences,
+  servers,
+  sockets,
+  start,
+  stop,
+} from './loopback-peer.ts'
 
-interface Peer {
-  readonly transport: TcpTransport
-  readonly address: string
-  readonly frames: { readonly from: string; readonly frame: PeerFrame }[]
-  readonly ups: Hello[]
-  readonly downs: string[]
-  readonly logged: string[]
-}
-
-const running: TcpTransport[] = []
-const servers: Server[] = []
-const sockets: Socket[] = []
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy()
-  for (const server of servers.splice(0)) server.close()
-  await Promise.all(running.splice(0).map((peer) => new Promise<void>((done) => peer.close(done))))
-})
-
-async function start(
-  name: string,
-  port: number,
-  options: Partial<TcpTransportOptions> = {},
-): Promise<Peer> {
-  const frames: Peer['frames'] = []
-  const ups: Hello[] = []
-  const downs: string[] = []
-  const logged: string[] = []
-  const address = `127.0.0.1:${port}`
-  const transport = new TcpTransport(
-    {
-      listenHost: '127.0.0.1',
-      listenPort: port,
-      secret: 'the secret',
-      frameBytesMax: 1024 * 1024,
-      queueBytesMax: 1024 * 1024,
-      handshakeTimeoutMs: 5_000,
-      retryMsMin: 10,
-      retryMsMax: 40,
-      connectRetries: 3,
-      random: () => 0.5,
-      log: (_level, message) => void logged.push(message),
-      ...options,
-    },
-    {
-      frame: (from, frame) => void frames.push({ from, frame }),
-      linkUp: (hello) => void ups.push(hello),
-      linkDown: (peer) => void downs.push(peer),
-    },
-    helloOf(name, address),
-  )
-  running.push(transport)
-  await transport.listen()
-  return { transport, address, frames, ups, downs, logged }
-}
-
-function helloOf(name: string, address: string): Hello {
-  return {
-    name,
-    id: `id-${name}`,
-    clusterId: '',
-    peerAddress: address,
-    clientAddress: '',
-    httpAddress: '',
-    observer: false,
-    versionMax: 1,
-  }
-}
-
-async function pair(options: Partial<TcpTransportOptions> = {}): Promise<readonly [Peer, Peer]> {
-  const [left = 0, right = 0] = await reservePorts(2)
-  const a = await start('a', left, options)
-  const b = await start('b', right, options)
-  return [a, b]
-}
-
-const numbered = (sequence: number): PeerFrame => ({ kind: 'touchReply', term: 1, sequence })
-const sequences = (peer: Peer) =>
-  peer.frames.map(({ frame }) => (frame.kind === 'touchReply' ? frame.sequence : -1))
-const chunk = (bytes: number): PeerFrame => ({
-  kind: 'forward',
-  term: 1,
-  origin: 1,
-  sequence: 1,
-  count: 1,
-  requests: new Uint8Array(bytes),
-})
+afterEach(closeAll)
 
 describe('links between servers', () => {
   it('carry frames in order, each way on its own connection', async () => {
@@ -130,8 +55,7 @@ describe('links between servers', () => {
     await waitFor('the warning', () => a.logged.some((line) => line.includes('cannot be reached')))
     const b = await start('b', right)
     await waitFor('the link', () => a.ups.length === 1)
-    running.splice(running.indexOf(b.transport), 1)
-    await new Promise<void>((done) => b.transport.close(done))
+    await stop(b)
     await waitFor('its end', () => a.downs.length === 1)
     expect(a.downs).toEqual(['id-b'])
     expect(a.transport.links()).toEqual([])
