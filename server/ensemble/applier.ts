@@ -1,4 +1,4 @@
-import type { LogIndex, Term } from '../core/brand.ts'
+import type { Term } from '../core/brand.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { RequestResult } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
@@ -26,7 +26,6 @@ export interface ApplierOptions {
 export interface ApplierEvents {
   /** A batch of `bytes`, stamped `timeMs` by its leader, is about to change the machine. */
   batchApplied(bytes: number, timeMs: number, requests: number): void
-  membershipApplied(index: LogIndex): void
   /** The entry is applied and its results are dealt out. */
   entryApplied(entry: Entry, results: readonly RequestResult[]): void
 }
@@ -76,10 +75,7 @@ export class Applier {
       results = this.#machine.apply(entry, batch, (result) => this.#dealOut(result))
     } else {
       this.#machine.skip(entry.index)
-      if (entry.kind === 'membership') {
-        this.#members = entry.members
-        events.membershipApplied(entry.index)
-      }
+      if (entry.kind === 'membership') this.#members = entry.members
     }
     events.entryApplied(entry, results)
   }

@@ -1,5 +1,5 @@
-import type { LogIndex, PeerId } from '../core/brand.ts'
-import type { Member } from '../core/raft/message.ts'
+import type { LogIndex, PeerId, Term } from '../core/brand.ts'
+import type { Entry, Member } from '../core/raft/message.ts'
 import type { RaftInput, RaftStatus } from '../core/raft/step.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
@@ -16,12 +16,21 @@ import {
 
 type ChangeDone = (refusal: string | null) => void
 
+/** A change that is in the log: the entry applied at its index tells what became of it. */
+interface Appended {
+  readonly index: LogIndex
+  readonly term: Term
+  readonly done: ChangeDone
+}
+
 export interface MembershipOptions {
   readonly environment: Environment
   readonly forming: Forming
   readonly transport: Transport
   readonly electionTicks: number
   readonly promotionLagEntries: number
+  /** How long a change is waited for after the end of the leadership in which it was proposed. */
+  readonly outcomeMsMax: number
   readonly status: () => RaftStatus
   readonly step: (input: RaftInput) => void
   /** The next token for a Raft proposal. */
@@ -41,7 +50,7 @@ export class Membership {
   #targets = ''
   #changeUnderWay = false
   readonly #proposed = new Map<number, ChangeDone>()
-  readonly #appended = new Map<LogIndex, ChangeDone>()
+  #appended: Appended[] = []
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -133,7 +142,10 @@ export class Membership {
     if (promoted !== null) this.change(promoted, () => {})
   }
 
-  /** Proposes one change; `done(null)` when it has committed, else why not. */
+  /**
+   * Proposes one change; `done(null)` when it has been applied, else why not. 'leaderChanged': the
+   * log ruled it out, or this server, that leads no more, does not hear what became of it.
+   */
   change(members: readonly Member[], done: ChangeDone): void {
     if (this.#options.status().role !== 'leader') return done('notLeader')
     if (this.#changeUnderWay) return done('changeInProgress')
@@ -156,11 +168,11 @@ export class Membership {
   }
 
   /** Raft took the change into the log. */
-  accepted(token: number, index: LogIndex): void {
+  accepted(token: number, index: LogIndex, term: Term): void {
     const done = this.#proposed.get(token)
     if (done === undefined) return
     this.#proposed.delete(token)
-    this.#appended.set(index, done)
+    this.#appended = [...this.#appended, { index, term, done }]
   }
 
   /** Raft refused it; false when the token is not a change of ours. */
@@ -173,22 +185,47 @@ export class Membership {
     return true
   }
 
-  /** A membership entry has been applied. */
-  applied(index: LogIndex): void {
-    this.#changeUnderWay = false
-    const done = this.#appended.get(index)
-    this.#appended.delete(index)
-    done?.(null)
+  /** An entry has been applied: whoever waits for it, or for one that it rules out, is answered. */
+  applied({ index, term, kind }: Pick<Entry, 'index' | 'term' | 'kind'>): void {
+    if (kind === 'membership') this.#changeUnderWay = false
+    if (this.#appended.length === 0) return
+    // Terms never fall along a log: behind an entry of a later term there is none of this one's.
+    const decided = (change: Appended): boolean => index >= change.index || term > change.term
+    this.#settle(decided, (change) =>
+      index === change.index && term === change.term ? null : 'leaderChanged',
+    )
   }
 
+  /**
+   * What is in the log stays there: a leader that is removed is none any more by the time that its
+   * removal is applied, and the next leader commits what a majority has. Callers wait for it no
+   * longer than `outcomeMsMax`: it may be that no leader is heard any more.
+   */
   leadershipChanged(): void {
     this.#changeUnderWay = false
-    const waiting = [...this.#proposed.values(), ...this.#appended.values()]
+    const left = this.#appended
+    if (left.length > 0) {
+      const giveUp = () => this.#settle((change) => left.includes(change), leaderChanged)
+      this.#options.environment.after(this.#options.outcomeMsMax, giveUp)
+    }
+    const waiting = [...this.#proposed.values()]
     this.#proposed.clear()
-    this.#appended.clear()
     for (const done of waiting) done('leaderChanged')
   }
+
+  /** A snapshot took the place of all entries up to its own: none of them is applied here. */
+  snapshotInstalled(): void {
+    this.#settle(() => true, leaderChanged)
+  }
+
+  #settle(decided: (change: Appended) => boolean, outcome: (change: Appended) => string | null) {
+    const settled = this.#appended.filter(decided)
+    this.#appended = this.#appended.filter((change) => !decided(change))
+    for (const change of settled) change.done(outcome(change))
+  }
 }
+
+const leaderChanged = () => 'leaderChanged'
 
 /** The voter other than this server that is heard and has the most of the log; null when none is. */
 export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerId | null {

@@ -260,7 +260,8 @@ export class Replica implements Ensemble {
 
   /** The watches of this server's clients may have missed events: their connections end. */
   #installed(): void {
-    const { counters, submissions } = this.#rooms
+    const { counters, submissions, membership } = this.#rooms
+    membership.snapshotInstalled()
     counters.lostRequests += submissions.leadershipChanged()
     this.#hooks.contactChanged('lost')
     this.#contact = 'lost'
@@ -333,8 +334,8 @@ export class Replica implements Ensemble {
     const { membership, proposals } = this.#rooms
     for (const { token, reason } of refused) membership.refused(token, reason)
     proposals.refused(refused)
-    for (const { token, index } of accepted) {
-      if (!proposals.accepted(token)) membership.accepted(token, index)
+    for (const { token, index, term } of accepted) {
+      if (!proposals.accepted(token)) membership.accepted(token, index, term)
     }
   }
 

@@ -148,8 +148,10 @@ export class Rooms {
           this.proposals.applied(bytes, timeMs)
           this.snapshots.applied(bytes, requests)
         },
-        membershipApplied: (index) => this.membership.applied(index),
-        entryApplied: (entry, results) => onApplied?.(entry, results),
+        entryApplied: (entry, results) => {
+          this.membership.applied(entry)
+          onApplied?.(entry, results)
+        },
       },
     })
   }
@@ -163,6 +165,7 @@ export class Rooms {
       transport: this.transport,
       electionTicks: limits.electionTicks,
       promotionLagEntries: limits.promotionLagEntries,
+      outcomeMsMax: 4 * limits.electionTicks * limits.tickMs,
       status: () => raft().status(),
       step,
       token,
