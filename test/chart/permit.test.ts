@@ -1,11 +1,16 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../support/wait-for.ts'
+
+const started: ChildProcess[] = []
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL')
+})
 
 /**
  * The image's command, with bundles that say what they were called with. It stands in the image for
@@ -30,7 +35,11 @@ process.on('SIGTERM', () => process.exit(7))
   return {
     fifo,
     directory,
-    start: (...args: string[]) => spawn(process.execPath, [join(bin, 'quorate'), ...args]),
+    start: (...args: string[]) => {
+      const child = spawn(process.execPath, [join(bin, 'quorate'), ...args])
+      started.push(child)
+      return child
+    },
     /** The bundle and its arguments once it runs; null before. */
     call: () =>
       existsSync(calls) && readFileSync(calls, 'utf8') !== ''
@@ -62,7 +71,7 @@ describe('the command of the image', () => {
 
   it('waits for the whole line, and outlives an agent that goes away in the middle', async () => {
     const { fifo, start, call } = image()
-    const server = start('permitted', fifo, 'serve')
+    start('permitted', fifo, 'serve')
     const first = await open(fifo, 'w')
     await first.write('--boot')
     await first.close()
@@ -72,8 +81,6 @@ describe('the command of the image', () => {
     await waitFor('the bundle runs', () => call() !== null)
     expect(call()?.slice(1)).toEqual(['serve', '--bootstrap'])
     await second.close()
-    server.kill('SIGKILL')
-    await once(server, 'exit')
   })
 
   it('stops at once while it waits', async () => {
@@ -95,22 +102,18 @@ describe('the command of the image', () => {
     await pipe.close()
     first.kill('SIGKILL')
     await once(first, 'exit')
-    const second = start('permitted', fifo, 'serve')
+    start('permitted', fifo, 'serve')
     const next = await open(fifo, 'w')
     await next.write('--join a:1\n')
     await waitFor('the bundle runs', () => call()?.includes('--join') === true)
     expect(call()?.slice(1)).toEqual(['serve', '--join', 'a:1'])
     await next.close()
-    second.kill('SIGKILL')
-    await once(second, 'exit')
   })
 
   it('runs the agent by its own bundle', async () => {
     const { directory, start, call } = image()
-    const agent = start('agent', 'secrets', 'ensure')
+    start('agent', 'secrets', 'ensure')
     await waitFor('the bundle runs', () => call() !== null)
     expect(call()).toEqual([join(directory, 'quorate-agent.js'), 'secrets', 'ensure'])
-    agent.kill('SIGKILL')
-    await once(agent, 'exit')
   })
 })
