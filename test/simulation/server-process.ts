@@ -1,6 +1,7 @@
 import type { RequestResult } from '../../server/core/machine/operation.ts'
 import { RaftInvariants } from '../../server/core/raft/invariants.ts'
 import type { Entry } from '../../server/core/raft/message.ts'
+import type { RaftInspection } from '../../server/core/raft/raft.ts'
 import type { Environment } from '../../server/ensemble/environment.ts'
 import type { Forming } from '../../server/ensemble/joining.ts'
 import { Replica, type ReplicaLimits } from '../../server/ensemble/replica.ts'
@@ -13,8 +14,8 @@ import { type Endpoint, type Network, SimulatedTransport } from './network.ts'
 import type { Random } from './random.ts'
 import type { Scheduler } from './scheduler.ts'
 
-export const SESSION_MS_MIN = 2_000
-export const SESSION_MS_MAX = 6_000
+const SESSION_MS_MIN = 2_000
+const SESSION_MS_MAX = 6_000
 
 export interface ProcessWorld {
   readonly scheduler: Scheduler
@@ -25,7 +26,7 @@ export interface ProcessWorld {
   /** Slowness of the disks, ms at most. */
   readonly diskMsMax: number
   applied(server: ServerProcess, entry: Entry, results: readonly RequestResult[]): void
-  stepped(server: ServerProcess): void
+  stepped(now: RaftInspection): void
   fault(server: ServerProcess, text: string): void
   trace(text: string): void
 }
@@ -171,8 +172,7 @@ export class ServerProcess implements Endpoint {
       onFault: (fault) => this.#world.fault(this, fault.code),
       onApplied: (entry, results) => this.#world.applied(this, entry, results),
       onStep: (raft) => {
-        this.#invariants.check(raft)
-        this.#world.stepped(this)
+        this.#world.stepped(this.#invariants.check(raft))
       },
     })
     this.registry = new ClientRegistry(this.replica)

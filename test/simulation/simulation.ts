@@ -1,6 +1,7 @@
 import type { RequestResult } from '../../server/core/machine/operation.ts'
 import { EnsembleInvariants } from '../../server/core/raft/invariants.ts'
 import type { Entry } from '../../server/core/raft/message.ts'
+import type { RaftInspection } from '../../server/core/raft/raft.ts'
 import type { Forming } from '../../server/ensemble/joining.ts'
 import type { ReplicaLimits } from '../../server/ensemble/replica.ts'
 import { History, Violation } from './history.ts'
@@ -103,8 +104,8 @@ export class Simulation implements ProcessWorld, UserWorld {
     this.#mix(`${server.name} ${entry.index} ${digest}`)
   }
 
-  stepped(server: ServerProcess): void {
-    if (server.replica !== null) this.#invariants.check([server.replica.raft])
+  stepped(now: RaftInspection): void {
+    this.#invariants.checkOne(now)
   }
 
   fault(server: ServerProcess, text: string): void {
@@ -208,6 +209,7 @@ export class Simulation implements ProcessWorld, UserWorld {
     this.#await('the ensemble is whole again', HEALING_MS_MAX, () => this.allBelong())
     const entries = this.history.lastZxid
     this.#await('writes go on', 5_000, () => this.history.lastZxid > entries + 5)
+    this.#writeThroughAll()
     this.#await('enough operations', 60_000, () => {
       return this.scheduler.nowMs >= RUN_MS_MIN && this.operations >= OPERATIONS_MIN
     })
@@ -241,6 +243,28 @@ export class Simulation implements ProcessWorld, UserWorld {
       }
       this.scheduler.runUntil(this.scheduler.nowMs + STEP_MS)
     }
+  }
+
+  /** A server that nobody hears is not whole, however well the others do. */
+  #writeThroughAll(): void {
+    const waiting = new Set(this.servers)
+    const ask = (server: ServerProcess) =>
+      server.run(() =>
+        server.replica?.submit(
+          {
+            session: 0,
+            connection: 0,
+            identities: [],
+            operation: { kind: 'delete', path: '/none', version: -1 },
+          },
+          ({ kind }) => {
+            if (kind === 'applied') waiting.delete(server)
+            else this.scheduler.after(STEP_MS, () => ask(server))
+          },
+        ),
+      )
+    for (const server of this.servers) ask(server)
+    this.#await('a write through each server', 5_000, () => waiting.size === 0)
   }
 
   #stateOf({ name, replica }: ServerProcess): string {

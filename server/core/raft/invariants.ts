@@ -9,11 +9,13 @@ import type { Raft, RaftInspection } from './raft.ts'
 export class RaftInvariants {
   #last: RaftInspection | null = null
 
-  check(raft: Raft): void {
+  /** Returns what it saw, for other checks of this moment. */
+  check(raft: Raft): RaftInspection {
     const now = raft.inspect()
     checkBasic(now)
     if (this.#last !== null) checkDelta(this.#last, now)
     this.#last = now
+    return now
   }
 }
 
@@ -59,15 +61,16 @@ export class EnsembleInvariants {
 
   /** One leader per term (5.2); what one peer has committed no other commits differently (5.4.3). */
   check(rafts: Iterable<Raft>): void {
-    for (const raft of rafts) {
-      const now = raft.inspect()
-      if (now.role === 'leader') {
-        const other = this.#leaders.get(now.term)
-        assert(other === undefined || other === now.id, `term ${now.term} has one leader`)
-        this.#leaders.set(now.term, now.id)
-      }
-      this.#checkCommitted(now)
+    for (const raft of rafts) this.checkOne(raft.inspect())
+  }
+
+  checkOne(now: RaftInspection): void {
+    if (now.role === 'leader') {
+      const other = this.#leaders.get(now.term)
+      assert(other === undefined || other === now.id, `term ${now.term} has one leader`)
+      this.#leaders.set(now.term, now.id)
     }
+    this.#checkCommitted(now)
   }
 
   #checkCommitted(now: RaftInspection): void {

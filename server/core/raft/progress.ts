@@ -85,6 +85,10 @@ export class Progress {
   /** The follower refused the append after `previousIndex`; `agree` is where its log may agree. */
   rejected(previousIndex: LogIndex, agree: LogIndex): boolean {
     if (this.state === 'snapshot') return false
+    // A probe from the very end of what was acknowledged is refused: the follower's disk has lost it
+    // since. What was counted stays counted (the follower abstains); it is only sent again.
+    const lost = this.state === 'probe' && previousIndex === this.match && agree < this.match
+    if (lost) this.match = agree
     // An answer to something older than what is known already.
     if (previousIndex <= this.match) return false
     if (this.state === 'probe' && previousIndex !== this.next - 1) return false

@@ -925,14 +925,13 @@ export class Raft {
 
   /** What invariants and tests look at; see invariants.ts. */
   inspect(): RaftInspection {
-    return {
-      ...this.status(),
+    return Object.assign(this.status(), {
       votedFor: this.#votedFor,
       handedOut: this.#handedOut,
       baseIndex: this.#log.baseIndex,
-      termAt: (index) => this.#log.termAt(index),
-      nextOf: (peer) => this.#progress.get(peer)?.next ?? null,
-    }
+      termAt: (index: LogIndex) => this.#log.termAt(index),
+      nextOf: (peer: PeerId) => this.#progress.get(peer)?.next ?? null,
+    })
   }
 }
 

@@ -179,7 +179,6 @@ it('never lets match reach next, whatever comes', () => {
   fc.assert(
     fc.property(index, fc.array(event, { maxLength: 40 }), (start, events) => {
       const progress = new Progress(start + 1)
-      let matched = 0
       for (const happened of events) {
         if ('agree' in happened) progress.rejected(happened.index, happened.agree)
         else if ('index' in happened) progress.acknowledged(happened.index)
@@ -188,8 +187,6 @@ it('never lets match reach next, whatever comes', () => {
         else if (happened.kind === 'tick') progress.tick(2)
         else if (progress.hasRoom(APPENDS, BYTES)) progress.sent(progress.next + 1, 300)
         expect(progress.match).toBeLessThan(progress.next)
-        expect(progress.match).toBeGreaterThanOrEqual(matched)
-        matched = progress.match
       }
     }),
   )
