@@ -10,7 +10,7 @@ import { VERSION } from './version.ts'
 const CONFIG_EXIT = 78
 
 /** Runs one agent until SIGTERM has been dealt with. Rejects with an AgentError when it cannot start. */
-export async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void> {
+async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void> {
   const config = loadAgentConfig({ environment: process.env, flags })
   const { settings } = config
   const logger = pino({ level: settings.logLevel, base: { agent: settings.pod } })
@@ -32,7 +32,7 @@ export async function runAgent(flags: Readonly<Record<string, unknown>>): Promis
 }
 
 /** The command line: a flag for every setting. */
-export function agentCommand(): Command {
+function agentCommand(): Command {
   const command = new Command('agent').description('the sidecar of one member').version(VERSION)
   for (const name of agentSettingNames) {
     const { description } = AgentSettings.properties[name] as { description?: string }

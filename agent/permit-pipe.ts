@@ -83,7 +83,7 @@ function make(path: string): void {
 function replace(path: string): void {
   const next = `${path}.next`
   rmSync(next, { force: true })
-  execFileSync('mkfifo', ['-m', '600', next])
+  execFileSync('mkfifo', ['-m', '660', next])
   renameSync(next, path)
 }
 

@@ -31,7 +31,7 @@ export interface MemberFacts {
 }
 
 /** Readers ignore what they do not know; `v` only rises when a reader of this one would break. */
-export const MEMBER_DOCUMENT_VERSION = 1
+const MEMBER_DOCUMENT_VERSION = 1
 
 /** The document as a plain object; keys in a fixed order, no secrets. */
 export function memberDocument(facts: MemberFacts): Readonly<Record<string, unknown>> {

@@ -40,7 +40,8 @@ export function relayed(frame: Uint8Array): RelayedFrame {
   const code = view.getInt32(12)
   if (KNOWN_CODES.has(code)) return { kind: 'reply', xid, frame }
   if (code === SESSION_MOVED) return { kind: 'cut', reason: 'the session moved' }
-  const mapped = frame.slice()
+  // A copy by construction: the slice of a subclass may share its memory.
+  const mapped = new Uint8Array(frame)
   new DataView(mapped.buffer).setInt32(12, substituteOf(code))
   return { kind: 'reply', xid, frame: mapped }
 }

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { DiskReport, PeerReport } from '../core/observation.ts'
 
@@ -17,9 +17,6 @@ const Disk = Type.Union([
   Type.Object({ kind: Type.Literal('unreadable'), reason: Type.String() }),
 ])
 const Report = Type.Object({ pod: Type.String(), disk: Disk })
-
-/** The report of a disk as other agents read it. */
-export type DiskAnswer = Static<typeof Report>
 
 export interface PeerAgentsOptions {
   /** URL of the agent of an ordinal, without a path. */

@@ -24,7 +24,7 @@ export const rules: Rules = {
 export const NOW = 1_000_000
 export const UID = 'uid-1'
 
-export const theSet: StatefulSetView = {
+const theSet: StatefulSetView = {
   uid: UID,
   replicas: 3,
   firstOrdinal: 0,
