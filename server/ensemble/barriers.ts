@@ -17,6 +17,13 @@ export class Barriers {
     this.#nextContext = firstContext
   }
 
+  get count(): number {
+    let count = this.#arrived.length
+    for (const waiters of this.#asked.values()) count += waiters.length
+    for (const { waiters } of this.#confirmed) count += waiters.length
+    return count
+  }
+
   add(waiter: Waiter): void {
     this.#arrived.push(waiter)
   }

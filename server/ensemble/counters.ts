@@ -1,7 +1,16 @@
-import type { EnsembleCounter } from './ensemble.ts'
+import { Distribution, SizeRange } from '../metrics/measure.ts'
+import type { EnsembleCounter, Measures } from './ensemble.ts'
 
 /** What the rooms of a replica count; each is read by metrics and never falls. */
 export type Counters = Record<EnsembleCounter, number>
+
+export function noMeasures(): Measures {
+  return {
+    electionMs: new Distribution(),
+    snapshotMs: new Distribution(),
+    proposalBytes: new SizeRange(),
+  }
+}
 
 export function zeroCounters(): Counters {
   return {

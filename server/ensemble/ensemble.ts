@@ -6,6 +6,7 @@ import type { RaftStatus } from '../core/raft/step.ts'
 import type { Identity } from '../core/tree/acl.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
 import type { WatchTable } from '../core/watch/watch-table.ts'
+import type { Distribution, SizeRange } from '../metrics/measure.ts'
 
 /** A write as a client connection (or HTTP route) hands it in. */
 export interface Submission {
@@ -94,6 +95,10 @@ export interface EnsembleStatus {
   readonly dataBytes: number
   readonly watches: number
   readonly pendingRequests: number
+  /** Syncs and linearizable reads of this server's clients that wait. */
+  readonly pendingSyncs: number
+  /** How long this server has been leading without a break; 0 when it does not lead. */
+  readonly leaderUptimeMs: number
   readonly logBytes: number
   readonly logSegments: number
   readonly snapshotIndex: number
@@ -101,6 +106,17 @@ export interface EnsembleStatus {
   /** Links that are open, by peer id. */
   readonly links: readonly PeerId[]
   readonly counters: Readonly<Record<EnsembleCounter, number>>
+  readonly measures: Measures
+}
+
+/** What a replica measures, for metrics. */
+export interface Measures {
+  /** From the loss of a leader, or the start, until one is known, ms. */
+  readonly electionMs: Distribution
+  /** From the beginning of a snapshot until it is durable, ms. */
+  readonly snapshotMs: Distribution
+  /** Batches proposed by this leader. */
+  readonly proposalBytes: SizeRange
 }
 
 export type EnsembleCounter =

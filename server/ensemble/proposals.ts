@@ -1,6 +1,7 @@
 import type { PeerId } from '../core/brand.ts'
 import type { Raft } from '../core/raft/raft.ts'
 import type { RaftInput, RaftOutput } from '../core/raft/step.ts'
+import type { SizeRange } from '../metrics/measure.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
 import { holdsRequests } from '../wire/request-codec.ts'
@@ -13,6 +14,7 @@ export interface ProposalsOptions {
   readonly transport: Transport
   readonly submissions: Submissions
   readonly counters: Counters
+  readonly proposalBytes: SizeRange
   /** Proposed here and not applied yet: above it, what comes in waits. */
   readonly uncommittedBytesMax: number
   readonly raft: () => Raft
@@ -65,7 +67,9 @@ export class Proposals {
       this.#proposed.set(token, batch)
       this.#uncommittedBytes += batch.bytes.length
       counters.proposals += 1
-      inputs.push({ kind: 'propose', payload: payloadOf(batch, timeMs), token })
+      const payload = payloadOf(batch, timeMs)
+      this.#options.proposalBytes.note(payload.length)
+      inputs.push({ kind: 'propose', payload, token })
     }
   }
 
@@ -98,7 +102,7 @@ export class Proposals {
   }
 
   /**
-   * As leader: takes a follower's forward, if it is the next of its origin and there is room, and
+   * As leader: takes a follower's forward, if it is the next of its stream and there is room, and
    * says what is expected. One that does not hold what it says is not taken: it is sent again.
    */
   forwardReceived(from: PeerId, frame: Extract<PeerFrame, { kind: 'forward' }>): void {
@@ -106,16 +110,16 @@ export class Proposals {
     const { isLeader, term } = this.#options.raft()
     const leads = isLeader && frame.term === term
     const room = this.#uncommittedBytes < uncommittedBytesMax
-    const isNext = frame.sequence === submissions.expectedOf(frame.origin)
+    const isNext = frame.sequence === submissions.expectedOf(frame.stream)
     if (leads && room && isNext && this.#isWhole(from, frame)) {
-      submissions.acceptForward(frame.origin, frame.sequence)
+      submissions.acceptForward(frame.stream, frame.sequence)
       submissions.addForwarded(frame.requests, frame.count)
     }
     this.#answers.set(from, {
       kind: 'forwardReply',
       term: frame.term,
-      origin: frame.origin,
-      expected: leads ? submissions.expectedOf(frame.origin) : 0,
+      stream: frame.stream,
+      expected: leads ? submissions.expectedOf(frame.stream) : 0,
       accepted: leads,
     })
     scheduleTurn()
@@ -135,7 +139,7 @@ export class Proposals {
   forwardAnswered(from: PeerId, frame: Extract<PeerFrame, { kind: 'forwardReply' }>): void {
     const { leader, term } = this.#options.raft()
     if (from !== leader || frame.term !== term) return
-    if (frame.accepted) this.#options.submissions.forwardsTaken(frame.origin, frame.expected)
+    if (frame.accepted) this.#options.submissions.forwardsTaken(frame.stream, frame.expected)
   }
 
   /** A link may have lost forwards: those not acknowledged are sent again. */

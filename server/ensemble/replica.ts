@@ -62,6 +62,9 @@ export class Replica implements Ensemble {
   // As of the last turn.
   #seenTerm: Term = 0
   #seenLeader: PeerId | null = null
+  /** Since when no leader is known, and since when this server leads; null otherwise. */
+  #leaderlessMs: number | null = null
+  #leadingMs: number | null = null
   #contact: Contact = 'lost'
   #abstaining: boolean
 
@@ -142,6 +145,7 @@ export class Replica implements Ensemble {
     const { identity, membership } = this.#rooms
     this.#state = 'running'
     this.#lastTickMs = this.#environment.nowMs()
+    this.#leaderlessMs = this.#lastTickMs
     membership.retarget(identity.hello)
     if (identity.hasUnfinishedFounding) identity.found()
     this.#scheduleTick()
@@ -353,10 +357,21 @@ export class Replica implements Ensemble {
       counters.lostRequests += submissions.leadershipChanged()
     }
     if (leader !== null) counters.leaderChanges += 1
+    this.#measureLeadership()
     proposals.leadershipChanged()
     sessions.leaderChanged()
     membership.leadershipChanged()
     snapshots.files.stopStreams()
+  }
+
+  #measureLeadership(): void {
+    const nowMs = this.#environment.nowMs()
+    if (this.#raft.leader === null) this.#leaderlessMs ??= nowMs
+    else if (this.#leaderlessMs !== null) {
+      this.#rooms.measures.electionMs.note(nowMs - this.#leaderlessMs)
+      this.#leaderlessMs = null
+    }
+    this.#leadingMs = this.#raft.isLeader ? (this.#leadingMs ?? nowMs) : null
   }
 
   /** What made Raft trust the log again is on disk: the disk may forget that it was damaged. */
@@ -448,6 +463,8 @@ export class Replica implements Ensemble {
       log: this.#storage.log,
       contact: this.#contact,
       formed: this.#formed,
+      leaderUptimeMs:
+        this.#leadingMs === null ? 0 : Math.round(this.#environment.nowMs() - this.#leadingMs),
     }
   }
 }

@@ -9,9 +9,9 @@ import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
 import { Applier } from './applier.ts'
 import { Barriers } from './barriers.ts'
 import { ClusterIdentity } from './cluster-identity.ts'
-import { type Counters, zeroCounters } from './counters.ts'
+import { type Counters, noMeasures, zeroCounters } from './counters.ts'
 import { Durability } from './durability.ts'
-import type { Ensemble, EnsembleHooks } from './ensemble.ts'
+import type { Ensemble, EnsembleHooks, Measures } from './ensemble.ts'
 import { LeaderDuties } from './leader-duties.ts'
 import { Membership } from './membership.ts'
 import { Proposals } from './proposals.ts'
@@ -45,6 +45,7 @@ export interface Loop {
 export class Rooms {
   readonly watches = new WatchTable()
   readonly counters: Counters = zeroCounters()
+  readonly measures: Measures = noMeasures()
   readonly transport: Transport
   readonly identity: ClusterIdentity
   readonly barriers: Barriers
@@ -182,6 +183,7 @@ export class Rooms {
       transport: this.transport,
       submissions: this.submissions,
       counters: this.counters,
+      proposalBytes: this.measures.proposalBytes,
       uncommittedBytesMax: limits.uncommittedBytesMax,
       raft,
       token,
@@ -198,6 +200,7 @@ export class Rooms {
       transport: this.transport,
       limits,
       counters: this.counters,
+      snapshotMs: this.measures.snapshotMs,
       applier: this.applier,
       durability: this.durability,
       raft,

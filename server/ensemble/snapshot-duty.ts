@@ -3,6 +3,7 @@ import { StateMachine } from '../core/machine/state-machine.ts'
 import type { SnapshotMeta } from '../core/raft/message.ts'
 import type { Raft } from '../core/raft/raft.ts'
 import type { RaftInput } from '../core/raft/step.ts'
+import type { Distribution } from '../metrics/measure.ts'
 import type { OpenedStorage, SnapshotFile, StorageFault } from '../storage/storage.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { Applier } from './applier.ts'
@@ -20,6 +21,7 @@ export interface SnapshotDutyOptions {
   readonly transport: Transport
   readonly limits: ReplicaLimits
   readonly counters: Counters
+  readonly snapshotMs: Distribution
   readonly applier: Applier
   readonly durability: Durability
   readonly raft: () => Raft
@@ -41,6 +43,7 @@ export class SnapshotDuty {
   #bytesSince = 0
   #callers: SnapshotDone[] = []
   #installing = false
+  #beganMs = 0
   #closed = false
 
   constructor(options: SnapshotDutyOptions) {
@@ -95,6 +98,7 @@ export class SnapshotDuty {
     if (position.index === 0 || position.index === this.#index) return
     this.#requestsSince = 0
     this.#bytesSince = 0
+    this.#beganMs = this.#options.environment.nowMs()
     this.files.take(applier.machine, position)
   }
 
@@ -108,8 +112,9 @@ export class SnapshotDuty {
   }
 
   #taken(file: SnapshotFile): void {
-    const { counters, storage, limits, step } = this.#options
+    const { counters, environment, snapshotMs, storage, limits, step } = this.#options
     counters.snapshotsTaken += 1
+    snapshotMs.note(environment.nowMs() - this.#beganMs)
     this.#index = file.meta.index
     storage.log.release(file.meta.index)
     const keepFrom = file.meta.index + 1 - limits.logRetainedEntries

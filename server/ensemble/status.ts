@@ -10,6 +10,7 @@ export interface LoopView {
   readonly log: LogStorage
   readonly contact: Contact
   readonly formed: boolean
+  readonly leaderUptimeMs: number
 }
 
 /** Why clients should go elsewhere, in words; '' when they are welcome. */
@@ -30,7 +31,8 @@ export function notReadyReason(rooms: Rooms, view: LoopView): string {
 
 /** The server as operators, metrics and other surfaces see it. */
 export function statusOf(rooms: Rooms, view: LoopView): EnsembleStatus {
-  const { identity, applier, transport, submissions, watches, snapshots, counters } = rooms
+  const { identity, applier, transport, submissions, watches, snapshots, counters, measures } =
+    rooms
   const raft = view.raft.status()
   const { name, id, clusterId } = identity.hello
   const leader = raft.members.find((member) => member.id === raft.leader)
@@ -53,11 +55,14 @@ export function statusOf(rooms: Rooms, view: LoopView): EnsembleStatus {
     dataBytes: tree.approximateDataSize,
     watches: watches.count,
     pendingRequests: submissions.pendingCount,
+    pendingSyncs: rooms.barriers.count,
+    leaderUptimeMs: view.leaderUptimeMs,
     logBytes: view.log.bytes,
     logSegments: view.log.segments,
     snapshotIndex: snapshots.index,
     diskFull: view.log.full,
     links: transport.links().map((link) => link.id),
     counters,
+    measures,
   }
 }

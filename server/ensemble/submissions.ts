@@ -19,6 +19,9 @@ interface Forward {
   readonly batch: SealedBatch
 }
 
+/** Streams of forwards that a leader remembers; each follower has one at a time. */
+const STREAMS_MAX = 1024
+
 export interface SubmissionLimits {
   readonly batchBytesMax: number
   readonly pendingRequestsMax: number
@@ -45,14 +48,17 @@ export class Submissions {
   /** Forwards to the leader of the present term that it has not taken yet, oldest first. */
   #forwards: Forward[] = []
   #nextSequence = 1
+  #stream: number
   /**
-   * As leader: the next forward expected of each origin in the present term. By origin, not by
-   * peer: a peer that restarts within the term begins a stream of its own.
+   * As leader: the next forward expected of each stream, those heard last at the end. By stream, not
+   * by peer: a peer that restarts within the term, or loses this leader for a while and finds it
+   * again, counts anew.
    */
   readonly #expected = new Map<number, number>()
 
   constructor(origin: number, limits: SubmissionLimits) {
     this.#origin = origin
+    this.#stream = origin
     this.#limits = limits
   }
 
@@ -150,13 +156,12 @@ export class Submissions {
 
   #frameOf(term: Term, { sequence, batch }: Forward): PeerFrame {
     const { count, bytes: requests } = batch
-    return { kind: 'forward', term, origin: this.#origin, sequence, count, requests }
+    return { kind: 'forward', term, stream: this.#stream, sequence, count, requests }
   }
 
-  /** The leader has taken all forwards of `origin` below `expected`. */
-  forwardsTaken(origin: number, expected: number): void {
-    // Meant for the process that ran here before this one.
-    if (origin !== this.#origin) return
+  /** The leader has taken all forwards of `stream` below `expected`. */
+  forwardsTaken(stream: number, expected: number): void {
+    if (stream !== this.#stream) return
     let taken = 0
     for (const forward of this.#forwards) {
       if (forward.sequence >= expected) break
@@ -166,17 +171,22 @@ export class Submissions {
   }
 
   /**
-   * As leader: whether this forward is the next of its origin. Duplicates and gaps are answered
-   * with what is expected, so that the origin's order is the log's order.
+   * As leader: whether this forward is the next of its stream. Duplicates and gaps are answered
+   * with what is expected, so that the stream's order is the log's order.
    */
-  acceptForward(origin: number, sequence: number): boolean {
-    if (sequence !== this.expectedOf(origin)) return false
-    this.#expected.set(origin, sequence + 1)
+  acceptForward(stream: number, sequence: number): boolean {
+    if (sequence !== this.expectedOf(stream)) return false
+    this.#expected.delete(stream)
+    this.#expected.set(stream, sequence + 1)
+    for (const oldest of this.#expected.keys()) {
+      if (this.#expected.size <= STREAMS_MAX) break
+      this.#expected.delete(oldest)
+    }
     return true
   }
 
-  expectedOf(origin: number): number {
-    return this.#expected.get(origin) ?? 1
+  expectedOf(stream: number): number {
+    return this.#expected.get(stream) ?? 1
   }
 
   /** A result of the log: answers the caller if the request was ours and is still waiting. */
@@ -199,6 +209,7 @@ export class Submissions {
     // answered by their own servers, which see the same change.
     this.#forwards = []
     this.#nextSequence = 1
+    this.#stream = (this.#stream + 1) % Number.MAX_SAFE_INTEGER
     this.#expected.clear()
     return lost
   }

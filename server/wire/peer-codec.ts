@@ -36,14 +36,14 @@ export function encodePeerFrame(writer: JuteWriter, frame: PeerFrame): void {
       break
     case 'forward':
       writer.long(frame.term)
-      writer.long(frame.origin)
+      writer.long(frame.stream)
       writer.long(frame.sequence)
       writer.int(frame.count)
       writer.buffer(frame.requests)
       break
     case 'forwardReply':
       writer.long(frame.term)
-      writer.long(frame.origin)
+      writer.long(frame.stream)
       writer.long(frame.expected)
       writer.boolean(frame.accepted)
       break
@@ -119,7 +119,7 @@ function readFrame(reader: JuteReader, kind: number): PeerFrame | null {
       return {
         kind: 'forward',
         term: reader.long(),
-        origin: reader.long(),
+        stream: reader.long(),
         sequence: reader.long(),
         count: reader.int(),
         requests: reader.buffer() ?? NOTHING,
@@ -128,7 +128,7 @@ function readFrame(reader: JuteReader, kind: number): PeerFrame | null {
       return {
         kind: 'forwardReply',
         term: reader.long(),
-        origin: reader.long(),
+        stream: reader.long(),
         expected: reader.long(),
         accepted: reader.boolean(),
       }

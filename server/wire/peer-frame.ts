@@ -20,26 +20,26 @@ export type PeerFrame =
   | { readonly kind: 'raft'; readonly message: Message }
   /**
    * Requests of a follower's clients for the leader of `term`. `sequence` counts the forwards of
-   * `origin`, which names the sender's process, in that term from 1; the leader takes them in
-   * order, once each.
+   * `stream` from 1. The sender begins another stream whenever it finds a leader, the same one
+   * again too; the leader takes each stream's in order, once each.
    */
   | {
       readonly kind: 'forward'
       readonly term: Term
-      readonly origin: number
+      readonly stream: number
       readonly sequence: number
       readonly count: number
       /** `count` requests, each encoded by wire/request-codec.ts, one after the other. */
       readonly requests: Uint8Array
     }
   /**
-   * The leader has taken the forwards of `origin` below `expected`; `accepted` false: it does not
+   * The leader has taken the forwards of `stream` below `expected`; `accepted` false: it does not
    * lead `term`.
    */
   | {
       readonly kind: 'forwardReply'
       readonly term: Term
-      readonly origin: number
+      readonly stream: number
       readonly expected: number
       readonly accepted: boolean
     }

@@ -8,6 +8,7 @@ export class Nemesis {
   readonly #simulation: Simulation
   readonly #random: Random
   #stopped = false
+  #churning = false
   /** A server that lost its disk: nobody else loses theirs before it is back. */
   #healing: ServerProcess | null = null
 
@@ -61,6 +62,8 @@ export class Nemesis {
       case 'blackout':
         for (const each of servers) this.#kill(each, true)
         return
+      case 'churn':
+        return this.#churn(this.#simulation.scheduler.nowMs + 15_000)
       case 'pause':
         return this.#pause(server)
       case 'wipe':
@@ -124,6 +127,38 @@ export class Nemesis {
     server.kill(powerCut)
     this.#undoAfter(50, 5_000, () => {
       if (!server.alive) server.start()
+    })
+  }
+
+  /**
+   * Leaders die young, some of them unheard, with writes that only a few have: what Raft's figure 8
+   * warns of.
+   */
+  #churn(untilMs: number): void {
+    const { scheduler, network, servers } = this.#simulation
+    if (this.#stopped || this.#churning || scheduler.nowMs > untilMs) return
+    this.#churning = true
+    scheduler.after(this.#random.between(20, 700), () => {
+      this.#churning = false
+      if (this.#stopped) return
+      const leader = this.#simulation.leader()
+      if (leader !== null && this.#random.chance(0.7)) {
+        const heard = this.#random.pick(servers)
+        for (const other of servers) {
+          if (other !== leader && other !== heard) network.block(leader.address, other.address)
+        }
+        this.#simulation.writeThrough(leader, `c${scheduler.nowMs}`)
+        this.#undoAfter(1, 60, () => {
+          leader.kill(this.#random.chance(0.5))
+          network.healAll()
+        })
+      }
+      const down = servers.filter((server) => !server.alive)
+      if (down.length * 2 >= servers.length) this.#random.pick(down).start()
+      this.#churn(untilMs)
+    })
+    this.#undoAfter(16_000, 17_000, () => {
+      for (const server of servers) if (!server.alive) server.start()
     })
   }
 

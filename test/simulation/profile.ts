@@ -11,6 +11,7 @@ export type FaultKind =
   | 'kill'
   | 'powerCut'
   | 'blackout'
+  | 'churn'
   | 'pause'
   | 'wipe'
   | 'rot'
@@ -43,6 +44,7 @@ const LIKELY: readonly (readonly [FaultKind, number])[] = [
   ['kill', 0.5],
   ['powerCut', 0.5],
   ['blackout', 0.25],
+  ['churn', 0.3],
   ['pause', 0.4],
   ['wipe', 0.3],
   ['rot', 0.25],

@@ -245,6 +245,21 @@ export class Simulation implements ProcessWorld, UserWorld {
     }
   }
 
+  /** A write that nobody waits for. */
+  writeThrough(server: ServerProcess, mark: string): void {
+    server.run(() =>
+      server.replica?.submit(
+        {
+          session: 0,
+          connection: 0,
+          identities: [],
+          operation: { kind: 'setData', path: '/k0', data: Buffer.from(mark), version: -1 },
+        },
+        () => {},
+      ),
+    )
+  }
+
   /** A server that nobody hears is not whole, however well the others do. */
   #writeThroughAll(): void {
     const waiting = new Set(this.servers)

@@ -6,6 +6,7 @@ import { zeroCounters } from '../../../server/ensemble/counters.ts'
 import type { Environment } from '../../../server/ensemble/environment.ts'
 import { Proposals } from '../../../server/ensemble/proposals.ts'
 import { Submissions } from '../../../server/ensemble/submissions.ts'
+import { SizeRange } from '../../../server/metrics/measure.ts'
 import type { Transport } from '../../../server/transport/transport.ts'
 import type { PeerFrame } from '../../../server/wire/peer-frame.ts'
 import { decodeBatch } from '../../../server/wire/request-codec.ts'
@@ -46,6 +47,7 @@ function bench(role: { isLeader: boolean; leader: string | null; term: number })
     transport: transport as Transport,
     submissions,
     counters,
+    proposalBytes: new SizeRange(),
     uncommittedBytesMax: 1_000,
     raft: () => state as Raft,
     token: () => {
@@ -142,7 +144,7 @@ describe('a follower', () => {
     proposals.repeatForwards()
     expect(sent).toHaveLength(2)
     expect(sent[1]).toEqual(sent[0])
-    const taken = { kind: 'forwardReply', origin: 7, expected: 2, accepted: true } as const
+    const taken = { kind: 'forwardReply', stream: 7, expected: 2, accepted: true } as const
     proposals.forwardAnswered('c', { ...taken, term: 4 })
     proposals.forwardAnswered('b', { ...taken, term: 3 })
     proposals.repeatForwards()

@@ -105,7 +105,7 @@ describe('forwards', () => {
     expect([one?.kind, two?.kind]).toEqual(['forward', 'forward'])
     const receive = (frame: typeof one) => {
       if (frame?.kind !== 'forward') throw new Error('a forward was expected')
-      if (leader.acceptForward(frame.origin, frame.sequence))
+      if (leader.acceptForward(frame.stream, frame.sequence))
         leader.addForwarded(frame.requests, frame.count)
     }
     receive(two)
@@ -117,6 +117,24 @@ describe('forwards', () => {
     expect(follower.repeatForwards(4)).toEqual([])
   })
 
+  it('are a stream of their own when the same leader is lost and found again', () => {
+    const follower = new Submissions(ORIGIN, limits)
+    const leader = new Submissions(ORIGIN + 1, limits)
+    const send = (path: string) => {
+      fill(follower, [path])
+      const [frame] = follower.forwardAll(4)
+      if (frame?.kind !== 'forward') throw new Error('a forward was expected')
+      return frame
+    }
+    const early = send('/1')
+    expect(leader.acceptForward(early.stream, early.sequence)).toBe(true)
+    follower.leadershipChanged()
+    const late = send('/2')
+    follower.forwardsTaken(early.stream, 99)
+    expect(follower.repeatForwards(4)).toEqual([late])
+    expect(leader.acceptForward(late.stream, late.sequence)).toBe(true)
+  })
+
   it('of a peer that restarted within the term are a stream of their own', () => {
     const leader = new Submissions(ORIGIN + 1, limits)
     for (const sequence of [1, 2, 3]) expect(leader.acceptForward(ORIGIN, sequence)).toBe(true)
@@ -125,7 +143,7 @@ describe('forwards', () => {
     const [frame] = restarted.forwardAll(4)
     restarted.forwardsTaken(ORIGIN, leader.expectedOf(ORIGIN))
     expect(restarted.repeatForwards(4)).toEqual([frame])
-    expect(frame).toMatchObject({ kind: 'forward', origin: ORIGIN + 2, sequence: 1 })
+    expect(frame).toMatchObject({ kind: 'forward', stream: ORIGIN + 2, sequence: 1 })
     expect(leader.acceptForward(ORIGIN + 2, 1)).toBe(true)
     expect(leader.acceptForward(ORIGIN, 3)).toBe(false)
   })

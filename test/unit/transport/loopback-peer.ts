@@ -101,7 +101,7 @@ export const sequences = (peer: Peer) =>
 export const chunk = (bytes: number): PeerFrame => ({
   kind: 'forward',
   term: 1,
-  origin: 1,
+  stream: 1,
   sequence: 1,
   count: 1,
   requests: new Uint8Array(bytes),

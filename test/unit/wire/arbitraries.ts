@@ -332,7 +332,7 @@ export const peerFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
   fc.record({ kind: fc.constant('raft' as const), message }),
   fc.record({
     kind: fc.constant('forward' as const),
-    origin: natural,
+    stream: natural,
     term: natural,
     sequence: natural,
     count: fc.nat(),
@@ -340,7 +340,7 @@ export const peerFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('forwardReply' as const),
-    origin: natural,
+    stream: natural,
     term: natural,
     expected: natural,
     accepted: fc.boolean(),
