@@ -11,6 +11,7 @@ import { CodedError } from './errors.ts'
 import { buildApp } from './http/app.ts'
 import { limits } from './limits.ts'
 import { Listener } from './listener/listener.ts'
+import { Distribution } from './metrics/measure.ts'
 import { buildMetrics } from './metrics/metrics.ts'
 import { NodeFileSystem } from './storage/node-file-system.ts'
 import { openStorage } from './storage/open-storage.ts'
@@ -27,7 +28,8 @@ export async function runServer(config: Config): Promise<void> {
   logger.info({ version: VERSION, settings: redacted(settings) }, 'starting')
   for (const warning of config.warnings) logger.warn(warning)
   const environment = createNodeEnvironment(logger)
-  const storage = open(settings, logger)
+  const syncMs = new Distribution()
+  const storage = open(settings, logger, syncMs)
   let transport: TcpTransport | null = null
   const replica = new Replica({
     environment,
@@ -51,7 +53,7 @@ export async function runServer(config: Config): Promise<void> {
   const app =
     settings.httpPort === 0
       ? null
-      : await buildHttp(settings, logger, replica, listener, startedAtMs, () => transport)
+      : await buildHttp(settings, logger, replica, listener, startedAtMs, syncMs, () => transport)
   await opened('peerPort', settings.peerPort, () => (transport as TcpTransport | null)?.listen())
   await opened('clientPort', settings.clientPort, () => listener.listen())
   if (app !== null) {
@@ -74,7 +76,7 @@ export async function runServer(config: Config): Promise<void> {
   })
 }
 
-function open(settings: Settings, logger: Logger): OpenedStorage {
+function open(settings: Settings, logger: Logger, syncMs: Distribution): OpenedStorage {
   const { dataDirectory, logDirectory, snapshotDirectory } = settings
   const storage = openStorage({
     fileSystem: new NodeFileSystem(),
@@ -90,6 +92,10 @@ function open(settings: Settings, logger: Logger): OpenedStorage {
     endOfTurn: queueMicrotask,
     segmentBytes: settings.segmentBytes,
     snapshotsKept: settings.snapshotsKept,
+    timeSync: () => {
+      const beganMs = performance.now()
+      return () => syncMs.note(performance.now() - beganMs)
+    },
     onFault: (fault) => die(logger, fault),
   })
   if ('code' in storage) {
@@ -190,6 +196,7 @@ function buildHttp(
   replica: Replica,
   listener: Listener,
   startedAtMs: number,
+  syncMs: Distribution,
   transport: () => TcpTransport | null,
 ) {
   const { stats, registry } = listener
@@ -206,7 +213,14 @@ function buildHttp(
       connectionsRejected: stats.connectionsRejected,
       connectionsDropped: stats.connectionsDropped,
       authFailures: stats.authFailures,
+      responseBytes: stats.responseBytes,
     }),
+    durations: {
+      ...replica.status().measures,
+      readLatencyMs: stats.readLatencyMs,
+      updateLatencyMs: stats.updateLatencyMs,
+      syncMs,
+    },
     transport: () => transport() ?? { droppedFrames: 0, refusedLinks: 0, silentLinks: 0 },
     startedAtMs,
     nowMs: () => performance.now(),

@@ -83,6 +83,8 @@ interface Pending {
   answered: boolean
 }
 
+/** Of the length in front of a frame. */
+const LENGTH_BYTES = 4
 const EMPTY_WATCH_LIST: readonly string[] = []
 
 /**
@@ -98,6 +100,8 @@ export class ClientConnection implements Watcher {
   readonly #ensemble: Ensemble
   readonly #splitter: FrameSplitter
   readonly #out = new JuteWriter(256)
+  /** Of `#out`, what has been counted. */
+  #framesEnd = 0
   #dirty = false
   #state: 'handshake' | 'attaching' | 'open' | 'closing' | 'closed' = 'handshake'
   #identities: readonly Identity[]
@@ -358,7 +362,8 @@ export class ClientConnection implements Watcher {
       if (pending === undefined || !this.#answer(pending)) break
       pending.answered = true
       this.#head += 1
-      this.#options.stats.answered(this.#options.environment.nowMs() - pending.receivedAtMs)
+      const latencyMs = this.#options.environment.nowMs() - pending.receivedAtMs
+      this.#options.stats.answered(latencyMs, pending.outcome !== null)
     }
     if (this.#head > 0 && this.#head * 2 >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head)
@@ -500,6 +505,8 @@ export class ClientConnection implements Watcher {
   #wrote(): void {
     this.sent += 1
     this.#options.stats.packetsSent += 1
+    this.#options.stats.responseBytes.note(this.#out.length - this.#framesEnd - LENGTH_BYTES)
+    this.#framesEnd = this.#out.length
     if (this.#dirty) return
     this.#dirty = true
     this.#options.registry.markDirty(this)
@@ -511,6 +518,7 @@ export class ClientConnection implements Watcher {
     if (this.#out.length === 0) return
     const bytes = this.#out.copy()
     this.#out.reset()
+    this.#framesEnd = 0
     if (this.#unwrittenBytes + bytes.length > this.#options.outputBytesMax) {
       // A client that does not read loses its connection, not its session.
       this.#options.stats.connectionsDropped += 1

@@ -1,4 +1,5 @@
 import type { Ensemble, EnsembleStatus } from '../ensemble/ensemble.ts'
+import type { SizeRange } from '../metrics/measure.ts'
 import type { ClientRegistry } from './client-registry.ts'
 import type { ClientConnection } from './connection.ts'
 import { fileDescriptors } from './file-descriptors.ts'
@@ -147,6 +148,7 @@ function monitored(context: WordContext): [string, string | number][] {
     ['connection_rejected', stats.connectionsRejected],
     ['connection_drop_count', stats.connectionsDropped],
     ['auth_failed_count', stats.authFailures],
+    ...sizes('client_response_size', stats.responseBytes),
     ['uptime', Math.round(context.nowMs() - context.startedAtMs)],
   ]
   const descriptors = fileDescriptors()
@@ -166,9 +168,20 @@ function monitored(context: WordContext): [string, string | number][] {
       ['followers', status.raft.progress.filter(({ peer }) => voters.has(peer)).length],
       ['synced_followers', synced.filter(({ peer }) => voters.has(peer)).length],
       ['synced_observers', synced.filter(({ peer }) => !voters.has(peer)).length],
+      ['pending_syncs', status.pendingSyncs],
+      ['leader_uptime', status.leaderUptimeMs],
+      ...sizes('proposal_size', status.measures.proposalBytes),
     )
   }
   return lines
+}
+
+function sizes(name: string, { last, max, min }: SizeRange): [string, number][] {
+  return [
+    [`last_${name}`, last],
+    [`max_${name}`, max],
+    [`min_${name}`, min],
+  ]
 }
 
 /** Whole numbers as such, others with at most four places, as ZooKeeper prints them. */

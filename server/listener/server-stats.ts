@@ -1,3 +1,5 @@
+import { Distribution, SizeRange } from '../metrics/measure.ts'
+
 /** Counts of one server's client traffic since its start or the last `srst`. */
 export class ServerStats {
   packetsReceived = 0
@@ -8,13 +10,20 @@ export class ServerStats {
   connectionsDropped = 0
   /** Credentials that proved nothing. */
   authFailures = 0
+  /** From a request to its answer, ms; a reset does not touch them. */
+  readonly readLatencyMs = new Distribution()
+  readonly updateLatencyMs = new Distribution()
+  /** Frames to clients, without their length. */
+  readonly responseBytes = new SizeRange()
   #requests = 0
   #latencySumMs = 0
   #latencyMinMs = Number.POSITIVE_INFINITY
   #latencyMaxMs = 0
 
-  /** One request answered, `ms` after it came in. */
-  answered(ms: number): void {
+  /** One request answered, `ms` after it came in; `updates`: through the log. */
+  answered(ms: number, updates: boolean): void {
+    if (updates) this.updateLatencyMs.note(ms)
+    else this.readLatencyMs.note(ms)
     this.#requests += 1
     this.#latencySumMs += ms
     if (ms < this.#latencyMinMs) this.#latencyMinMs = ms
@@ -36,6 +45,7 @@ export class ServerStats {
   reset(): void {
     this.packetsReceived = 0
     this.packetsSent = 0
+    this.responseBytes.reset()
     this.#requests = 0
     this.#latencySumMs = 0
     this.#latencyMinMs = Number.POSITIVE_INFINITY

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ensemble.ts'
 import { fileDescriptors } from '../listener/file-descriptors.ts'
+import type { Distribution, SizeRange } from './measure.ts'
+import { DistributionSummary } from './summary.ts'
 
 /** What the listener counts, in the units of ZooKeeper's own metrics. */
 export interface ListenerFigures {
@@ -14,6 +16,16 @@ export interface ListenerFigures {
   readonly connectionsRejected: number
   readonly connectionsDropped: number
   readonly authFailures: number
+  readonly responseBytes: SizeRange
+}
+
+/** What takes time, in ms; read at each scrape. */
+export interface Durations {
+  readonly syncMs: Distribution
+  readonly snapshotMs: Distribution
+  readonly electionMs: Distribution
+  readonly readLatencyMs: Distribution
+  readonly updateLatencyMs: Distribution
 }
 
 export interface TransportFigures {
@@ -26,6 +38,7 @@ export interface MetricsSources {
   readonly ensemble: Ensemble
   readonly listener: () => ListenerFigures
   readonly transport: () => TransportFigures
+  readonly durations: Durations
   readonly startedAtMs: number
   readonly nowMs: () => number
 }
@@ -59,7 +72,32 @@ const ZOOKEEPER_GAUGES: readonly SeriesDefinition[] = [
   { name: 'learners', help: 'Servers that follow this leader', value: followersOf },
   { name: 'synced_followers', help: 'Followers that keep up', value: syncedFollowersOf },
   { name: 'synced_observers', help: 'Observers that keep up', value: syncedObserversOf },
+  { name: 'pending_syncs', help: 'Syncs and reads that wait', value: (s) => s.pendingSyncs },
+  { name: 'leader_uptime', help: 'Time as leader, ms', value: (s) => s.leaderUptimeMs },
+  ...sizes('proposal_size', 'batch proposed, bytes', (s) => s.measures.proposalBytes),
+  ...sizes('client_response_size', 'frame to a client, bytes', (_, l) => l.responseBytes),
 ]
+
+/** Name and help of what takes time, under ZooKeeper's names. */
+const SUMMARIES: Readonly<Record<keyof Durations, readonly [name: string, help: string]>> = {
+  syncMs: ['fsynctime', 'Syncs of the write-ahead log, ms'],
+  snapshotMs: ['snapshottime', 'Snapshots written, ms'],
+  electionMs: ['election_time', 'Without a leader until one was known, ms'],
+  readLatencyMs: ['readlatency', 'Requests answered by this server alone, ms'],
+  updateLatencyMs: ['updatelatency', 'Requests answered by way of the log, ms'],
+}
+
+function sizes(
+  name: string,
+  help: string,
+  range: (status: EnsembleStatus, listener: ListenerFigures) => SizeRange,
+): SeriesDefinition[] {
+  return [
+    { name: `last_${name}`, help: `Last ${help}`, value: (s, l) => range(s, l).last },
+    { name: `max_${name}`, help: `Largest ${help}`, value: (s, l) => range(s, l).max },
+    { name: `min_${name}`, help: `Smallest ${help}`, value: (s, l) => range(s, l).min },
+  ]
+}
 
 /** ZooKeeper's counters have no suffix; dashboards take their rate. */
 const ZOOKEEPER_COUNTERS: readonly SeriesDefinition[] = [
@@ -198,6 +236,10 @@ export function buildMetrics(sources: MetricsSources): Metrics {
       const { status, listener } = read()
       return value(status, listener)
     })
+  }
+  for (const [key, [name, help]] of Object.entries(SUMMARIES)) {
+    const values = sources.durations[key as keyof Durations]
+    new DistributionSummary(registry, { name, help, values }, sources.nowMs)
   }
   for (const [key, [name, help]] of Object.entries(COUNTERS)) {
     total(registry, name, help, () => read().status.counters[key as EnsembleCounter])

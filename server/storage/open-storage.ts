@@ -44,6 +44,8 @@ export interface StorageOptions {
   readonly sparesMax?: number
   /** Pause between attempts to find space on a full disk; default 1000. */
   readonly retryMs?: number
+  /** Called before each sync of the log; what it returns is called when the sync has succeeded. */
+  readonly timeSync?: () => () => void
   /** A fault of the log. DISK_FULL passes by itself; after any other the log is dead. */
   readonly onFault: (fault: StorageFault) => void
 }
@@ -221,6 +223,7 @@ class DirectoryStorage implements OpenedStorage {
       schedule: this.#options.schedule,
       endOfTurn: this.#options.endOfTurn,
       releaseBound: () => this.snapshots.releaseBound,
+      timeSync: this.#options.timeSync ?? (() => () => {}),
       onFault: this.#options.onFault,
       onClosed: () => {
         this.snapshots.close()

@@ -45,6 +45,8 @@ export interface WalOptions extends Omit<SegmentPoolOptions, 'onReady' | 'onFull
   readonly endOfTurn: (call: () => void) => void
   /** Nothing above this index may be released: older snapshots need the log behind them. */
   readonly releaseBound: () => LogIndex
+  /** Measures a sync: called before it, and what it returns after. */
+  readonly timeSync: () => () => void
   readonly onFault: (fault: StorageFault) => void
   readonly onClosed: () => void
 }
@@ -206,7 +208,11 @@ export class Wal implements LogStorage {
       if (this.#faulted || this.#closed) return
       if (error === null) {
         this.#writeFull = false
-        return file.sync((syncError) => this.#synced(syncError))
+        const synced = this.#options.timeSync()
+        return file.sync((syncError) => {
+          if (syncError === null) synced()
+          this.#synced(syncError)
+        })
       }
       if (!isNoSpace(error)) return this.#fail(writeFault(error, path))
       // The file is preallocated, but not every file system keeps that promise. Nothing of this

@@ -216,5 +216,8 @@ describe('npm start', () => {
     for (const name of ['znode_count', 'outstanding_requests', 'quorate_raft_term']) {
       expect(metrics).toMatch(new RegExp(`^${name} \\d`, 'm'))
     }
+    for (const name of ['fsynctime_count', 'election_time_count']) {
+      expect(metrics, name).toMatch(new RegExp(`^${name} [1-9]`, 'm'))
+    }
   })
 })

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { type App, type AppOptions, buildApp } from '../../../server/http/app.ts'
+import { ServerStats } from '../../../server/listener/server-stats.ts'
+import { Distribution, SizeRange } from '../../../server/metrics/measure.ts'
 import { buildMetrics } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble } from '../listener/manual-ensemble.ts'
 
@@ -17,6 +19,7 @@ const NOTHING = {
   connectionsRejected: 0,
   connectionsDropped: 0,
   authFailures: 0,
+  responseBytes: new SizeRange(),
 }
 
 /** The HTTP side over an ensemble in the test's hand, which commits at once unless told otherwise. */
@@ -40,6 +43,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
     ensemble,
     listener: () => NOTHING,
     transport: () => ({ droppedFrames: 0, refusedLinks: 0, silentLinks: 0 }),
+    durations: { ...ensemble.measures, ...new ServerStats(), syncMs: new Distribution() },
     startedAtMs: 0,
     nowMs: () => 0,
   })

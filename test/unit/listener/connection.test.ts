@@ -285,6 +285,18 @@ describe('limits', () => {
     expect(harness.ensemble.machine.sessions.count).toBe(1)
   })
 
+  it('are told apart in what is measured: reads, updates, and the frames to the client', () => {
+    const harness = new ListenerHarness()
+    const client = harness.open()
+    client.write(1, creation('/big', 'x'.repeat(3_000)))
+    harness.ensemble.commitAll()
+    for (const xid of [2, 3]) client.read(xid, get('/big'))
+    const { readLatencyMs, updateLatencyMs, responseBytes } = harness.stats
+    expect([readLatencyMs.count, updateLatencyMs.count]).toEqual([2, 1])
+    // Header 16, data 4 + 3000, stat 68; the reply to the create is 16 and a path of 4 + 4.
+    expect([responseBytes.last, responseBytes.max, responseBytes.min]).toEqual([3_088, 3_088, 24])
+  })
+
   it('close a connection with too many watches', () => {
     const harness = new ListenerHarness()
     const client = harness.open({ watchesMax: 2 })

@@ -60,8 +60,8 @@ describe('four-letter words', () => {
     const harness = new ListenerHarness()
     harness.open()
     harness.ensemble.applyForeign(creation('/a'))
-    harness.stats.answered(0.4)
-    harness.stats.answered(2.35)
+    harness.stats.answered(0.4, false)
+    harness.stats.answered(2.35, true)
     expect(ask(harness, 'srvr')).toBe(
       [
         'Zookeeper version: 0.1.0-abc, built on 11/21/2026 07:00 UTC',

@@ -3,6 +3,7 @@ import { StateMachine } from '../../../server/core/machine/state-machine.ts'
 import type { Member } from '../../../server/core/raft/message.ts'
 import type { RaftStatus, Role } from '../../../server/core/raft/step.ts'
 import { WatchTable } from '../../../server/core/watch/watch-table.ts'
+import { noMeasures } from '../../../server/ensemble/counters.ts'
 import type {
   Contact,
   Ensemble,
@@ -62,6 +63,7 @@ export class ManualEnsemble implements Ensemble {
     EnsembleCounter,
     number
   >
+  readonly measures = noMeasures()
   #waiting: Waiting[] = []
   #barriers: ((ok: boolean) => void)[] = []
   #hooks: EnsembleHooks | null = null
@@ -198,12 +200,15 @@ export class ManualEnsemble implements Ensemble {
       dataBytes: machine.tree.approximateDataSize,
       watches: this.watches.count,
       pendingRequests: this.#waiting.length,
+      pendingSyncs: this.#barriers.length,
+      leaderUptimeMs: this.role === 'leader' ? 60_000 : 0,
       logBytes: 16_777_216,
       logSegments: 1,
       snapshotIndex: 0,
       diskFull: false,
       links: [],
       counters: this.counters,
+      measures: this.measures,
     }
   }
 

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { ServerStats } from '../../../server/listener/server-stats.ts'
+import { Distribution, SizeRange } from '../../../server/metrics/measure.ts'
 import { buildMetrics, COUNTERS } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble, MEMBER } from '../listener/manual-ensemble.ts'
 
 /** Names and types that ZooKeeper's published dashboards query; times are in ms. */
-const ZOOKEEPER_SERIES: Readonly<Record<string, 'gauge' | 'counter'>> = {
+const ZOOKEEPER_SERIES: Readonly<Record<string, 'gauge' | 'counter' | 'summary'>> = {
   avg_latency: 'gauge',
   max_latency: 'gauge',
   min_latency: 'gauge',
@@ -23,6 +25,19 @@ const ZOOKEEPER_SERIES: Readonly<Record<string, 'gauge' | 'counter'>> = {
   learners: 'gauge',
   synced_followers: 'gauge',
   synced_observers: 'gauge',
+  pending_syncs: 'gauge',
+  leader_uptime: 'gauge',
+  last_proposal_size: 'gauge',
+  max_proposal_size: 'gauge',
+  min_proposal_size: 'gauge',
+  last_client_response_size: 'gauge',
+  max_client_response_size: 'gauge',
+  min_client_response_size: 'gauge',
+  fsynctime: 'summary',
+  snapshottime: 'summary',
+  election_time: 'summary',
+  readlatency: 'summary',
+  updatelatency: 'summary',
   connection_rejected: 'counter',
   connection_drop_count: 'counter',
   stale_sessions_expired: 'counter',
@@ -46,22 +61,33 @@ const LISTENER = {
   connectionsRejected: 4,
   connectionsDropped: 5,
   authFailures: 6,
+  responseBytes: new SizeRange(),
 }
 
 function build() {
   const ensemble = new ManualEnsemble()
   let listener = LISTENER
+  const stats = new ServerStats()
+  const syncMs = new Distribution()
   let nowMs = 5_000
   const { registry } = buildMetrics({
     ensemble,
     listener: () => listener,
     transport: () => ({ droppedFrames: 7, refusedLinks: 8, silentLinks: 9 }),
+    durations: {
+      ...ensemble.measures,
+      readLatencyMs: stats.readLatencyMs,
+      updateLatencyMs: stats.updateLatencyMs,
+      syncMs,
+    },
     startedAtMs: 1_000,
     nowMs: () => nowMs,
   })
   return {
     ensemble,
     registry,
+    stats,
+    syncMs,
     change: (figures: typeof LISTENER, at: number) => {
       listener = figures
       nowMs = at
@@ -106,6 +132,7 @@ describe('metrics', () => {
     const text = await build().registry.metrics()
     const { all, types, helps } = parse(text)
     const names = all.map((line) => line.slice(0, line.lastIndexOf(' ')))
+    expect(names).toContain('fsynctime{quantile="0.99"}')
     expect(new Set(names).size).toBe(names.length)
     expect(text.match(/^# TYPE (\S+)/gm)).toHaveLength(types.size)
     for (const name of types.keys()) expect(helps.get(name), name).toMatch(/\w+/)
@@ -139,6 +166,50 @@ describe('metrics', () => {
     expect([first.get('quorate_ready'), second.get('quorate_ready')]).toEqual([1, 0])
   })
 
+  it('tell how long things took, each under its name', async () => {
+    const { ensemble, registry, stats, syncMs } = build()
+    syncMs.note(4)
+    ensemble.measures.snapshotMs.note(250)
+    ensemble.measures.electionMs.note(1_300)
+    stats.answered(0.5, false)
+    for (const ms of [2, 2, 2, 2, 2, 2, 2, 2, 2, 40]) stats.answered(ms, true)
+    const { all, values } = parse(await registry.metrics())
+    const names = ['fsynctime', 'snapshottime', 'election_time', 'readlatency', 'updatelatency']
+    expect(names.map((name) => values.get(`${name}_sum`))).toEqual([4, 250, 1_300, 0.5, 58])
+    expect(names.map((name) => values.get(`${name}_count`))).toEqual([1, 1, 1, 1, 10])
+    const quantile = (name: string, q: number) =>
+      Number(all.find((line) => line.startsWith(`${name}{quantile="${q}"}`))?.split(' ')[1])
+    expect(quantile('fsynctime', 0.5) / 4).toBeCloseTo(1, 1)
+    expect(quantile('updatelatency', 0.5) / 2).toBeCloseTo(1, 1)
+    expect(quantile('updatelatency', 0.99) / 40).toBeCloseTo(1, 1)
+  })
+
+  it('forget in their quantiles, not in their sums, what is two windows old', async () => {
+    const { registry, syncMs, change } = build()
+    const median = async (atMs: number) => {
+      change(LISTENER, atMs)
+      const text = await registry.metrics()
+      expect(parse(text).values.get('fsynctime_count')).toBe(1)
+      return Number(/^fsynctime\{quantile="0.5"\} (\S+)$/m.exec(text)?.[1])
+    }
+    syncMs.note(8)
+    const seen = [await median(10_000), await median(306_000), await median(607_000)]
+    expect(seen).toEqual([expect.closeTo(8, 0), expect.closeTo(8, 0), Number.NaN])
+  })
+
+  it('tell sizes: the last, the largest, the smallest', async () => {
+    const { ensemble, registry } = build()
+    const names = ['last', 'max', 'min'].map((which) => `${which}_proposal_size`)
+    const before = parse(await registry.metrics()).values
+    expect(names.map((name) => before.get(name))).toEqual([-1, -1, -1])
+    for (const bytes of [70, 900, 50, 60]) ensemble.measures.proposalBytes.note(bytes)
+    const after = parse(await registry.metrics()).values
+    expect(names.map((name) => after.get(name))).toEqual([60, 900, 50])
+    expect([after.get('leader_uptime'), after.get('last_client_response_size')]).toEqual([
+      60_000, -1,
+    ])
+  })
+
   it('count followers and observers on the leader alone', async () => {
     const { ensemble, registry } = build()
     ensemble.members = [
@@ -166,7 +237,9 @@ describe('metrics', () => {
     const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
     const section = page.slice(page.indexOf('## Metrics'), page.indexOf('## Upgrade'))
     const expressions = [...section.matchAll(/^\| `([^|]+)`/gm)].map(([, text]) => text ?? '')
-    const names = expressions.flatMap((text) => text.match(/\b[a-z]+_[a-z_]+\b/g) ?? [])
+    const names = expressions.flatMap(
+      (text) => text.match(/\b[a-z]+_[a-z_]+\b|\b[a-z]+(?=\{)/g) ?? [],
+    )
     const used = names.filter((name) => name !== 'group_right')
     expect(used.length).toBeGreaterThan(12)
     for (const name of used) expect([...types.keys()]).toContain(name)

@@ -45,6 +45,28 @@ describe('group commit', () => {
     expect(disk.counts.syncs - before.syncs).toBe(2)
   })
 
+  it('has each sync timed, from its begin to its success', () => {
+    const { clock, disk, inject } = bench()
+    const timed: string[] = []
+    const timeSync = () => {
+      timed.push('begun')
+      return () => void timed.push('synced')
+    }
+    const { storage } = mustOpen({ ...optionsFor(disk, clock), timeSync })
+    clock.run(100)
+    timed.length = 0
+    append(storage, { entries: entries(1, 1, 1) })
+    clock.run(2)
+    expect(timed).toEqual(['begun'])
+    clock.run(1)
+    expect(timed).toEqual(['begun', 'synced'])
+    inject.fault = 'EIO'
+    inject.operation = 'sync'
+    append(storage, { entries: entries(2, 2, 1) })
+    clock.run(100)
+    expect(timed).toEqual(['begun', 'synced', 'begun'])
+  })
+
   it('acknowledges nothing before the sync has returned', () => {
     const { clock, disk } = bench()
     const { storage } = mustOpen(optionsFor(disk, clock))
