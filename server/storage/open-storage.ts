@@ -11,6 +11,7 @@ import {
   openSegment,
   type RecoveredLog,
   recoverLog,
+  syncTail,
   wipeTail,
 } from './log-recovery.ts'
 import { spareName } from './segment.ts'
@@ -143,6 +144,8 @@ class DirectoryStorage implements OpenedStorage {
     // Nothing has been changed so far; from here on nothing is refused.
     if (recovered.rot) this.#writeIdentity({ ...this.#identity, abstain: true })
     if (recovered.dirty) wipeTail(fileSystem, recovered.active, recovered.end)
+    else syncTail(fileSystem, recovered.active)
+    for (const path of Object.values(directories)) fileSystem.syncDirectory(path)
     this.log = this.#openLog(recovered)
     if (replaced && snapshot !== null) {
       this.log.resetTo(snapshot, recovered.replay.hardState, () => {})

@@ -8,7 +8,7 @@ export class Nemesis {
   readonly #simulation: Simulation
   readonly #random: Random
   #stopped = false
-  #churning = false
+  #churnUntilMs = -1
   /** A server that lost its disk: nobody else loses theirs before it is back. */
   #healing: ServerProcess | null = null
 
@@ -63,7 +63,7 @@ export class Nemesis {
         for (const each of servers) this.#kill(each, true)
         return
       case 'churn':
-        return this.#churn(this.#simulation.scheduler.nowMs + 15_000)
+        return this.#churn()
       case 'pause':
         return this.#pause(server)
       case 'wipe':
@@ -130,35 +130,30 @@ export class Nemesis {
     })
   }
 
-  /**
-   * Leaders die young, some of them unheard, with writes that only a few have: what Raft's figure 8
-   * warns of.
-   */
-  #churn(untilMs: number): void {
-    const { scheduler, network, servers } = this.#simulation
-    if (this.#stopped || this.#churning || scheduler.nowMs > untilMs) return
-    this.#churning = true
-    scheduler.after(this.#random.between(20, 700), () => {
-      this.#churning = false
-      if (this.#stopped) return
-      const leader = this.#simulation.leader()
-      if (leader !== null && this.#random.chance(0.7)) {
-        const heard = this.#random.pick(servers)
-        for (const other of servers) {
-          if (other !== leader && other !== heard) network.block(leader.address, other.address)
-        }
-        this.#simulation.writeThrough(leader, `c${scheduler.nowMs}`)
-        this.#undoAfter(1, 60, () => {
-          leader.kill(this.#random.chance(0.5))
-          network.healAll()
-        })
-      }
-      const down = servers.filter((server) => !server.alive)
-      if (down.length * 2 >= servers.length) this.#random.pick(down).start()
-      this.#churn(untilMs)
+  /** For a while leaders die young: what Raft's figure 8 warns of. */
+  #churn(): void {
+    this.#churnUntilMs = this.#simulation.scheduler.nowMs + 20_000
+    this.#simulation.trace('leaders die young')
+    const leader = this.#simulation.leader()
+    if (leader !== null) this.elected(leader)
+    this.#undoAfter(20_000, 21_000, () => {
+      for (const server of this.#simulation.servers) if (!server.alive) server.start()
     })
-    this.#undoAfter(16_000, 17_000, () => {
-      for (const server of servers) if (!server.alive) server.start()
+  }
+
+  /** In a churn a new leader is heard by few, and dies; who died before it comes back. */
+  elected(leader: ServerProcess): void {
+    const { scheduler, servers, network } = this.#simulation
+    if (this.#stopped || scheduler.nowMs > this.#churnUntilMs) return
+    const heard = this.#random.chance(0.6) ? this.#random.pick(servers) : null
+    for (const other of servers) {
+      if (other !== leader && other !== heard) network.block(leader.address, other.address)
+    }
+    this.#undoAfter(1, this.#random.chance(0.5) ? 10 : 100, () => {
+      leader.kill(this.#random.chance(0.5))
+      network.healAll()
+      const down = servers.filter((server) => server !== leader && !server.alive)
+      if (down.length > 0) this.#random.pick(down).start()
     })
   }
 

@@ -26,7 +26,7 @@ export interface ProcessWorld {
   /** Slowness of the disks, ms at most. */
   readonly diskMsMax: number
   applied(server: ServerProcess, entry: Entry, results: readonly RequestResult[]): void
-  stepped(now: RaftInspection): void
+  stepped(server: ServerProcess, now: RaftInspection): void
   fault(server: ServerProcess, text: string): void
   trace(text: string): void
 }
@@ -172,7 +172,7 @@ export class ServerProcess implements Endpoint {
       onFault: (fault) => this.#world.fault(this, fault.code),
       onApplied: (entry, results) => this.#world.applied(this, entry, results),
       onStep: (raft) => {
-        this.#world.stepped(this.#invariants.check(raft))
+        this.#world.stepped(this, this.#invariants.check(raft))
       },
     })
     this.registry = new ClientRegistry(this.replica)

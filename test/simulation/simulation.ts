@@ -51,6 +51,7 @@ export class Simulation implements ProcessWorld, UserWorld {
   #kvUsers: KvUser[] = []
   #usersMade = 0
   #acknowledgedZxid = 0
+  #newestTerm = 0
   operations = 0
   #fingerprint = 0x811c9dc5
 
@@ -104,8 +105,11 @@ export class Simulation implements ProcessWorld, UserWorld {
     this.#mix(`${server.name} ${entry.index} ${digest}`)
   }
 
-  stepped(now: RaftInspection): void {
+  stepped(server: ServerProcess, now: RaftInspection): void {
     this.#invariants.checkOne(now)
+    if (now.role !== 'leader' || now.term <= this.#newestTerm) return
+    this.#newestTerm = now.term
+    this.#nemesis.elected(server)
   }
 
   fault(server: ServerProcess, text: string): void {
@@ -243,21 +247,6 @@ export class Simulation implements ProcessWorld, UserWorld {
       }
       this.scheduler.runUntil(this.scheduler.nowMs + STEP_MS)
     }
-  }
-
-  /** A write that nobody waits for. */
-  writeThrough(server: ServerProcess, mark: string): void {
-    server.run(() =>
-      server.replica?.submit(
-        {
-          session: 0,
-          connection: 0,
-          identities: [],
-          operation: { kind: 'setData', path: '/k0', data: Buffer.from(mark), version: -1 },
-        },
-        () => {},
-      ),
-    )
   }
 
   /** A server that nobody hears is not whole, however well the others do. */

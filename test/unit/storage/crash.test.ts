@@ -4,7 +4,7 @@ import type { Entry, HardState } from '../../../server/core/raft/message.ts'
 import { openStorage } from '../../../server/storage/open-storage.ts'
 import type { OpenedStorage } from '../../../server/storage/storage.ts'
 import { SimulatedFileSystem } from '../../support/simulated-file-system.ts'
-import { Clock, entry, isRefusal, optionsFor, seeded, text } from './harness.ts'
+import { append, Clock, entry, isRefusal, mustOpen, optionsFor, seeded, text } from './harness.ts'
 
 /** What a log may hold after a crash: each append's effect, up to some append not yet acknowledged. */
 interface Version {
@@ -237,4 +237,24 @@ describe('crashes', () => {
     expect(crashes).toBeGreaterThan(1000)
     expect(recycled).toBeGreaterThan(300)
   }, 60_000)
+})
+
+describe('a process that was killed', () => {
+  it('leaves records that are durable once the next one has read them', () => {
+    const clock = new Clock()
+    const disk = new SimulatedFileSystem({
+      schedule: clock.schedule,
+      latencyMs: (operation) => (operation === 'sync' ? 1_000_000 : 0),
+    })
+    const open = () => mustOpen(optionsFor(disk, clock)).storage
+    const { durable } = append(open(), { entries: [entry(1, 1, 'a')] })
+    clock.run(10)
+    expect(durable).toBe(false)
+    disk.kill()
+    clock.clear()
+    expect(open().restored.entries.map(text)).toEqual(['1/1 a'])
+    // Each write that was not synced is lost.
+    disk.crash(() => 0.5)
+    expect(open().restored.entries.map(text)).toEqual(['1/1 a'])
+  })
 })
