@@ -204,6 +204,17 @@ describe('npm start', () => {
     expect(await (await get(2, 'kept')).json()).toEqual({ k: 'kept', v: 'yes' })
   })
 
+  it('removes its leader when it is told to, and says so', async () => {
+    const leader = await leaderIndex()
+    const answer = await fetch(url(leader, `/v1/ensemble/members/${leader + 1}`), {
+      method: 'DELETE',
+    })
+    expect([answer.status, await answer.text()]).toEqual([204, ''])
+    // It runs, so it asks to be taken in again.
+    await waitFor('another leader', READY_WITHIN_MS, async () => (await leaderIndex()) !== leader)
+    await waitFor('all servers ready', READY_WITHIN_MS, allReady)
+  })
+
   it('serves the status page and the metrics', async () => {
     const page = await fetch(url(0, '/'))
     expect(await page.text()).toContain('<title>Quorate</title>')
