@@ -95,7 +95,8 @@ export class Driver {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#options.limits.turnMs)
+      const { turnMs, turnMsIdle } = this.#options.limits
+      const timer = setTimeout(resolve, this.#isSettled() ? turnMsIdle : turnMs)
       this.#wake = () => {
         clearTimeout(timer)
         resolve()
@@ -126,7 +127,7 @@ export class Driver {
     const seen = await this.#sightings.look({
       asking,
       draining: this.#state.drain !== null,
-      settled: this.#state.phase === 'serving' && this.#isFormed(),
+      settled: this.#isSettled(),
     })
     return {
       nowMs: nowMs(),
@@ -139,9 +140,11 @@ export class Driver {
     }
   }
 
-  #isFormed(): boolean {
+  /** True while a member of a formed cluster serves: nothing is in the making. */
+  #isSettled(): boolean {
     const record = this.#observation?.record
-    return record?.kind === 'ok' && record.value.record.phase === 'formed'
+    const formed = record?.kind === 'ok' && record.value.record.phase === 'formed'
+    return formed && this.#decision?.publication?.enabled === true
   }
 
   #tell({ reason, action, state }: Decision): void {

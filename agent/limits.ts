@@ -1,11 +1,13 @@
 /** Every bound of the agent in one place; those that an operator may set are defaults of config.ts. */
 export const limits = {
-  /** Between two turns of the loop. */
+  /** Between two turns of the loop: while something is decided, and while a member just serves. */
   turnMs: 250,
+  turnMsIdle: 500,
   /** One question to the engine's HTTP port. */
   engineTimeoutMs: 1_000,
-  /** Between questions to an engine that serves. */
+  /** Between questions to an engine, the same. */
   engineEveryMs: 1_000,
+  engineEveryMsIdle: 2_000,
   /** One request to the Kubernetes API. */
   kubernetesTimeoutMs: 2_000,
   /** Between reads of the StatefulSet and the record: while they decide something, and else. */
@@ -43,8 +45,8 @@ export const limits = {
   /** A server that was cut off or did not answer is tried last for this long. */
   treeAvoidMs: 10_000,
   /** Between checks of the lease, and of what is published. */
-  leaseEveryMs: 200,
-  publishEveryMs: 1_000,
+  leaseEveryMs: 500,
+  publishEveryMs: 2_500,
   /** One frame of the tree. */
   treeFrameBytesMax: 1_048_575,
   /** A member document. */

@@ -63,11 +63,8 @@ export class Sightings {
       this.#disk = engine.discover()
     }
     const disk = this.#disk
-    if (
-      this.#engine === null ||
-      need.draining ||
-      this.#isDue(this.#engineAtMs, limits.engineEveryMs)
-    ) {
+    const engineMs = need.settled ? limits.engineEveryMsIdle : limits.engineEveryMs
+    if (this.#engine === null || need.draining || this.#isDue(this.#engineAtMs, engineMs)) {
       this.#engineAtMs = nowMs()
       this.#engine = await engine.observe()
     }

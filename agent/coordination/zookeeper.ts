@@ -1,9 +1,11 @@
+import { Socket } from 'node:net'
 import {
   type Client,
   CreateMode,
   createClient,
   type Exception,
   type Stat,
+  State,
 } from 'node-zookeeper-client'
 import { parentOf } from '../../server/core/tree/path.ts'
 import { type LeaseStatus, leaseStatus } from '../core/lease.ts'
@@ -196,12 +198,22 @@ class Attempt {
 
   /** Lets nothing of this session out any more; the ensemble expires it in its time. */
   discard(): void {
-    this.relay.close()
     this.client.close()
+    this.#sever()
+  }
+
+  #sever(): void {
+    this.relay.close()
+    // A closing client takes the answer to its handshake for a reply, and throws at its "code": what
+    // is on its way must not reach it. The library offers no other way to its socket.
+    const manager: unknown = Reflect.get(this.client, 'connectionManager')
+    const socket: unknown = isObject(manager) ? Reflect.get(manager, 'socket') : null
+    if (socket instanceof Socket) socket.destroy()
   }
 
   /** Closes the session at the ensemble, as far as that takes no longer than `ms`. */
   async goodbye(ms: number): Promise<void> {
+    if (this.client.getState() !== State.SYNC_CONNECTED) return this.discard()
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms)
       this.client.once('disconnected', () => {
@@ -210,8 +222,12 @@ class Attempt {
       })
       this.client.close()
     })
-    this.relay.close()
+    this.#sever()
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function znodeOf(data: Uint8Array | undefined, stat: Stat): TreeZnode {
