@@ -1,4 +1,4 @@
-import { Distribution, SizeRange } from '../metrics/measure.ts'
+import { Distribution, SizeRange } from '../measure.ts'
 import type { EnsembleCounter, Measures } from './ensemble.ts'
 
 /** What the rooms of a replica count; each is read by metrics and never falls. */

@@ -6,7 +6,7 @@ import type { RaftStatus } from '../core/raft/step.ts'
 import type { Identity } from '../core/tree/acl.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
 import type { WatchTable } from '../core/watch/watch-table.ts'
-import type { Distribution, SizeRange } from '../metrics/measure.ts'
+import type { Distribution, SizeRange } from '../measure.ts'
 
 /** A write as a client connection (or HTTP route) hands it in. */
 export interface Submission {

@@ -1,7 +1,7 @@
 import type { PeerId } from '../core/brand.ts'
 import type { Raft } from '../core/raft/raft.ts'
 import type { RaftInput, RaftOutput } from '../core/raft/step.ts'
-import type { SizeRange } from '../metrics/measure.ts'
+import type { SizeRange } from '../measure.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
 import { holdsRequests } from '../wire/request-codec.ts'

@@ -1,5 +1,5 @@
 import type { Ensemble, EnsembleStatus } from '../ensemble/ensemble.ts'
-import type { SizeRange } from '../metrics/measure.ts'
+import type { SizeRange } from '../measure.ts'
 import type { ClientRegistry } from './client-registry.ts'
 import type { ClientConnection } from './connection.ts'
 import { fileDescriptors } from './file-descriptors.ts'

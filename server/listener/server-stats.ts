@@ -1,4 +1,4 @@
-import { Distribution, SizeRange } from '../metrics/measure.ts'
+import { Distribution, SizeRange } from '../measure.ts'
 
 /** Counts of one server's client traffic since its start or the last `srst`. */
 export class ServerStats {

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ensemble.ts'
 import { fileDescriptors } from '../listener/file-descriptors.ts'
-import type { Distribution, SizeRange } from './measure.ts'
+import type { Distribution, SizeRange } from '../measure.ts'
 import { DistributionSummary } from './summary.ts'
 
 /** What the listener counts, in the units of ZooKeeper's own metrics. */

@@ -1,5 +1,5 @@
 import { type Registry, Summary } from 'prom-client'
-import type { Distribution } from './measure.ts'
+import type { Distribution } from '../measure.ts'
 
 /** Quantiles are of the last one to two windows, so that an hour ago does not hide the present. */
 const WINDOW_MS = 300_000

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { type App, type AppOptions, buildApp } from '../../../server/http/app.ts'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
-import { Distribution, SizeRange } from '../../../server/metrics/measure.ts'
+import { Distribution, SizeRange } from '../../../server/measure.ts'
 import { buildMetrics } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble } from '../listener/manual-ensemble.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Distribution, SizeRange } from '../../../server/metrics/measure.ts'
+import { Distribution, SizeRange } from '../../../server/measure.ts'
 
 const milliseconds = fc.double({ min: 0.001, max: 1_000_000, noNaN: true })
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
-import { Distribution, SizeRange } from '../../../server/metrics/measure.ts'
+import { Distribution, SizeRange } from '../../../server/measure.ts'
 import { buildMetrics, COUNTERS } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble, MEMBER } from '../listener/manual-ensemble.ts'
 
