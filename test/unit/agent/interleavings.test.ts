@@ -181,14 +181,16 @@ describe('interleavings of API answers, signals, crashes and scaling', () => {
       fc.property(fc.boolean(), sequence(event), (formed, events) => {
         const world = play(formed, events)
         expect(world.founded).toBeLessThanOrEqual(1)
-        const [cluster] = world.clusters.values()
-        // Members that were scaled away without a majority of the others left cannot be voted out.
         heal(world)
         expect(world.founded).toBe(1)
         const running = world.pods.slice(0, 3).map(({ engine }) => engine)
         expect(running).toEqual(['running', 'running', 'running'])
         expect(world.clustersOnDisks()).toHaveLength(1)
-        if (cluster === undefined || cluster.members.size <= 3) {
+        // Pods beyond the replicas were killed without a word: with a majority of members among them
+        // nobody can lead, whatever agents do.
+        const members = [...([...world.clusters.values()][0]?.members ?? [])]
+        const left = members.filter((ordinal) => ordinal < 3)
+        if (2 * left.length > members.length) {
           expect(world.record?.record.phase).toBe('formed')
         }
       }),
