@@ -149,12 +149,22 @@ export class Nemesis {
     for (const other of servers) {
       if (other !== leader && other !== heard) network.block(leader.address, other.address)
     }
-    this.#undoAfter(1, this.#random.chance(0.5) ? 10 : 100, () => {
-      leader.kill(this.#random.chance(0.5))
-      network.healAll()
-      const down = servers.filter((server) => server !== leader && !server.alive)
-      if (down.length > 0) this.#random.pick(down).start()
-    })
+    this.#undoAfter(1, this.#random.chance(0.5) ? 10 : 300, () => this.#replace(leader))
+  }
+
+  /** In a churn a leader often dies as soon as it has committed anything. */
+  committed(leader: ServerProcess): void {
+    if (this.#stopped || this.#simulation.scheduler.nowMs > this.#churnUntilMs) return
+    if (this.#random.chance(0.7)) this.#undoAfter(0, 1, () => this.#replace(leader))
+  }
+
+  #replace(leader: ServerProcess): void {
+    if (!leader.alive) return
+    const { servers, network } = this.#simulation
+    leader.kill(this.#random.chance(0.5))
+    network.healAll()
+    const down = servers.filter((server) => server !== leader && !server.alive)
+    if (down.length > 0) this.#random.pick(down).start()
   }
 
   #pause(server: ServerProcess): void {

@@ -52,6 +52,7 @@ export class Simulation implements ProcessWorld, UserWorld {
   #usersMade = 0
   #acknowledgedZxid = 0
   #newestTerm = 0
+  #uncommittedFrom = Number.POSITIVE_INFINITY
   operations = 0
   #fingerprint = 0x811c9dc5
 
@@ -107,9 +108,15 @@ export class Simulation implements ProcessWorld, UserWorld {
 
   stepped(server: ServerProcess, now: RaftInspection): void {
     this.#invariants.checkOne(now)
-    if (now.role !== 'leader' || now.term <= this.#newestTerm) return
-    this.#newestTerm = now.term
-    this.#nemesis.elected(server)
+    if (now.role !== 'leader' || now.term < this.#newestTerm) return
+    if (now.term > this.#newestTerm) {
+      this.#newestTerm = now.term
+      this.#uncommittedFrom = now.commit
+      this.#nemesis.elected(server)
+    } else if (now.commit > this.#uncommittedFrom) {
+      this.#uncommittedFrom = Number.POSITIVE_INFINITY
+      this.#nemesis.committed(server)
+    }
   }
 
   fault(server: ServerProcess, text: string): void {
