@@ -116,7 +116,9 @@ export class Sightings {
     this.#askingPeers = true
     this.#peersAtMs = this.#options.nowMs()
     const { firstOrdinal, replicas } = set.value
-    const all = Array.from({ length: replicas }, (_, i) => firstOrdinal + i)
+    const record = this.#record.kind === 'ok' ? this.#record.value.record : null
+    const count = record?.phase === 'forming' ? Math.max(replicas, record.expected) : replicas
+    const all = Array.from({ length: count }, (_, i) => firstOrdinal + i)
     const others = all.filter((ordinal) => ordinal !== this.#options.self.ordinal)
     this.#peers = await this.#options.askPeers(others)
     this.#askingPeers = false

@@ -169,7 +169,7 @@ function servingStep(observation: Observation, state: AgentState, rules: Rules):
   return { state, action: NONE, reason: `serves as ${engine.role}` }
 }
 
-/** The leader's agent keeps the record: formed as soon as a majority of the replicas votes. */
+/** The leader's agent keeps the record: formed as soon as a majority of the expected votes. */
 function recordStep(observation: Observation, state: AgentState): Step | null {
   const { engine, statefulSet, record } = observation
   if (statefulSet.kind !== 'ok' || statefulSet.value.deleting) return null
@@ -177,11 +177,12 @@ function recordStep(observation: Observation, state: AgentState): Step | null {
   const current = currentRecord(observation)
   if (current?.phase === 'formed') return null
   const voters = engine.members.filter((member) => member.voter).length
-  if (current !== null && voters <= statefulSet.value.replicas / 2) return null
+  if (current !== null && voters <= current.expected / 2) return null
   const formed: FormingRecord = {
     statefulSetUid: statefulSet.value.uid,
     clusterId: engine.clusterId,
     bootstrapper: current?.bootstrapper ?? '',
+    expected: current?.expected ?? statefulSet.value.replicas,
     phase: 'formed',
   }
   const reason =

@@ -27,6 +27,11 @@ export interface FormingRecord {
   readonly clusterId: string | null
   /** The founding mark of the one disk that may bootstrap; '' in a record made for old data. */
   readonly bootstrapper: string
+  /**
+   * Replicas that the founder counted on. Until the cluster is formed only these may hold its data, so
+   * that asking them is asking all, also after the set was scaled meanwhile.
+   */
+  readonly expected: number
   /** From `formed` on an empty disk only joins. */
   readonly phase: 'forming' | 'formed'
 }

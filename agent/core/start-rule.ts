@@ -89,11 +89,13 @@ function startOfEmptyDisk(
     return wait('the disk is empty and the record cannot be read')
   }
   if (!isFresh(record, nowMs, rules.startFreshMs)) return wait('the record was read too long ago')
-  const survey = surveyOf(observation, set, Math.max(sinceMs, nowMs - rules.startFreshMs))
+  const current = currentRecord(observation)
+  const count = current?.phase === 'forming' ? current.expected : 0
+  const asked = { ...set, replicas: Math.max(set.replicas, count) }
+  const survey = surveyOf(observation, asked, Math.max(sinceMs, nowMs - rules.startFreshMs))
   if (survey.clusters.length > 1) {
     return refuse(`disks hold different clusters: ${survey.clusters.join(', ')}`)
   }
-  const current = currentRecord(observation)
   if (current === null) return withoutRecord(observation, set, founding, survey)
   if (current.phase === 'formed') return underFormedRecord(current, survey)
   return underFormingRecord(observation, set, founding, current, survey)
@@ -131,6 +133,9 @@ function underFormingRecord(
   current: FormingRecord,
   survey: Survey,
 ): StartVerdict {
+  if (observation.self.ordinal >= set.firstOrdinal + current.expected) {
+    return wait('the cluster is founded by fewer members; others join when it is formed')
+  }
   const [found] = survey.clusters
   if (found !== undefined) return permit('join', `other disks hold cluster ${found}`)
   if (founding !== null && founding === current.bootstrapper) {
@@ -153,6 +158,7 @@ function foundingStep(set: StatefulSetView, founding: string | null, why: string
     statefulSetUid: set.uid,
     clusterId: null,
     bootstrapper: founding,
+    expected: set.replicas,
     phase: 'forming',
   }
   return { kind: 'writeRecord', record, reason: why }

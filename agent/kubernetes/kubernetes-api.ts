@@ -44,6 +44,7 @@ const RecordMap = Type.Object({
     statefulSetUid: Type.String(),
     clusterId: Type.String(),
     bootstrapper: Type.String(),
+    expected: Type.String({ pattern: '^[0-9]{1,9}$' }),
     phase: Type.Union([Type.Literal('forming'), Type.Literal('formed')]),
   }),
 })
@@ -90,7 +91,11 @@ export class KubernetesApi implements ClusterApi {
   async record(): Promise<Fetched<StoredRecord>> {
     return await this.#fetch(this.#recordPath(), RecordMap, ({ metadata, data }) => ({
       version: metadata.resourceVersion,
-      record: { ...data, clusterId: data.clusterId === '' ? null : data.clusterId },
+      record: {
+        ...data,
+        expected: Number(data.expected),
+        clusterId: data.clusterId === '' ? null : data.clusterId,
+      },
     }))
   }
 
@@ -108,7 +113,11 @@ export class KubernetesApi implements ClusterApi {
         ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: set, uid }],
         ...(version === null ? {} : { resourceVersion: version }),
       },
-      data: { ...record, clusterId: record.clusterId ?? '' },
+      data: {
+        ...record,
+        expected: String(record.expected),
+        clusterId: record.clusterId ?? '',
+      },
     }
     const answer =
       version === null

@@ -63,7 +63,13 @@ describe('a member that serves', () => {
     expect(action).toEqual({
       kind: 'writeRecord',
       version: '7',
-      record: { statefulSetUid: 'uid-1', clusterId: 'c1', bootstrapper: 'mark-0', phase: 'formed' },
+      record: {
+        statefulSetUid: 'uid-1',
+        clusterId: 'c1',
+        bootstrapper: 'mark-0',
+        expected: 3,
+        phase: 'formed',
+      },
     })
   })
 

@@ -70,7 +70,13 @@ export function report(ordinal: number, disk: DiskReport, atMs = NOW): PeerRepor
 }
 
 export function found(record: Partial<FormingRecord> = {}): Observation['record'] {
-  const full = { statefulSetUid: UID, clusterId: null, bootstrapper: 'mark-0', phase: 'forming' }
+  const full = {
+    statefulSetUid: UID,
+    clusterId: null,
+    bootstrapper: 'mark-0',
+    expected: 3,
+    phase: 'forming',
+  }
   return {
     kind: 'ok',
     atMs: NOW,

@@ -14,6 +14,7 @@ import {
 } from './observations.ts'
 
 const allEmpty = [report(1, empty), report(2, empty)]
+const marked2 = { kind: 'empty' as const, founding: 'mark-2' }
 const second = { self: { set: 'q', pod: 'q-1', ordinal: 1 } }
 
 type Row = readonly [name: string, changes: Partial<Observation>, expected: RegExp]
@@ -176,6 +177,22 @@ describe('an empty disk', () => {
   ]
   it.each(rows)('%s', (_name, changes, expected) => {
     expect(verdictOf(changes)).toMatch(expected)
+  })
+
+  it('asks all that the founder counted on, also after a scale-down', () => {
+    const changes = { record: found(), disk: marked2, statefulSet: set({ replicas: 1 }) }
+    expect(verdictOf(changes)).toMatch(/^wait: .*q-1, q-2/)
+    const peers = [report(1, holding('c1')), report(2, empty)]
+    expect(verdictOf({ ...changes, peers })).toMatch(/^permit join/)
+    expect(verdictOf({ ...changes, peers: allEmpty })).toMatch(/^writeRecord/)
+  })
+
+  it('does not join before the cluster is formed when the founder did not count on it', () => {
+    const self = { set: 'q', pod: 'q-3', ordinal: 3 }
+    const statefulSet = set({ replicas: 5 })
+    expect(verdictOf({ self, statefulSet, record: found() })).toMatch(/^wait: .*fewer/)
+    const formed = found({ phase: 'formed', clusterId: 'c1' })
+    expect(verdictOf({ self, statefulSet, record: formed })).toMatch(/^permit join/)
   })
 
   it('trusts no report from before its agent', () => {
