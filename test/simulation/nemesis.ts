@@ -143,26 +143,33 @@ export class Nemesis {
 
   /** In a churn a new leader is heard by few, and dies; who died before it comes back. */
   elected(leader: ServerProcess): void {
-    const { scheduler, servers, network } = this.#simulation
+    const { scheduler, servers } = this.#simulation
     if (this.#stopped || scheduler.nowMs > this.#churnUntilMs) return
-    const heard = this.#random.chance(0.6) ? this.#random.pick(servers) : null
-    for (const other of servers) {
-      if (other !== leader && other !== heard) network.block(leader.address, other.address)
-    }
+    this.#silence(leader, this.#random.chance(0.6) ? this.#random.pick(servers) : null)
     this.#undoAfter(1, this.#random.chance(0.5) ? 10 : 300, () => this.#replace(leader))
   }
 
-  /** In a churn a leader often dies as soon as it has committed anything. */
+  /** In a churn a leader often dies as soon as it has committed anything, and nobody hears of it. */
   committed(leader: ServerProcess): void {
     if (this.#stopped || this.#simulation.scheduler.nowMs > this.#churnUntilMs) return
-    if (this.#random.chance(0.7)) this.#undoAfter(0, 1, () => this.#replace(leader))
+    if (!this.#random.chance(0.7)) return
+    this.#silence(leader, null)
+    this.#undoAfter(0, 1, () => this.#replace(leader))
+  }
+
+  #silence(leader: ServerProcess, heard: ServerProcess | null): void {
+    const { servers, network } = this.#simulation
+    for (const other of servers) {
+      if (other !== leader && other !== heard) network.block(leader.address, other.address)
+    }
   }
 
   #replace(leader: ServerProcess): void {
     if (!leader.alive) return
     const { servers, network } = this.#simulation
     leader.kill(this.#random.chance(0.5))
-    network.healAll()
+    // What it sent last is lost with it.
+    this.#undoAfter(60, 120, () => network.healAll())
     const down = servers.filter((server) => server !== leader && !server.alive)
     if (down.length > 0) this.#random.pick(down).start()
   }
