@@ -52,7 +52,7 @@ export function render(options: RenderOptions = {}): Manifest[] {
   return parseManifests(text)
 }
 
-export function parseManifests(text: string): Manifest[] {
+function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text)
     .map((document) => {
       for (const error of [...document.errors, ...document.warnings]) throw error
