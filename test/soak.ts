@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
+
+/** `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. */
+const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
+  'simulate-5000': () => simulate(1, 5_000),
+}
+
+const name = process.argv[2] ?? ''
+const soak = soaks[name]
+if (soak === undefined) {
+  console.error(`npm run soak NAME, where NAME is one of: ${Object.keys(soaks).join(', ')}`)
+  process.exit(2)
+}
+const startedAt = Date.now()
+const commit = git('rev-parse', 'HEAD')
+const changed = git('status', '--porcelain', '--', 'server', 'agent', 'test/simulation') !== ''
+const result = await soak()
+const seconds = Math.round((Date.now() - startedAt) / 1000)
+const file = resolve(dirname(fileURLToPath(import.meta.url)), 'soak', `${name}.json`)
+mkdirSync(dirname(file), { recursive: true })
+const record = { command: `npm run soak ${name}`, commit, changed, seconds, ...result }
+writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`)
+console.log(JSON.stringify(record))
+process.exitCode = result.passed ? 0 : 1
+
+function git(...args: string[]): string {
+  return spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' }).stdout.trim()
+}
+
+async function simulate(from: number, to: number) {
+  const { file: worker, remove } = await bundle(ROOT)
+  const failures: { seed: number; message: string }[] = []
+  let seeds = 0
+  let operations = 0
+  let virtualSeconds = 0
+  try {
+    await runSeeds(worker, { from, to }, (run) => {
+      seeds += 1
+      operations += run.operations
+      virtualSeconds += run.virtualMs / 1000
+      if (run.violation !== null) {
+        failures.push({ seed: run.seed, message: run.violation.message })
+        console.log(`seed ${run.seed}: ${run.violation.message}`)
+      }
+      if (seeds % 250 === 0) console.log(`${seeds} seeds, ${failures.length} failed`)
+      return true
+    })
+  } finally {
+    remove()
+  }
+  const passed = failures.length === 0 && seeds === to - from + 1
+  return { passed, seeds, operations, virtualSeconds: Math.round(virtualSeconds), failures }
+}
