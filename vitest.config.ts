@@ -14,8 +14,8 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      project('unit', 10_000),
-      project('scenario', 10_000),
+      project('unit', 30_000),
+      project('scenario', 30_000),
       project('simulation', 600_000),
       project('conformance', 120_000, false),
       project('chart', 30_000),
