@@ -46,6 +46,9 @@ export const limits = {
   watchesPerConnectionMax: 1_000_000,
   /** A key of the HTTP key-value API, in UTF-8. */
   keyBytesMax: 1_024,
+  /** Of an HTTP body above the limit, what is read and dropped before the connection closes. */
+  refusedBodyBytesMax: 16 * 1024 * 1024,
+  refusedBodyMsMax: 5_000,
   /** Delay of the event loop above which HTTP requests are answered SERVER_BUSY. */
   eventLoopDelayMsMax: 1_000,
   /** One WAL segment. */

@@ -236,6 +236,7 @@ function buildHttp(
     apiTimeoutMs: settings.apiTimeoutMs,
     forwardTimeoutMs: settings.forwardTimeoutMs,
     bodyBytesMax: settings.frameBytesMax,
+    refusedBody: { bytesMax: limits.refusedBodyBytesMax, msMax: limits.refusedBodyMsMax },
     keyBytesMax: limits.keyBytesMax,
     eventLoopDelayMsMax: limits.eventLoopDelayMsMax,
     pageDirectory: join(dirname(fileURLToPath(import.meta.url)), 'ui'),

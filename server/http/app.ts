@@ -14,6 +14,7 @@ import type { Ensemble } from '../ensemble/ensemble.ts'
 import { CodedError } from '../errors.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { type Authorisation, type Authorise, authorisationOf } from './authorisation.ts'
+import { discardBody, type RefusedBodyLimits } from './refused-body.ts'
 import { dataRoutes } from './routes/data.ts'
 import { ensembleRoutes } from './routes/ensemble.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -31,6 +32,8 @@ export interface AppOptions {
   readonly forwardTimeoutMs: number
   /** Bytes of a request body; above it 413. */
   readonly bodyBytesMax: number
+  /** How much of a body above it is read and dropped, so that its client gets to the answer. */
+  readonly refusedBody: RefusedBodyLimits
   /** Bytes of a key in UTF-8. */
   readonly keyBytesMax: number
   /** Event-loop delay above which requests are answered 503 SERVER_BUSY; 0 is off. */
@@ -65,7 +68,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
     routerOptions: { maxParamLength: 3 * options.keyBytesMax + 64 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
-  app.setErrorHandler(answerError)
+  app.setErrorHandler(async (error: FastifyError | CodedError, request, reply) => {
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+      const length = Number(request.headers['content-length'])
+      await discardBody(request.raw, length, options.refusedBody)
+    }
+    answerError(error, request, reply)
+    return reply
+  })
   app.setNotFoundHandler((request, reply) =>
     answer(reply, new CodedError('HTTP_NO_ROUTE', `${request.method} ${request.url}`)),
   )

@@ -55,6 +55,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
     apiTimeoutMs: 1_000,
     forwardTimeoutMs: 1_000,
     bodyBytesMax: 2_000,
+    refusedBody: { bytesMax: 10_000, msMax: 1_000 },
     keyBytesMax: 100,
     eventLoopDelayMsMax: 0,
     pageDirectory,
