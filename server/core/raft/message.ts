@@ -106,6 +106,9 @@ export type Message =
       readonly success: boolean
     }
 
+/** The messages of one kind. */
+export type MessageOf<K extends Message['kind']> = Extract<Message, { kind: K }>
+
 export interface Envelope {
   readonly from: PeerId
   readonly to: PeerId
