@@ -30,10 +30,23 @@ export interface ZnodeView {
   readonly children: readonly string[]
 }
 
-/** The JSON at `path`, relative to the page; a refusal becomes an Error with the server's words. */
+/** A server that hangs is silent: without this the page would show its last words as if current. */
+const ANSWER_WITHIN_MS = 3000
+
+/** What the server refused, in its words. */
+export class Refusal extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** The JSON at `path`, relative to the page; throws a `Refusal`, or another Error without answer. */
 export async function read<T>(path: string): Promise<T> {
-  const response = await fetch(path)
+  const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
   const body = await response.json()
-  if (!response.ok) throw new Error(body.message ?? `${response.status}`)
+  if (!response.ok) throw new Refusal(response.status, body.message ?? `${response.status}`)
   return body as T
 }

@@ -6,7 +6,7 @@ function Row({ server }: { readonly server: ServerView }) {
       <tr>
         <td>{server.name}</td>
         <td class="bad" colSpan={7}>
-          unreachable {server.reason}
+          unreachable: {server.reason}
         </td>
         <td>{server.address}</td>
       </tr>
@@ -30,11 +30,17 @@ function Row({ server }: { readonly server: ServerView }) {
   )
 }
 
+/** By name, with 2 before 10: the configuration has them in the order in which they came. */
+function inOrder(servers: readonly ServerView[]): ServerView[] {
+  return [...servers].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+}
+
 /** Members with their roles, terms and log positions. */
 export function Ensemble({ view }: { readonly view: EnsembleView }) {
   return (
     <>
       <h2>Ensemble</h2>
+      {view.servers.length === 0 && <p class="soft">no members yet</p>}
       <div class="scroll">
         <table>
           <thead>
@@ -51,7 +57,7 @@ export function Ensemble({ view }: { readonly view: EnsembleView }) {
             </tr>
           </thead>
           <tbody>
-            {view.servers.map((server) => (
+            {inOrder(view.servers).map((server) => (
               <Row key={server.name} server={server} />
             ))}
           </tbody>

@@ -2,19 +2,26 @@ import { signal } from '@preact/signals'
 import { render } from 'preact'
 import { type EnsembleView, read } from './api.ts'
 import { Ensemble } from './ensemble.tsx'
-import { Tree } from './tree.tsx'
+import { refreshTree, Tree } from './tree.tsx'
 
 const REFRESH_MS = 1000
 
 const view = signal<EnsembleView | null>(null)
-const failure = signal('')
+/** Since when the server is silent, and why; null while it answers. */
+const silence = signal<{ readonly reason: string; readonly seconds: number } | null>(null)
+let answeredAt = performance.now()
 
 async function refresh(): Promise<void> {
   try {
-    view.value = await read<EnsembleView>('v1/ensemble/servers')
-    failure.value = ''
+    const current = await read<EnsembleView>('v1/ensemble/servers')
+    view.value = current
+    silence.value = null
+    answeredAt = performance.now()
+    const self = current.servers.find((server) => server.name === current.self)
+    await refreshTree(self?.applied ?? 0)
   } catch (error) {
-    failure.value = error instanceof Error ? error.message : String(error)
+    const seconds = Math.round((performance.now() - answeredAt) / 1000)
+    silence.value = { reason: error instanceof Error ? error.message : String(error), seconds }
   }
   setTimeout(refresh, REFRESH_MS)
 }
@@ -30,11 +37,20 @@ function Page() {
             served by <b>{current.self}</b>, cluster <code>{current.clusterId || 'none yet'}</code>
           </span>
         )}
-        {failure.value !== '' && <span class="bad">no answer: {failure.value}</span>}
+        {current !== null && current.leader === null && <span class="bad">no leader</span>}
       </header>
-      {current !== null && <Ensemble view={current} />}
-      <h2>Tree</h2>
-      <Tree />
+      {silence.value !== null && (
+        <p class="notice bad" role="alert">
+          No answer from {current === null ? 'the server' : `server ${current.self}`} for{' '}
+          {silence.value.seconds} s ({silence.value.reason}).
+          {current !== null && ' Below is what it said last.'}
+        </p>
+      )}
+      <div class={silence.value === null ? '' : 'stale'}>
+        {current !== null && <Ensemble view={current} />}
+        <h2>Tree</h2>
+        <Tree />
+      </div>
     </>
   )
 }

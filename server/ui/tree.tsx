@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals'
-import { read, type ZnodeView } from './api.ts'
+import { Refusal, read, type ZnodeView } from './api.ts'
 
 /** Children shown per znode; more are counted, not listed. */
 const CHILDREN_SHOWN_MAX = 500
@@ -7,11 +7,18 @@ const CHILDREN_SHOWN_MAX = 500
 const opened = signal<ReadonlyMap<string, ZnodeView>>(new Map())
 const selected = signal<ZnodeView | null>(null)
 const failure = signal('')
+/** The log position that the shown znodes are known to have; null before the root is read. */
+let shownAt: number | null = null
+
+/** This server's own copy: it is what the page is about, and it can be read without a leader. */
+function znodeAt(path: string): Promise<ZnodeView> {
+  const encoded = path.split('/').map(encodeURIComponent).join('/')
+  return read<ZnodeView>(`v1/znodes${encoded}?consistency=local`)
+}
 
 async function load(path: string): Promise<void> {
   try {
-    const encoded = path.split('/').map(encodeURIComponent).join('/')
-    const znode = await read<ZnodeView>(`v1/znodes${encoded === '/' ? '/' : encoded}`)
+    const znode = await znodeAt(path)
     opened.value = new Map(opened.value).set(path, znode)
     selected.value = znode
     failure.value = ''
@@ -20,17 +27,68 @@ async function load(path: string): Promise<void> {
   }
 }
 
+/** Opens the root at first; later reads again what is open, if the server has `applied` more. */
+export async function refreshTree(applied: number): Promise<void> {
+  if (applied === shownAt) return
+  if (shownAt === null) {
+    await load('/')
+    if (failure.value !== '') return
+  } else {
+    // Parents come before their children, and close those that are gone.
+    for (const path of opened.value.keys()) {
+      if (opened.value.has(path)) await reload(path)
+    }
+  }
+  shownAt = applied
+}
+
+async function reload(path: string): Promise<void> {
+  try {
+    const znode = await znodeAt(path)
+    if (opened.value.has(path)) opened.value = new Map(opened.value).set(path, znode)
+    if (selected.value?.path === path) selected.value = znode
+    for (const other of opened.value.keys()) {
+      const isChild = other !== '/' && parentOf(other) === path
+      if (isChild && !znode.children.includes(nameOf(other))) forget(other)
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status >= 500) throw error
+    // Deleted just now, or no longer to be read by anyone.
+    forget(path)
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') || 1)
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+function forget(path: string): void {
+  close(path)
+  const shown = selected.value?.path
+  if (shown === path || shown?.startsWith(`${path}/`)) selected.value = null
+}
+
 function close(path: string): void {
   const remaining = new Map(opened.value)
+  const below = path === '/' ? '/' : `${path}/`
   for (const other of remaining.keys()) {
-    if (other === path || other.startsWith(`${path}/`)) remaining.delete(other)
+    if (other === path || other.startsWith(below)) remaining.delete(other)
   }
   opened.value = remaining
 }
 
 function Branch({ path, name }: { readonly path: string; readonly name: string }) {
   const znode = opened.value.get(path)
-  const toggle = () => (znode === undefined ? void load(path) : close(path))
+  const isSelected = selected.value?.path === path
+  const click = () => {
+    if (znode === undefined) void load(path)
+    else if (isSelected) close(path)
+    else selected.value = znode
+  }
   const children = znode?.children.slice(0, CHILDREN_SHOWN_MAX) ?? []
   const hidden = (znode?.children.length ?? 0) - children.length
   return (
@@ -38,8 +96,8 @@ function Branch({ path, name }: { readonly path: string; readonly name: string }
       <button
         type="button"
         aria-expanded={znode !== undefined}
-        aria-current={selected.value?.path === path}
-        onClick={toggle}
+        aria-current={isSelected}
+        onClick={click}
       >
         {znode === undefined ? '▸' : '▾'} {name}
       </button>
@@ -72,12 +130,12 @@ function Details({ znode }: { readonly znode: ZnodeView }) {
         ))}
       </dl>
       {znode.encoding === 'base64' && <p class="soft">binary, shown as base64</p>}
-      <pre>{znode.data ?? '(no data)'}</pre>
+      {znode.data ? <pre>{znode.data}</pre> : <p class="soft">no data</p>}
     </section>
   )
 }
 
-/** The tree as an anonymous client may read it; a click opens a znode. */
+/** The tree as an anonymous client may read it; a click opens a znode, one more closes it. */
 export function Tree() {
   return (
     <div class="browser">
