@@ -114,6 +114,22 @@ export function receiveSnapshotReply(
   }
 }
 
+/**
+ * The reply that a snapshot is in may be lost: an append that any log takes makes the follower say
+ * how far it is (simulation seed 1391).
+ */
+export function askForSnapshot(state: RaftState, peer: PeerId): void {
+  if (state.progress.get(peer)?.state !== 'snapshot') return
+  state.send(peer, {
+    kind: 'append',
+    term: state.term,
+    previousIndex: 0,
+    previousTerm: 0,
+    entries: [],
+    commit: 0,
+  })
+}
+
 /** No snapshot arrived: the follower is probed, and asks for another if it still needs one. */
 export function snapshotFailed(state: RaftState, peer: PeerId): void {
   state.snapshotTicks.delete(peer)

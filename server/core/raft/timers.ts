@@ -1,6 +1,6 @@
 import { becomeFollower, becomePreCandidate, mayCampaign, resetElectionTimer } from './election.ts'
 import { refuseRead, refuseReads } from './reads.ts'
-import { snapshotFailed } from './replication.ts'
+import { askForSnapshot, snapshotFailed } from './replication.ts'
 import { beginRound, quorumSilence } from './rounds.ts'
 import type { RaftState } from './state.ts'
 
@@ -26,8 +26,10 @@ function tickLeader(state: RaftState): void {
   const { electionTicks, heartbeatTicks } = state.options
   for (const progress of state.progress.values()) progress.tick(electionTicks)
   for (const [peer, ticks] of state.snapshotTicks) {
-    if (ticks + 1 >= SNAPSHOT_PATIENCE_ELECTIONS * electionTicks) snapshotFailed(state, peer)
-    else state.snapshotTicks.set(peer, ticks + 1)
+    const waited = ticks + 1
+    if (waited >= SNAPSHOT_PATIENCE_ELECTIONS * electionTicks) snapshotFailed(state, peer)
+    else state.snapshotTicks.set(peer, waited)
+    if (waited % electionTicks === 0) askForSnapshot(state, peer)
   }
   if (state.transferTarget !== null) {
     state.transferElapsed += 1
