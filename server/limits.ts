@@ -44,6 +44,8 @@ export const limits = {
   handshakeTimeoutMs: 10_000,
   /** Watches of one connection. */
   watchesPerConnectionMax: 1_000_000,
+  /** For an HTTP client to send its whole request. */
+  httpRequestMsMax: 30_000,
   /** A key of the HTTP key-value API, in UTF-8. */
   keyBytesMax: 1_024,
   /** Of an HTTP body above the limit, what is read and dropped before the connection closes. */

@@ -235,6 +235,7 @@ function buildHttp(
         : { mode: settings.httpAuth },
     apiTimeoutMs: settings.apiTimeoutMs,
     forwardTimeoutMs: settings.forwardTimeoutMs,
+    requestMsMax: limits.httpRequestMsMax,
     bodyBytesMax: settings.frameBytesMax,
     refusedBody: { bytesMax: limits.refusedBodyBytesMax, msMax: limits.refusedBodyMsMax },
     keyBytesMax: limits.keyBytesMax,

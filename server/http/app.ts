@@ -2,59 +2,21 @@ import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
 import fastify, {
-  type FastifyBaseLogger,
   type FastifyError,
-  type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
   LogController,
-  type RawServerDefault,
 } from 'fastify'
-import type { Ensemble } from '../ensemble/ensemble.ts'
 import { CodedError } from '../errors.ts'
-import type { Metrics } from '../metrics/metrics.ts'
-import { type Authorisation, type Authorise, authorisationOf } from './authorisation.ts'
-import { discardBody, type RefusedBodyLimits } from './refused-body.ts'
+import type { App } from './app-instance.ts'
+import { authorisationOf } from './authorisation.ts'
+import { discardBody } from './refused-body.ts'
+import type { AppOptions, RouteContext } from './route-context.ts'
 import { dataRoutes } from './routes/data.ts'
 import { ensembleRoutes } from './routes/ensemble.ts'
 import { healthRoutes } from './routes/health.ts'
 import { pageRoutes } from './routes/page.ts'
 import { znodeRoutes } from './routes/znodes.ts'
-
-export interface AppOptions {
-  readonly ensemble: Ensemble
-  readonly metrics: Metrics
-  readonly logger: FastifyBaseLogger
-  readonly authorisation: Authorisation
-  /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */
-  readonly apiTimeoutMs: number
-  /** The same for what a follower passes on to the leader. */
-  readonly forwardTimeoutMs: number
-  /** Bytes of a request body; above it 413. */
-  readonly bodyBytesMax: number
-  /** How much of a body above it is read and dropped, so that its client gets to the answer. */
-  readonly refusedBody: RefusedBodyLimits
-  /** Bytes of a key in UTF-8. */
-  readonly keyBytesMax: number
-  /** Event-loop delay above which requests are answered 503 SERVER_BUSY; 0 is off. */
-  readonly eventLoopDelayMsMax: number
-  /** The folder of the built status page. */
-  readonly pageDirectory: string
-}
-
-export type App = FastifyInstance<
-  RawServerDefault,
-  import('node:http').IncomingMessage,
-  import('node:http').ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->
-
-/** What every group of routes is given. */
-export interface RouteContext extends AppOptions {
-  /** preHandler of routes that write or administer. */
-  readonly authorise: Authorise
-}
 
 /**
  * The HTTP side of one server: key-value API, znodes, ensemble, probes, metrics, page. No port is
@@ -65,6 +27,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
+    requestTimeout: options.requestMsMax,
+    // Node looks at requestTimeout only where headersTimeout is not above it.
+    http: {
+      headersTimeout: options.requestMsMax,
+      connectionsCheckingInterval: Math.min(options.requestMsMax, 5_000),
+    },
     routerOptions: { maxParamLength: 3 * options.keyBytesMax + 64 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()

@@ -1,7 +1,7 @@
 import bearerAuth from '@fastify/bearer-auth'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CodedError } from '../errors.ts'
-import type { App } from './app.ts'
+import type { App } from './app-instance.ts'
 
 /** Who may write and administer over HTTP (design 3, HTTP: closed unless told otherwise). */
 export type Authorisation =

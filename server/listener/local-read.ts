@@ -1,19 +1,20 @@
+import type { SessionId } from '../core/brand.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import * as read from '../core/machine/read.ts'
-import type { WatchKind } from '../core/watch/watch.ts'
+import type { Watcher, WatchKind } from '../core/watch/watch.ts'
 import type { Ensemble } from '../ensemble/ensemble.ts'
 import type { ReadRequest, ReadResult } from '../wire/read.ts'
-import type { ClientConnection } from './connection.ts'
+
+/** Who reads: with which identities, and to whom watch events go. */
+export interface Reader extends Watcher {
+  readonly session: SessionId
+}
 
 /**
  * One read of this server's state, with its watch set. Data in the result is a view into the tree:
  * it is serialised before anything else happens.
  */
-export function answerRead(
-  ensemble: Ensemble,
-  client: ClientConnection,
-  request: ReadRequest,
-): ReadResult {
+export function answerRead(ensemble: Ensemble, client: Reader, request: ReadRequest): ReadResult {
   const { machine } = ensemble
   const { identities } = client
   const watch = (kind: WatchKind, path: string): void => ensemble.watches.add(client, kind, path)

@@ -3,8 +3,9 @@ import { ErrorCode } from '../../core/machine/error-code.ts'
 import type { Operation } from '../../core/machine/operation.ts'
 import { OPEN_ACL } from '../../core/tree/acl.ts'
 import { CodedError } from '../../errors.ts'
-import type { App, RouteContext } from '../app.ts'
+import type { App } from '../app-instance.ts'
 import { EnsembleCall, refused } from '../ensemble-call.ts'
+import type { RouteContext } from '../route-context.ts'
 
 /** Where the key-value API keeps its pairs in the tree, visible to ZooKeeper clients. */
 const DATA_ROOT = '/quorate/data'

@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import type { EnsembleStatus } from '../../ensemble/ensemble.ts'
 import { CodedError } from '../../errors.ts'
-import type { App, RouteContext } from '../app.ts'
+import type { App } from '../app-instance.ts'
+import type { RouteContext } from '../route-context.ts'
 
 /** A member's own view is asked over HTTP for the page; later than this it counts as unreachable. */
 const PEER_VIEW_TIMEOUT_MS = 800

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import type { App, RouteContext } from '../app.ts'
+import type { App } from '../app-instance.ts'
+import type { RouteContext } from '../route-context.ts'
 
 const State = Type.Object({ status: Type.String(), reason: Type.Optional(Type.String()) })
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { App, RouteContext } from '../app.ts'
+import type { App } from '../app-instance.ts'
+import type { RouteContext } from '../route-context.ts'
 
 const FILES = [
   ['/', 'index.html', 'text/html; charset=utf-8'],

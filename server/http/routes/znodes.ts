@@ -4,8 +4,9 @@ import { getChildren, getData } from '../../core/machine/read.ts'
 import type { Identity } from '../../core/tree/acl.ts'
 import { validatePath } from '../../core/tree/path.ts'
 import { CodedError } from '../../errors.ts'
-import type { App, RouteContext } from '../app.ts'
+import type { App } from '../app-instance.ts'
 import { EnsembleCall, refused } from '../ensemble-call.ts'
+import type { RouteContext } from '../route-context.ts'
 
 const Place = Type.Object({ '*': Type.String() })
 const Consistency = Type.Object(

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { type App, type AppOptions, buildApp } from '../../../server/http/app.ts'
+import { buildApp } from '../../../server/http/app.ts'
+import type { App } from '../../../server/http/app-instance.ts'
+import type { AppOptions } from '../../../server/http/route-context.ts'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
 import { Distribution, SizeRange } from '../../../server/measure.ts'
 import { buildMetrics } from '../../../server/metrics/metrics.ts'
@@ -54,6 +56,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
     authorisation: { mode: 'open' },
     apiTimeoutMs: 1_000,
     forwardTimeoutMs: 1_000,
+    requestMsMax: 10_000,
     bodyBytesMax: 2_000,
     refusedBody: { bytesMax: 10_000, msMax: 1_000 },
     keyBytesMax: 100,

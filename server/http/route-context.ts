@@ -1,0 +1,34 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Ensemble } from '../ensemble/ensemble.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Authorisation, Authorise } from './authorisation.ts'
+import type { RefusedBodyLimits } from './refused-body.ts'
+
+export interface AppOptions {
+  readonly ensemble: Ensemble
+  readonly metrics: Metrics
+  readonly logger: FastifyBaseLogger
+  readonly authorisation: Authorisation
+  /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */
+  readonly apiTimeoutMs: number
+  /** The same for what a follower passes on to the leader. */
+  readonly forwardTimeoutMs: number
+  /** For a client to send its whole request; then its connection is closed with 408. */
+  readonly requestMsMax: number
+  /** Bytes of a request body; above it 413. */
+  readonly bodyBytesMax: number
+  /** How much of a body above it is read and dropped, so that its client gets to the answer. */
+  readonly refusedBody: RefusedBodyLimits
+  /** Bytes of a key in UTF-8. */
+  readonly keyBytesMax: number
+  /** Event-loop delay above which requests are answered 503 SERVER_BUSY; 0 is off. */
+  readonly eventLoopDelayMsMax: number
+  /** The folder of the built status page. */
+  readonly pageDirectory: string
+}
+
+/** What every group of routes is given. */
+export interface RouteContext extends AppOptions {
+  /** preHandler of routes that write or administer. */
+  readonly authorise: Authorise
+}
