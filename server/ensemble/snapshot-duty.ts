@@ -63,6 +63,7 @@ export class SnapshotDuty {
       events: {
         taken: (file) => this.#taken(file),
         received: (from, file) => this.#received(from, file),
+        delivered: (peer, index) => options.step({ kind: 'snapshotDelivered', peer, index }),
         streamFailed: (to) => options.step({ kind: 'snapshotFailed', peer: to }),
         fault: (fault) => this.#fault(fault),
       },

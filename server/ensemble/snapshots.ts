@@ -50,6 +50,8 @@ export interface SnapshotEvents {
   taken(file: SnapshotFile): void
   /** A whole, verified snapshot from `from` lies in the store. */
   received(from: PeerId, file: SnapshotFile): void
+  /** `to` holds every byte of the snapshot up to `index`. */
+  delivered(to: PeerId, index: LogIndex): void
   streamFailed(to: PeerId): void
   fault(fault: StorageFault): void
 }
@@ -217,8 +219,9 @@ export class Snapshots {
     if (offset < stream.acknowledged) return
     stream.lastProgressMs = this.#environment.nowMs()
     stream.acknowledged = offset
-    if (offset >= stream.file.bytes) this.#streams.delete(from)
-    else this.#pump(stream)
+    if (offset < stream.file.bytes) return this.#pump(stream)
+    this.#streams.delete(from)
+    this.#events.delivered(from, index)
   }
 
   /** Ends all streams, because this server no longer leads. */

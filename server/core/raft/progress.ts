@@ -27,6 +27,8 @@ export class Progress {
   commitTold: LogIndex = 0
   /** Removed from the configuration by this entry: it is served until it knows, and counts nowhere. */
   departsAt: LogIndex | null = null
+  /** In state snapshot: the snapshot up to here has been sent whole; null before. */
+  delivered: LogIndex | null = null
   /** In state probe: an append is under way. */
   probing = false
   #inflights: Inflight[] = []
@@ -107,6 +109,7 @@ export class Progress {
   becomeSnapshot(): void {
     this.state = 'snapshot'
     this.probing = false
+    this.delivered = null
     this.#clearInflights()
   }
 

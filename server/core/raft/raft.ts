@@ -20,6 +20,7 @@ import {
   receiveAppendReply,
   receiveSnapshotReply,
   replicateAll,
+  snapshotDelivered,
   snapshotFailed,
 } from './replication.ts'
 import { beginRound, contactAge, receiveHeartbeatReply } from './rounds.ts'
@@ -159,6 +160,8 @@ function take(state: RaftState, input: RaftInput): void {
       return linkBroke(state, input.peer)
     case 'snapshotInstalled':
       return snapshotInstalled(state, input.from, input.meta)
+    case 'snapshotDelivered':
+      return snapshotDelivered(state, input.peer, input.index)
     case 'snapshotFailed':
       return snapshotFailed(state, input.peer)
     case 'paused':

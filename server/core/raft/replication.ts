@@ -1,4 +1,4 @@
-import type { PeerId } from '../brand.ts'
+import type { LogIndex, PeerId } from '../brand.ts'
 import { entryBytes } from './log.ts'
 import type { MessageOf } from './message.ts'
 import { Progress } from './progress.ts'
@@ -55,7 +55,9 @@ export function receiveAppendReply(
   progress.silentTicks = 0
   if (message.success) {
     if (message.index > state.log.lastIndex) return
-    if (progress.state === 'snapshot' && message.index >= state.log.baseIndex) {
+    // Its snapshot is in, although the reply that says so was lost.
+    const installed = Math.min(state.log.baseIndex, progress.delivered ?? state.log.baseIndex)
+    if (progress.state === 'snapshot' && message.index >= installed) {
       state.snapshotTicks.delete(from)
       progress.becomeProbe()
     }
@@ -128,6 +130,11 @@ export function askForSnapshot(state: RaftState, peer: PeerId): void {
     entries: [],
     commit: 0,
   })
+}
+
+export function snapshotDelivered(state: RaftState, peer: PeerId, index: LogIndex): void {
+  const progress = state.progress.get(peer)
+  if (progress?.state === 'snapshot') progress.delivered = index
 }
 
 /** No snapshot arrived: the follower is probed, and asks for another if it still needs one. */

@@ -29,6 +29,8 @@ export type RaftInput =
   | { readonly kind: 'snapshotInstalled'; readonly from: PeerId; readonly meta: SnapshotMeta }
   /** A snapshot stream to a follower ended without success on our side. */
   | { readonly kind: 'snapshotFailed'; readonly peer: PeerId }
+  /** The peer holds every byte of a snapshot up to `index`; its reply follows once it is installed. */
+  | { readonly kind: 'snapshotDelivered'; readonly peer: PeerId; readonly index: LogIndex }
   /** The process found that it had been paused (its tick came an election timeout late). */
   | { readonly kind: 'paused' }
   /** Become candidate at once (bootstrap of a cluster of one; tests). */
