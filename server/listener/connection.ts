@@ -2,8 +2,7 @@ import type { SessionId, Zxid } from '../core/brand.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation } from '../core/machine/operation.ts'
 import type { Identity } from '../core/tree/acl.ts'
-import { restoreWatches } from '../core/watch/set-watches.ts'
-import type { WatchEvent, Watcher, WatchKind } from '../core/watch/watch.ts'
+import type { WatchEvent, Watcher } from '../core/watch/watch.ts'
 import type { Ensemble, Outcome } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
 import {
@@ -18,11 +17,7 @@ import {
   writeUnimplementedReply,
   writeWriteReply,
 } from '../wire/client-reply.ts'
-import {
-  type ClientRequest,
-  type DecodeFailure,
-  decodeClientRequest,
-} from '../wire/client-request.ts'
+import { decodeClientRequest } from '../wire/client-request.ts'
 import { FrameSplitter } from '../wire/framing.ts'
 import {
   type DecodedConnectRequest,
@@ -34,7 +29,9 @@ import {
 import { JuteWriter } from '../wire/jute.ts'
 import { type Authenticator, authenticate } from './authentication.ts'
 import type { ClientRegistry } from './client-registry.ts'
+import { addWatch, checkWatches, removeWatches, setWatches } from './client-watches.ts'
 import { answerRead } from './local-read.ts'
+import { type Answerable, type Pending, type QueueOwner, RequestQueue } from './request-queue.ts'
 import type { ServerStats } from './server-stats.ts'
 
 /** Where a connection's bytes go: a socket, or a link of the simulation. */
@@ -67,25 +64,8 @@ export interface ConnectionOptions {
   readonly linearizableReads: boolean
 }
 
-/** Pings and auth are answered out of band and never wait. */
-type Answerable =
-  | Exclude<ClientRequest, { kind: 'ping' } | { kind: 'auth' }>
-  | Extract<DecodeFailure, { kind: 'malformed' }>
-
-/** A request in the connection's order: answered when it is at the head and settled. */
-interface Pending {
-  readonly request: Answerable
-  readonly receivedAtMs: number
-  /** What the log said; null: not yet, or a request that is answered here. */
-  outcome: Outcome | null
-  /** For sync and linearizable reads: what the barrier said. */
-  barrier: 'none' | 'waiting' | 'passed' | 'failed'
-  answered: boolean
-}
-
 /** Of the length in front of a frame. */
 const LENGTH_BYTES = 4
-const EMPTY_WATCH_LIST: readonly string[] = []
 
 /**
  * One ZooKeeper client, without its socket: bytes in, bytes out. Replies go out in the order of the
@@ -107,13 +87,8 @@ export class ClientConnection implements Watcher {
   #identities: readonly Identity[]
   #session: SessionId = 0
   #timeoutMs = 0
-  #queue: Pending[] = []
-  #head = 0
-  /** How many of the queue have been handed in: written, or asked a barrier for. */
-  #handedIn = 0
-  #barriersWaiting = 0
+  readonly #queue: RequestQueue
   #reading = true
-  #draining = false
   #unwrittenBytes = 0
   lastZxid: Zxid = 0
   received = 0
@@ -129,7 +104,25 @@ export class ClientConnection implements Watcher {
     this.#identities = [{ scheme: 'ip', id: options.address }]
     this.#splitter = new FrameSplitter(options.frameBytesMax)
     this.establishedAtMs = options.environment.wallClockMs()
+    this.#queue = new RequestQueue(this.#queueOwner(), options.linearizableReads)
     options.registry.add(this)
+  }
+
+  #queueOwner(): QueueOwner {
+    const isOpen = () => this.#state === 'open'
+    return {
+      get open() {
+        return isOpen()
+      },
+      submit: (operation, done) => this.#submit(operation, this.#session, done),
+      barrier: (done) => this.#ensemble.barrier(done),
+      answer: (pending) => this.#answer(pending),
+      drained: () => {
+        if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
+      },
+      // The read would show the write: its contact was lost for too long.
+      overtaken: () => this.close(),
+    }
   }
 
   get number(): number {
@@ -158,7 +151,7 @@ export class ClientConnection implements Watcher {
 
   /** Requests in work. */
   get outstanding(): number {
-    return this.#queue.length - this.#head
+    return this.#queue.outstanding
   }
 
   // --- Bytes in ----------------------------------------------------------------------------------
@@ -257,47 +250,7 @@ export class ClientConnection implements Watcher {
     this.#ensemble.touch(this.#session)
     if (request.kind === 'ping') return this.#ping()
     if (request.kind === 'auth') return this.#authenticate(request.scheme, request.auth)
-    const pending: Pending = {
-      request,
-      receivedAtMs: this.#options.environment.nowMs(),
-      outcome: null,
-      barrier: 'none',
-      answered: false,
-    }
-    this.#queue.push(pending)
-    this.#handInAll()
-    this.#drain()
-  }
-
-  /**
-   * Hands in what has arrived, up to a write behind a barrier that has not passed: applied before the
-   * barrier's request is answered, it would show there (requests of a client are FIFO, B5.1).
-   */
-  #handInAll(): void {
-    while (this.#handedIn < this.#queue.length) {
-      const pending = this.#queue[this.#handedIn]
-      if (pending === undefined) return
-      const { request } = pending
-      const writes = request.kind === 'write' || request.kind === 'closeSession'
-      if (writes && this.#barriersWaiting > 0) return
-      this.#handedIn += 1
-      if (request.kind === 'write') this.#handIn(pending, request.operation)
-      else if (request.kind === 'closeSession') this.#handIn(pending, { kind: 'closeSession' })
-      else if (request.kind === 'sync' || this.#options.linearizableReads) this.#askBarrier(pending)
-    }
-  }
-
-  /**
-   * A write that was applied before a read ahead of it could be answered, because contact was lost
-   * meanwhile, ends the connection: that read would show the write.
-   */
-  #handIn(pending: Pending, operation: Operation): void {
-    this.#submit(operation, this.#session, (outcome) => {
-      pending.outcome = outcome
-      this.#drain()
-      const overtook = outcome.kind === 'applied' && !this.#draining && !pending.answered
-      if (overtook) this.close()
-    })
+    this.#queue.push(request, this.#options.environment.nowMs())
   }
 
   #submit(operation: Operation, session: SessionId, done: (outcome: Outcome) => void): void {
@@ -310,17 +263,6 @@ export class ClientConnection implements Watcher {
       },
       done,
     )
-  }
-
-  #askBarrier(pending: Pending): void {
-    pending.barrier = 'waiting'
-    this.#barriersWaiting += 1
-    this.#ensemble.barrier((ok) => {
-      pending.barrier = ok ? 'passed' : 'failed'
-      this.#barriersWaiting -= 1
-      this.#drain()
-      if (this.#state === 'open') this.#handInAll()
-    })
   }
 
   /** Out of band, at once; not at all while the leader may have given this server up. */
@@ -350,32 +292,18 @@ export class ClientConnection implements Watcher {
 
   /** Contact may be fresh again: what waited for it goes on. */
   resume(): void {
-    this.#drain()
+    this.#queue.drain()
   }
 
-  /** Answers from the head of the queue, as far as it goes. */
-  #drain(): void {
-    if (this.#draining) return
-    this.#draining = true
-    while (this.#state === 'open' && this.#head < this.#queue.length) {
-      const pending = this.#queue[this.#head]
-      if (pending === undefined || !this.#answer(pending)) break
-      pending.answered = true
-      this.#head += 1
-      const latencyMs = this.#options.environment.nowMs() - pending.receivedAtMs
-      this.#options.stats.answered(latencyMs, pending.outcome !== null)
-    }
-    if (this.#head > 0 && this.#head * 2 >= this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head)
-      this.#handedIn -= this.#head
-      this.#head = 0
-    }
-    this.#draining = false
-    if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
+  #answer(pending: Pending): boolean {
+    if (!this.#tryAnswer(pending)) return false
+    const latencyMs = this.#options.environment.nowMs() - pending.receivedAtMs
+    this.#options.stats.answered(latencyMs, pending.outcome !== null)
+    return true
   }
 
   /** True when the request has been answered, or has ended the connection. */
-  #answer(pending: Pending): boolean {
+  #tryAnswer(pending: Pending): boolean {
     const { request } = pending
     if (request.kind === 'write' || request.kind === 'closeSession') {
       return this.#answerWrite(pending, request.opcode, request.xid)
@@ -425,18 +353,18 @@ export class ClientConnection implements Watcher {
         writeHeaderReply(this.#out, xid, zxid, request.error)
         break
       case 'setWatches':
-        this.#setWatches(request)
+        for (const event of setWatches(this.#ensemble, this, request)) this.notify(event)
         writeHeaderReply(this.#out, xid, zxid, ErrorCode.ok)
         break
       case 'addWatch':
-        this.#ensemble.watches.add(this, kindOfMode(request.mode), request.path)
+        addWatch(this.#ensemble, this, request)
         writeAddWatchedReply(this.#out, xid, zxid)
         break
       case 'removeWatches':
-        writeHeaderReply(this.#out, xid, zxid, this.#removeWatches(request.path, request.type))
+        writeHeaderReply(this.#out, xid, zxid, removeWatches(this.#ensemble, this, request))
         break
       case 'checkWatches':
-        writeHeaderReply(this.#out, xid, zxid, this.#checkWatches(request.path, request.type))
+        writeHeaderReply(this.#out, xid, zxid, checkWatches(this.#ensemble, this, request))
         break
       case 'whoAmI':
         writeIdentitiesReply(this.#out, xid, zxid, this.#identities)
@@ -466,38 +394,6 @@ export class ClientConnection implements Watcher {
     if (this.#state !== 'open') return
     writeNotification(this.#out, event)
     this.#wrote()
-  }
-
-  #setWatches(request: Extract<ClientRequest, { kind: 'setWatches' }>): void {
-    const { tree, lastZxid } = this.#ensemble.machine
-    const { missed, armed } = restoreWatches(
-      tree,
-      {
-        relativeZxid: request.relativeZxid,
-        data: request.data,
-        exist: request.exist,
-        child: request.child,
-        persistent: request.persistent ?? EMPTY_WATCH_LIST,
-        persistentRecursive: request.persistentRecursive ?? EMPTY_WATCH_LIST,
-      },
-      lastZxid,
-    )
-    for (const { kind, path } of armed) this.#ensemble.watches.add(this, kind, path)
-    for (const event of missed) this.notify(event)
-  }
-
-  #removeWatches(path: string, type: number): number {
-    let removed = false
-    for (const kind of kindsOfType(type)) {
-      if (this.#ensemble.watches.remove(this.connection, kind, path)) removed = true
-    }
-    return removed ? ErrorCode.ok : ErrorCode.noWatcher
-  }
-
-  #checkWatches(path: string, type: number): number {
-    const { watches } = this.#ensemble
-    const found = kindsOfType(type).some((kind) => watches.has(this.connection, kind, path))
-    return found ? ErrorCode.ok : ErrorCode.noWatcher
   }
 
   // --- Bytes out, and the end --------------------------------------------------------------------
@@ -553,8 +449,7 @@ export class ClientConnection implements Watcher {
   #end(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#queue = []
-    this.#head = 0
+    this.#queue.clear()
     this.#options.registry.remove(this)
     this.#options.output.close()
   }
@@ -564,27 +459,5 @@ export class ClientConnection implements Watcher {
     if (this.#state === 'closed') return
     this.#out.reset()
     this.#end()
-  }
-}
-
-function kindOfMode(mode: number): WatchKind {
-  return mode === 1 ? 'persistentRecursive' : 'persistent'
-}
-
-/** WatcherType of 3.9: 1 children, 2 data, 3 any, 4 persistent, 5 persistent recursive. */
-function kindsOfType(type: number): readonly WatchKind[] {
-  switch (type) {
-    case 1:
-      return ['child']
-    case 2:
-      return ['data', 'exist']
-    case 3:
-      return ['data', 'exist', 'child', 'persistent', 'persistentRecursive']
-    case 4:
-      return ['persistent']
-    case 5:
-      return ['persistentRecursive']
-    default:
-      return []
   }
 }
