@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
-import { type BuildOptions, build } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 /** Bundles the server with its CLI, the agent, and the status page, into dist/. */
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
@@ -47,9 +47,40 @@ const program: BuildOptions = {
   },
   logLevel: 'warning',
 }
+/**
+ * Of the Kubernetes client the agent uses KubeConfig, for a service account. Its modules do not say
+ * that they do nothing when they are merely imported; told so, the bundler leaves the thousand
+ * generated models out. What KubeConfig itself imports for proxies, kubeconfig files and logins is
+ * replaced by nothing.
+ */
+const KUBERNETES_CLIENT = '@kubernetes/client-node'
+const NOT_FOR_SERVICE_ACCOUNTS =
+  /^(hpagent|js-yaml|jsonpath-plus|node-fetch|openid-client|rfc4648|socks-proxy-agent)$/
+const kubeConfigAlone: Plugin = {
+  name: 'kube-config-alone',
+  setup(bundler) {
+    bundler.onResolve({ filter: /./ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+      const isInside = importer.includes(`/${KUBERNETES_CLIENT}/`)
+      // The question below comes by here again.
+      if (pluginData === 'asked' || !(isInside || path === KUBERNETES_CLIENT)) return null
+      if (NOT_FOR_SERVICE_ACCOUNTS.test(path)) return { path, namespace: 'nothing' }
+      const found = await bundler.resolve(path, { importer, resolveDir, kind, pluginData: 'asked' })
+      return { ...found, sideEffects: false }
+    })
+    bundler.onLoad({ filter: /./, namespace: 'nothing' }, () => ({
+      contents: 'module.exports = {}',
+    }))
+  },
+}
+
 await build({ ...program, entryPoints: { quorate: 'server/cli/quorate.ts' } })
 // Apart and small: an agent runs in every pod, beside every engine.
-await build({ ...program, entryPoints: { 'quorate-agent': 'agent/main.ts' }, minify: true })
+await build({
+  ...program,
+  entryPoints: { 'quorate-agent': 'agent/main.ts' },
+  minify: true,
+  plugins: [kubeConfigAlone],
+})
 await build({
   entryPoints: { main: 'server/ui/main.tsx' },
   outdir: 'dist/ui',

@@ -3,10 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
+import { agentIdle } from './soak/agent-idle.ts'
+import { firstInstallKills } from './soak/first-install-kills.ts'
 
 /** `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
+  'agent-idle': () => agentIdle(600),
+  'first-install-kills': () => firstInstallKills(200),
 }
 
 const name = process.argv[2] ?? ''

@@ -6,6 +6,7 @@ import { Value } from 'typebox/value'
 import type { DiskReport, EngineView, StatefulSetView } from '../core/observation.ts'
 import { type StartMode, serverStartRule } from '../core/start-rule.ts'
 import { AgentError, messageOf } from '../errors.ts'
+import { exchange, type HttpAnswer, headersOf } from '../http/exchange.ts'
 import type { Engine } from './engine.ts'
 import { fourLetterWord } from './four-letter-word.ts'
 import type { MemberDisk } from './member-disk.ts'
@@ -202,31 +203,32 @@ export class QuorateEngine implements Engine {
 
   async #request(address: string, method: string, path: string, body?: object): Promise<Answer> {
     const { token, timeoutMs } = this.#options
-    let response: Response
+    const text = body === undefined ? '' : JSON.stringify(body)
+    let answer: HttpAnswer
     try {
-      response = await fetch(`http://${address}${path}`, {
-        method,
-        headers: {
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+      answer = await exchange(
+        new URL(`http://${address}${path}`),
+        {
+          method,
+          headers: {
+            ...headersOf(text),
+            ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+          },
+          // A removal waits for its commit.
+          signal: AbortSignal.timeout(method === 'GET' ? timeoutMs : 5 * timeoutMs),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A removal waits for its commit.
-        signal: AbortSignal.timeout(method === 'GET' ? timeoutMs : 5 * timeoutMs),
-      })
+        text,
+      )
     } catch (error) {
       throw new AgentError('ENGINE_UNREACHABLE', `${address}: ${messageOf(error)}`)
     }
-    const text = await response.text()
-    const refusal = response.ok ? null : refusalOf(text)
-    return { ok: response.ok, status: response.status, text, refusal }
+    const ok = answer.status >= 200 && answer.status < 300
+    return { ...answer, ok, refusal: ok ? null : refusalOf(answer.text) }
   }
 }
 
-interface Answer {
+interface Answer extends HttpAnswer {
   readonly ok: boolean
-  readonly status: number
-  readonly text: string
   readonly refusal: Static<typeof Refusal> | null
 }
 

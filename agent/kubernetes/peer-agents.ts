@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { DiskReport, PeerReport } from '../core/observation.ts'
+import { exchange, headersOf } from '../http/exchange.ts'
 
 /** What GET /disk of an agent answers. */
 const Disk = Type.Union([
@@ -38,11 +39,11 @@ export async function askPeers(
 async function askPeer(ordinal: number, options: PeerAgentsOptions): Promise<PeerReport | null> {
   const atMs = options.nowMs()
   try {
-    const response = await fetch(`${options.urlOf(ordinal)}/disk`, {
-      signal: AbortSignal.timeout(options.timeoutMs),
-    })
-    const answer: unknown = await response.json()
-    if (!response.ok || !Value.Check(Report, answer)) return null
+    const url = new URL(`${options.urlOf(ordinal)}/disk`)
+    const signal = AbortSignal.timeout(options.timeoutMs)
+    const { status, text } = await exchange(url, { headers: headersOf(''), signal }, '')
+    const answer: unknown = JSON.parse(text)
+    if (status !== 200 || !Value.Check(Report, answer)) return null
     // A name that resolves to a pod of before would speak of another disk.
     if (answer.pod !== options.podOf(ordinal)) return null
     const disk: DiskReport = answer.disk

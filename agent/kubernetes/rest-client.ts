@@ -1,11 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { type IncomingMessage, request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import type { RequestOptions } from 'node:https'
+import { KubeConfig } from '@kubernetes/client-node'
 import { AgentError, messageOf } from '../errors.ts'
-
-/** Where Kubernetes puts what a pod needs to speak to its API. */
-const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
-const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+import { exchange, type HttpAnswer, headersOf } from '../http/exchange.ts'
 
 export interface RestOptions {
   /** URL of the API; '' is the one of the cluster that the pod runs in, with its token. */
@@ -19,18 +15,18 @@ export interface RestAnswer {
 }
 
 /**
- * A few JSON requests to the Kubernetes API. The usual client library is forty times its size in
- * memory, in every pod of every engine, for five calls. The token is read anew each time, since the
- * kubelet renews its file.
+ * A few JSON requests to the Kubernetes API. Where it is, whom to trust and the token that the kubelet
+ * renews are KubeConfig's; the generated calls of that library stay out of the bundle, since they
+ * would cost every pod as much memory as all the rest of the agent, for five requests.
  */
 export class RestClient {
+  readonly #kube: KubeConfig
   readonly #base: URL
-  readonly #isInside: boolean
   readonly #timeoutMs: number
 
   constructor({ url, timeoutMs }: RestOptions) {
-    this.#isInside = url === ''
-    this.#base = new URL(url === '' ? insideUrl() : url)
+    this.#kube = kubeConfigOf(url)
+    this.#base = new URL(this.#kube.getCurrentCluster()?.server ?? url)
     this.#timeoutMs = timeoutMs
   }
 
@@ -38,8 +34,8 @@ export class RestClient {
   async call(method: string, path: string, body?: object): Promise<RestAnswer> {
     const text = body === undefined ? '' : JSON.stringify(body)
     try {
-      const { status, answer } = await this.#exchange(method, path, text)
-      return { status, body: answer === '' ? null : JSON.parse(answer) }
+      const answer = await this.#exchange(method, path, text)
+      return { status: answer.status, body: answer.text === '' ? null : JSON.parse(answer.text) }
     } catch (error) {
       if (error instanceof Error && error.name === 'TimeoutError') {
         throw new AgentError('KUBERNETES_TIMEOUT', 'the Kubernetes API did not answer in time')
@@ -48,58 +44,31 @@ export class RestClient {
     }
   }
 
-  #exchange(method: string, path: string, body: string) {
-    const send = this.#base.protocol === 'http:' ? requestHttp : requestHttps
-    const options = {
+  async #exchange(method: string, path: string, body: string): Promise<HttpAnswer> {
+    const options: RequestOptions = {
       method,
-      headers: this.#headers(body),
+      headers: headersOf(body),
       // All of the exchange, from the first byte of the name's resolution to the last of the answer.
       signal: AbortSignal.timeout(this.#timeoutMs),
-      ...(this.#isInside ? { ca: readFileSync(`${ACCOUNT}/ca.crt`) } : {}),
     }
-    return new Promise<{ readonly status: number; readonly answer: string }>((resolve, reject) => {
-      const fail = (error: Error) => reject(options.signal.aborted ? options.signal.reason : error)
-      const request = send(new URL(path, this.#base), options, (response) => {
-        gather(response).then(
-          (answer) => resolve({ status: response.statusCode ?? 0, answer }),
-          fail,
-        )
-      })
-      request.on('error', fail)
-      request.end(body)
-    })
-  }
-
-  #headers(body: string): Record<string, string> {
-    const token = this.#isInside ? readFileSync(`${ACCOUNT}/token`, 'utf8').trim() : ''
-    return {
-      accept: 'application/json',
-      ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === ''
-        ? {}
-        : {
-            'content-type': 'application/json',
-            'content-length': String(Buffer.byteLength(body)),
-          }),
-    }
+    await this.#kube.applyToHTTPSOptions(options)
+    // The library makes a connection pool for each call; the process has one that keeps connections.
+    options.agent = undefined
+    return await exchange(new URL(path, this.#base), options, body)
   }
 }
 
-function insideUrl(): string {
-  const host = process.env['KUBERNETES_SERVICE_HOST']
-  const port = process.env['KUBERNETES_SERVICE_PORT'] ?? '443'
-  if (!host) throw new AgentError('AGENT_CONFIG_INVALID', 'kubernetesUrl: not inside a cluster')
-  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-async function gather(response: IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response) {
-    const part: Uint8Array = chunk
-    bytes += part.length
-    if (bytes > ANSWER_BYTES_MAX) throw new Error('the answer is too long')
-    chunks.push(part)
+/** The cluster that the pod runs in, or one at a URL without credentials, as tests have it. */
+function kubeConfigOf(url: string): KubeConfig {
+  const kube = new KubeConfig()
+  if (url !== '') {
+    const cluster = { name: 'given', server: url, skipTLSVerify: url.startsWith('http:') }
+    kube.loadFromClusterAndUser(cluster, { name: 'nobody' })
+    return kube
   }
-  return Buffer.concat(chunks).toString()
+  if (!process.env['KUBERNETES_SERVICE_HOST'] || !process.env['KUBERNETES_SERVICE_PORT']) {
+    throw new AgentError('AGENT_CONFIG_INVALID', 'kubernetesUrl: not inside a cluster')
+  }
+  kube.loadFromCluster()
+  return kube
 }
