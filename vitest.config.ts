@@ -1,9 +1,11 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const project = (name: string, testTimeout: number, fileParallelism = true) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
+    // These need a Kubernetes cluster: `npm run e2e`.
+    exclude: [...configDefaults.exclude, 'test/e2e/kubernetes/**'],
     testTimeout,
     hookTimeout: Math.max(testTimeout, 60_000),
     fileParallelism,
