@@ -12,7 +12,7 @@ interface Outcome {
 }
 
 /** Runs a command to its end; a code other than 0 is an answer, not an error. */
-function attempt(command: string, args: readonly string[], input = ''): Promise<Outcome> {
+export function attempt(command: string, args: readonly string[], input = ''): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = execFile(
       command,
@@ -28,7 +28,7 @@ function attempt(command: string, args: readonly string[], input = ''): Promise<
 }
 
 /** Runs a command that must succeed, and resolves with what it printed, trimmed. */
-async function run(command: string, args: readonly string[], input = ''): Promise<string> {
+export async function run(command: string, args: readonly string[], input = ''): Promise<string> {
   const { code, stdout, stderr } = await attempt(command, args, input)
   if (code !== 0) {
     throw new Error(`${command} ${args.join(' ').slice(0, 300)}: ${code}\n${stdout}${stderr}`)
@@ -52,6 +52,24 @@ function imageValues(): string[] {
   )
 }
 
+const RESTRICTED_POD = {
+  runAsNonRoot: true,
+  runAsUser: 65532,
+  seccompProfile: { type: 'RuntimeDefault' },
+}
+const RESTRICTED_CONTAINER = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+}
+const ROOT_CONTAINER = { privileged: true, runAsUser: 0 }
+
+/** Where a program runs, as fields of its pod. */
+interface Place {
+  readonly nodeName?: string
+  readonly hostPID?: boolean
+}
+
 /** A namespace of a test file, under pod security `restricted`, so that every pod proves it. */
 export class Namespace {
   readonly name: string
@@ -61,10 +79,10 @@ export class Namespace {
   }
 
   /** Makes it anew: what an earlier run left is removed first. */
-  async create(): Promise<void> {
+  async create(podSecurity: 'restricted' | 'privileged' = 'restricted'): Promise<void> {
     await this.remove()
     await run('kubectl', ['create', 'namespace', this.name])
-    const label = 'pod-security.kubernetes.io/enforce=restricted'
+    const label = `pod-security.kubernetes.io/enforce=${podSecurity}`
     await run('kubectl', ['label', 'namespace', this.name, label])
   }
 
@@ -84,23 +102,21 @@ export class Namespace {
     return run('kubectl', ['-n', this.name, 'apply', '-f', '-'], JSON.stringify(manifest))
   }
 
-  helm(...args: string[]): Promise<string> {
-    return run('helm', ['-n', this.name, ...args])
-  }
-
   async json<T>(...args: string[]): Promise<T> {
     return JSON.parse(await this.kubectl('get', ...args, '-o', 'json')) as T
   }
 
   /**
    * Starts a pod that runs one of the programs in `pods/` under the Node of the image, and resolves
-   * when it runs (`Running`) or has ended well (`Succeeded`).
+   * when it runs (`Running`) or has ended well (`Succeeded`). With `hostPID` it is root among the
+   * processes of its node, which takes a namespace for privileged pods.
    */
   async startProgram(
     pod: string,
     program: string,
     env: readonly object[],
     phase: 'Running' | 'Succeeded',
+    place: Place = {},
   ): Promise<void> {
     const source = readFileSync(new URL(`pods/${program}.ts`, import.meta.url), 'utf8')
     const { code } = transformSync(source, { loader: 'ts', format: 'esm' })
@@ -111,22 +127,15 @@ export class Namespace {
       spec: {
         restartPolicy: 'Never',
         terminationGracePeriodSeconds: 5,
-        securityContext: {
-          runAsNonRoot: true,
-          runAsUser: 65532,
-          seccompProfile: { type: 'RuntimeDefault' },
-        },
+        ...place,
+        ...(place.hostPID ? {} : { securityContext: RESTRICTED_POD }),
         containers: [
           {
             name: 'program',
             image: image(),
             command: ['/nodejs/bin/node', '--input-type=module', '-e', code],
             env,
-            securityContext: {
-              allowPrivilegeEscalation: false,
-              readOnlyRootFilesystem: true,
-              capabilities: { drop: ['ALL'] },
-            },
+            securityContext: place.hostPID ? ROOT_CONTAINER : RESTRICTED_CONTAINER,
           },
         ],
       },
@@ -180,9 +189,11 @@ export class Release {
   readonly namespace: Namespace
   readonly name: string
   readonly httpPort: number
+  /** Helm, which may be another version than the one in PATH. */
+  helmCommand: readonly string[] = ['helm']
   readonly #values: readonly string[]
 
-  /** `values` are arguments of helm, beside those that name the image. */
+  /** `values` are arguments of helm, beside those that name the image and the objects. */
   constructor(namespace: Namespace, name = 'quorate', values = SMALL, httpPort = 8080) {
     this.namespace = namespace
     this.name = name
@@ -196,15 +207,14 @@ export class Release {
 
   /** helm upgrade --install; resolves when helm has, which does not wait for the pods. */
   install(...more: string[]): Promise<string> {
-    const values = [...imageValues(), ...this.#values, ...more]
-    return this.namespace.helm(
-      'upgrade',
-      '--install',
-      this.name,
-      'charts/quorate',
-      ...values,
-      '--timeout=5m',
-    )
+    const names = ['--set', `fullnameOverride=${this.name}`]
+    const values = [...imageValues(), ...this.#values, ...names, ...more]
+    return this.helm('upgrade', '--install', this.name, CHART, ...values, '--timeout=5m')
+  }
+
+  helm(...args: string[]): Promise<string> {
+    const [command = '', ...words] = this.helmCommand
+    return run(command, [...words, '-n', this.namespace.name, ...args])
   }
 
   /** Resolves when the StatefulSet has as many Ready pods of the newest kind as it asks for. */
@@ -276,6 +286,25 @@ export class Release {
     )
   }
 
+  /** Deletes a pod without waiting; what to do about it is the cluster's. */
+  async deletePod(ordinal: number, ...how: string[]): Promise<void> {
+    await this.namespace.kubectl('delete', 'pod', `${this.name}-${ordinal}`, '--wait=false', ...how)
+  }
+
+  /** The ids of the members, in the order of their names. */
+  async memberIds(ordinal = 0): Promise<string[]> {
+    const { members } = await this.view(ordinal)
+    return members.map(({ id, name }) => `${name} ${id}`).sort()
+  }
+
+  /** The ordinal of the leader. */
+  async leader(): Promise<number> {
+    return await waitFor('a leader', async () => {
+      const { leader } = await this.view()
+      return leader === null ? null : { ordinal: Number(leader.slice(this.name.length + 1)) }
+    }).then(({ ordinal }) => ordinal)
+  }
+
   /** Deletes the StatefulSet and resolves when its pods are gone. */
   async deleteSet(): Promise<void> {
     await this.namespace.kubectl('delete', this.set, '--timeout=6m')
@@ -292,5 +321,6 @@ export class Release {
   }
 }
 
+const CHART = 'charts/quorate'
 /** Values for small clusters: the chart's own, with little memory and small volumes. */
 const SMALL = ['--values', 'charts/quorate/ci/default-values.yaml']

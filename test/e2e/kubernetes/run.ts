@@ -24,7 +24,7 @@ function prepare(): { readonly end: () => void } | null {
   const testbed = Testbed.find()
   if (testbed?.isUp()) {
     testbed.enter()
-    process.env['QUORATE_E2E_IMAGE'] = testbed.provideImage()
+    process.env['QUORATE_E2E_IMAGE'] ??= testbed.provideImage()
     return { end: () => {} }
   }
   const current =

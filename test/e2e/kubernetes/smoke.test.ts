@@ -21,7 +21,7 @@ describe.sequential('what a person tries first', { timeout: 420_000 }, () => {
     await release.hasMembers(3)
     const views = await Promise.all([0, 1, 2].map((ordinal) => release.view(ordinal)))
     expect(new Set(views.map(({ clusterId }) => clusterId)).size).toBe(1)
-    await namespace.helm('test', release.name)
+    await release.helm('test', release.name)
   })
 
   it('creates on one server and reads on another', async () => {

@@ -44,6 +44,16 @@ export class Testbed {
     return IMAGE
   }
 
+  /** Cuts or mends the cable of a node, `cp` being the one with the API server. */
+  node(what: 'cut' | 'heal', name: string): void {
+    this.#run('node', what, name)
+  }
+
+  /** What lets a command reach the API server of the cluster. */
+  get reach(): string {
+    return this.#command('run')
+  }
+
   /** Lets kubectl and helm of this process, and of those that it starts, speak to the cluster. */
   enter(): void {
     const script = 'eval "$("$1")" && env -0'

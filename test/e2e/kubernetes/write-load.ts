@@ -10,7 +10,8 @@ export class WriteLoad {
     this.#release = release
   }
 
-  async start(): Promise<void> {
+  /** Starts the writers, on a node if one is named, and resolves when they are answered. */
+  async start(node?: string): Promise<void> {
     const { name, httpPort, namespace } = this.#release
     await namespace.startProgram(
       this.#pod,
@@ -20,6 +21,7 @@ export class WriteLoad {
         { name: 'TOKEN', valueFrom: { secretKeyRef: { name: `${name}-auth`, key: 'http-token' } } },
       ],
       'Running',
+      node === undefined ? {} : { nodeName: node },
     )
     await this.goesOn()
   }

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { Namespace, Release } from './cluster.ts'
+import { WriteLoad } from './write-load.ts'
+
+/** Longest time without an acknowledged write that a planned change or the loss of one may cost. */
+export const WRITE_GAP_MS_MAX = 3_000
+
+export interface Suite {
+  readonly namespace: Namespace
+  readonly release: Release
+  readonly load: WriteLoad
+}
+
+/**
+ * A namespace and a release for the tests of one file, which share them in their order. The release
+ * is not installed. What the namespace looked like is printed where a test fails.
+ */
+export function suite(
+  name: string,
+  release = (namespace: Namespace) => new Release(namespace, name),
+) {
+  const namespace = new Namespace(name)
+  const made = release(namespace)
+  beforeAll(() => namespace.create(), 300_000)
+  afterAll(() => namespace.remove(), 300_000)
+  beforeEach(({ onTestFailed }) => {
+    onTestFailed(async () => console.log(await namespace.report()), 60_000)
+  })
+  return { namespace, release: made, load: new WriteLoad(made) } satisfies Suite
+}
+
+/** The same with the release installed, its servers Ready and all of them members. */
+export function installedSuite(name: string): Suite {
+  const made = suite(name)
+  beforeAll(async () => {
+    await made.release.install()
+    await made.release.rolledOut()
+    await made.release.hasMembers(3)
+  }, 300_000)
+  return made
+}
+
+/** Resolves with the longest gap in the writes of `change`; no acknowledged one may be lost. */
+export async function writesThrough(
+  load: WriteLoad,
+  what: string,
+  change: () => Promise<void>,
+): Promise<{ readonly gapMs: number; readonly lost: readonly string[] }> {
+  const from = (await load.acknowledged()).length
+  await change()
+  await load.goesOn()
+  const gapMs = await load.longestGapMs(from)
+  console.log(`${what}: longest time without an acknowledged write ${gapMs} ms`)
+  return { gapMs, lost: await load.lost() }
+}
