@@ -40,16 +40,20 @@ export function installedSuite(name: string): Suite {
   return made
 }
 
-/** Resolves with the longest gap in the writes of `change`; no acknowledged one may be lost. */
+/**
+ * Resolves with the longest gap in the writes during `change`, and with those acknowledged that
+ * the server of ordinal `witness` does not have afterwards.
+ */
 export async function writesThrough(
   load: WriteLoad,
   what: string,
   change: () => Promise<void>,
+  witness = 0,
 ): Promise<{ readonly gapMs: number; readonly lost: readonly string[] }> {
   const from = (await load.acknowledged()).length
   await change()
   await load.goesOn()
   const gapMs = await load.longestGapMs(from)
   console.log(`${what}: longest time without an acknowledged write ${gapMs} ms`)
-  return { gapMs, lost: await load.lost() }
+  return { gapMs, lost: await load.lost(witness) }
 }
