@@ -202,6 +202,10 @@ export class Driver {
         await engine.leave(action.name)
         void cluster.event('Normal', 'MemberRemoved', `${action.name}: ${reason}`)
         return true
+      case 'readmit':
+        await engine.readmit(observation.self.pod)
+        void cluster.event('Normal', 'MemberReadmitted', reason)
+        return true
       case 'markDeparted':
         if (observation.disk.kind === 'member') {
           disk.markDeparted(observation.disk.incarnation, new Date().toISOString())

@@ -1,3 +1,5 @@
+import './memory.ts'
+
 import closeWithGrace from 'close-with-grace'
 import { Command, Option } from 'commander'
 import { pino } from 'pino'

@@ -78,7 +78,12 @@ export const errorCatalogue = {
   NOT_FORMED: {
     status: 503,
     exit: 1,
-    meaning: 'Fewer than a majority of the expected servers have joined yet.',
+    meaning: 'Too few of the expected servers have joined yet.',
+  },
+  SERVER_RETIRED: {
+    status: 503,
+    exit: 1,
+    meaning: 'This server was removed from the ensemble, which does not take it back.',
   },
   OUTCOME_UNKNOWN: {
     status: 503,

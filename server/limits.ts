@@ -76,4 +76,6 @@ export const limits = {
   joinRetryTicks: 10,
   /** A learner this close to the leader's log is promoted. */
   promotionLagEntries: 100,
+  /** Removed servers whose incarnation is remembered; the oldest is forgotten beyond. */
+  retiredServersMax: 1_000,
 } as const

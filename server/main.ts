@@ -45,6 +45,7 @@ export async function runServer(config: Config): Promise<void> {
       observer: settings.observer,
     },
     forming: config.forming,
+    expectedVoters: settings.expectedVoters,
     limits: { ...limits, ...config, snapshotRequests: settings.snapshotRequests },
     onFault: (fault) => die(logger, fault),
   })

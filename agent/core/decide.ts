@@ -162,11 +162,27 @@ function servingStep(observation: Observation, state: AgentState, rules: Rules):
     const removal = reconcileStep(observation, state, rules)
     if (removal !== null) return removal
   }
+  if (engine.retired) return retiredStep(observation, state, rules)
   if (!engine.ready) return { state, action: NONE, reason: `not ready: ${engine.reason}` }
   if (isForming(observation)) {
     return { state, action: NONE, reason: 'serves once the record says that the cluster is formed' }
   }
   return { state, action: NONE, reason: `serves as ${engine.role}` }
+}
+
+/** The set grew again after this member was removed without a word: its data is as good as ever. */
+function retiredStep(observation: Observation, state: AgentState, rules: Rules): Step {
+  const { engine, statefulSet, nowMs, self, ownerUid } = observation
+  const reason = `not ready: ${engine.reason}`
+  if (statefulSet.kind !== 'ok' || ownerUid !== statefulSet.value.uid) {
+    return { state, action: NONE, reason }
+  }
+  const { value: set } = statefulSet
+  if (set.deleting || !isExpected(self.ordinal, set)) return { state, action: NONE, reason }
+  if (!isFresh(statefulSet, nowMs, rules.verdictFreshMs)) {
+    return { state, action: { kind: 'verify' }, reason: `${reason}; is it within the replicas?` }
+  }
+  return { state, action: { kind: 'readmit' }, reason: `within ${set.replicas} replicas again` }
 }
 
 /** The leader's agent keeps the record: formed as soon as a majority of the expected votes. */

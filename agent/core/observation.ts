@@ -74,6 +74,8 @@ export interface EngineMember {
 export interface EngineView {
   /** False: nothing listens; the other fields are then what was last known. */
   readonly answers: boolean
+  /** The ensemble removed this member and does not take it back by itself. */
+  readonly retired: boolean
   readonly ready: boolean
   readonly reason: string
   readonly clusterId: string

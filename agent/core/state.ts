@@ -64,6 +64,8 @@ export type Action =
   | { readonly kind: 'verify' }
   | { readonly kind: 'handOver'; readonly to: string | null }
   | { readonly kind: 'remove'; readonly name: string }
+  /** Have the ensemble take this member back, which was removed. */
+  | { readonly kind: 'readmit' }
   /** Note on the disk, durably, that this member was removed. */
   | { readonly kind: 'markDeparted' }
 

@@ -49,13 +49,16 @@ const Refusal = Type.Object({
   leader: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 })
 
-/** Redirections to a newer leader that one removal follows. */
+/** Redirections to a newer leader that one change follows. */
 const REDIRECTS_MAX = 3
+/** How the reason of a server begins that was removed. */
+const RETIRED = 'SERVER_RETIRED:'
 /** What the shell of the container would not take as it stands. */
 const SAFE_LINE = /^[\w.,:/=@ -]*$/
 
 const SILENT: EngineView = {
   answers: false,
+  retired: false,
   ready: false,
   reason: 'the server does not answer',
   clusterId: '',
@@ -107,6 +110,7 @@ export class QuorateEngine implements Engine {
       if (view.members.length > 0) this.#members = view.members
       this.#last = {
         answers: true,
+        retired: view.reason.startsWith(RETIRED),
         ready: view.ready,
         reason: view.reason,
         clusterId: view.clusterId,
@@ -119,6 +123,7 @@ export class QuorateEngine implements Engine {
       this.#last = {
         ...this.#last,
         answers: false,
+        retired: false,
         ready: false,
         leads: false,
         reason: messageOf(error),
@@ -146,7 +151,9 @@ export class QuorateEngine implements Engine {
     const seeds = Array.from({ length: count }, (_, i) => peerAddress(first + i))
     if (seeds.length === 0) seeds.push(peerAddress(ordinal))
     const forming = mode === 'bootstrap' ? '--bootstrap' : `--join ${seeds.join(',')}`
-    const line = `--name ${pod} ${forming}`
+    // No session before a majority has what it writes: the first disk may yet be lost.
+    const voters = Math.floor(count / 2) + 1
+    const line = `--name ${pod} --expected-voters ${voters} ${forming}`
     if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
     return line
   }
@@ -158,8 +165,16 @@ export class QuorateEngine implements Engine {
     if (!answer.ok) throw refused(answer)
   }
 
-  /** Asks the leader; whoever is asked first names it. */
   async leave(name: string): Promise<void> {
+    await this.#askLeader('DELETE', name)
+  }
+
+  async readmit(name: string): Promise<void> {
+    await this.#askLeader('POST', name)
+  }
+
+  /** Whoever is asked first names the leader. */
+  async #askLeader(method: 'DELETE' | 'POST', name: string): Promise<void> {
     const { host, httpPort } = this.#options
     const leader = this.#members.find((member) => member.name === this.#last.leader)?.httpAddress
     const others = this.#members.filter((member) => member.name !== this.#options.pod)
@@ -172,7 +187,7 @@ export class QuorateEngine implements Engine {
     for (const place of places) {
       if (place === '') continue
       try {
-        return await this.#removeAt(place, name)
+        return await this.#changeAt(place, method, name)
       } catch (error) {
         // Another server may know the leader; the last failure is told.
         failure = error
@@ -181,11 +196,12 @@ export class QuorateEngine implements Engine {
     throw failure
   }
 
-  async #removeAt(place: string, name: string): Promise<void> {
+  /** A name that the leader does not know is as it should be: not a member, or not retired. */
+  async #changeAt(place: string, method: string, name: string): Promise<void> {
     const path = `/v1/ensemble/members/${encodeURIComponent(name)}`
     let address = place
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
-      const answer = await this.#request(address, 'DELETE', path)
+      const answer = await this.#request(address, method, path)
       if (answer.ok || answer.refusal?.code === 'MEMBER_NOT_FOUND') return
       const leader = answer.refusal?.code === 'NOT_LEADER' ? answer.refusal.leader : null
       if (!leader) throw refused(answer)

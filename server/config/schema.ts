@@ -20,6 +20,12 @@ export const Settings = Type.Object(
       default: false,
       description: 'Found a cluster of this server alone',
     }),
+    expectedVoters: Type.Integer({
+      minimum: 1,
+      default: 1,
+      description:
+        'With bootstrap or join: voters that must be in before clients are served at first',
+    }),
     join: Type.Array(Type.String(), {
       default: [],
       description: 'Peer addresses of an ensemble to join',

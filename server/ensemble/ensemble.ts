@@ -1,7 +1,6 @@
 import type { PeerId, SessionId } from '../core/brand.ts'
 import type { Operation, RequestResult } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
-import type { Member } from '../core/raft/message.ts'
 import type { RaftStatus } from '../core/raft/step.ts'
 import type { Identity } from '../core/tree/acl.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
@@ -72,7 +71,8 @@ export interface Ensemble {
   scheduleTurn(): void
   status(): EnsembleStatus
   transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget'
-  addMember(member: Member, done: (refusal: string | null) => void): void
+  /** Lets a server that was removed come back with the disk that it has. */
+  readmitMember(name: string, done: (refusal: string | null) => void): void
   removeMember(name: string, done: (refusal: string | null) => void): void
   takeSnapshot(done: (refusal: string | null, index: number) => void): void
 }
@@ -82,6 +82,8 @@ export interface EnsembleStatus {
   readonly id: PeerId
   readonly clusterId: string
   readonly raft: RaftStatus
+  /** One tick of Raft in ms. */
+  readonly tickMs: number
   readonly leaderName: string | null
   readonly contact: Contact
   readonly ready: boolean

@@ -40,12 +40,19 @@ export function decideForming(forming: Forming, self: Hello, links: readonly Hel
   return allAnswer ? 'bootstrap' : 'wait'
 }
 
-/** Whether a majority of the expected voters are in, so that sessions may begin (design 3, Forming). */
-export function hasFormed(forming: Forming, members: readonly Member[]): boolean {
-  if (forming.kind !== 'static') return members.length > 0
-  const expected = forming.servers.filter((server) => !server.observer).length
+/**
+ * Whether so many of the expected voters are in that sessions may begin (design 3, Forming): of a
+ * static list a majority, else as many as the setting says.
+ */
+export function hasFormed(
+  forming: Forming,
+  members: readonly Member[],
+  expectedVoters: number,
+): boolean {
   const voters = members.filter((member) => member.role === 'voter').length
-  return voters > expected / 2
+  if (forming.kind !== 'static') return voters >= expectedVoters
+  const listed = forming.servers.filter((server) => !server.observer).length
+  return voters > listed / 2
 }
 
 /** Numbers by value (myid), other names by code unit. */

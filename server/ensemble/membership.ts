@@ -13,6 +13,7 @@ import {
   promotion,
   targetsOf,
 } from './joining.ts'
+import type { Retirement } from './retirement.ts'
 
 type ChangeDone = (refusal: string | null) => void
 
@@ -27,6 +28,7 @@ export interface MembershipOptions {
   readonly environment: Environment
   readonly forming: Forming
   readonly transport: Transport
+  readonly retirement: Retirement
   readonly electionTicks: number
   readonly promotionLagEntries: number
   /** How long a change is waited for after the end of the leadership in which it was proposed. */
@@ -49,6 +51,8 @@ export class Membership {
   readonly #joiners = new Map<PeerId, string>()
   #targets = ''
   #changeUnderWay = false
+  /** Why the ensemble does not take this server in, as its leader says. */
+  #refusal: string | null = null
   readonly #proposed = new Map<number, ChangeDone>()
   #appended: Appended[] = []
 
@@ -58,6 +62,11 @@ export class Membership {
 
   get members(): readonly Member[] {
     return this.#members
+  }
+
+  /** Why the ensemble does not take this server in; null while it does, or nothing was heard. */
+  get refusal(): string | null {
+    return this.#refusal
   }
 
   /** Dials whoever should be dialled now; called at the start and when that may have changed. */
@@ -91,7 +100,10 @@ export class Membership {
       if (step === 'wait') return
     }
     const led = this.#options.status().leader !== null
-    if (led && isListed(this.#members, hello)) return
+    if (led && isListed(this.#members, hello)) {
+      this.#refusal = null
+      return
+    }
     for (const link of links) {
       if (link.clusterId !== '') transport.send(link.id, { kind: 'join', hello })
     }
@@ -101,7 +113,8 @@ export class Membership {
     if (joiner.id !== from || own.clusterId === '') return
     const status = this.#options.status()
     const refusal = this.#judge(joiner, own, status)
-    if (status.role === 'leader' && refusal === null) {
+    if (status.role === 'leader') {
+      // Links have a direction: the answer reaches only whom we dial, also one that is refused.
       this.#joiners.set(from, joiner.peerAddress)
       this.retarget(own)
     }
@@ -113,7 +126,12 @@ export class Membership {
       return `server ${joiner.name} holds the data of cluster ${joiner.clusterId}`
     }
     if (status.role !== 'leader' || this.#changeUnderWay) return null
-    const { forming, electionTicks } = this.#options
+    const { forming, electionTicks, retirement } = this.#options
+    if (this.#mayBeRetired(joiner)) {
+      // A new leader has removals to apply yet: the joiner asks again.
+      if (!status.committedInTerm || !retirement.knowsUpTo(status.commit)) return null
+      if (retirement.has(joiner.id)) return retiredRefusal(joiner.name)
+    }
     const listed = forming.kind === 'static' ? forming.servers.map(({ name }) => name) : null
     const verdict = judgeJoin(joiner, status, electionTicks, listed)
     if (verdict.kind === 'refuse') return verdict.reason
@@ -121,8 +139,17 @@ export class Membership {
     return null
   }
 
+  /** A server of a static list belongs there, whoever removed it: it is taken back. */
+  #mayBeRetired(joiner: Hello): boolean {
+    if (this.#options.forming.kind === 'static') return false
+    return !this.#members.some((member) => member.id === joiner.id)
+  }
+
   joinAnswered(frame: Extract<PeerFrame, { kind: 'joinReply' }>, own: Hello): void {
     if (frame.refusal !== null) {
+      // It asks again and again, and is told the same: once is enough for the log.
+      if (frame.refusal === this.#refusal) return
+      this.#refusal = frame.refusal
       const { environment } = this.#options
       environment.log('warn', 'the ensemble refuses this server', { reason: frame.refusal })
       return
@@ -155,16 +182,40 @@ export class Membership {
     this.#options.step({ kind: 'changeMembership', members, token })
   }
 
-  add(member: Member, done: ChangeDone): void {
-    if (this.#members.some((other) => other.name === member.name)) return done('alreadyMember')
-    this.change([...this.#members, { ...member, role: 'learner' }], done)
+  /**
+   * Removes a server. Unless it stands in a static list, that it was removed is committed first: from
+   * then on nobody takes the same incarnation back. A removal that fails after that is repeated by
+   * whoever wants it; for a server that is in the configuration the note means nothing.
+   */
+  remove(name: string, done: ChangeDone): void {
+    const { forming, retirement, status } = this.#options
+    const leaving = this.#members.find((member) => member.name === name)
+    if (leaving === undefined) return done('unknownMember')
+    if (!this.#members.some(({ role, id }) => role === 'voter' && id !== leaving.id)) {
+      return done('lastVoter')
+    }
+    if (status().role !== 'leader') return done('notLeader')
+    if (this.#changeUnderWay) return done('changeInProgress')
+    if (forming.kind === 'static') return this.#drop(leaving, done)
+    retirement.retire(leaving, (refusal) => {
+      // Before the ensemble has formed nothing is written; there is nothing to protect yet either.
+      if (refusal === null || refusal === 'notFormed') this.#drop(leaving, done)
+      else done(refusal)
+    })
   }
 
-  remove(name: string, done: ChangeDone): void {
-    const remaining = this.#members.filter((member) => member.name !== name)
-    if (remaining.length === this.#members.length) return done('unknownMember')
-    if (!remaining.some((member) => member.role === 'voter')) return done('lastVoter')
-    this.change(remaining, done)
+  /** Lets a removed server come back with the disk that it has: it asks by itself. */
+  readmit(name: string, done: ChangeDone): void {
+    if (this.#members.some((member) => member.name === name)) return done('alreadyMember')
+    if (this.#options.status().role !== 'leader') return done('notLeader')
+    this.#options.retirement.readmit(name, done)
+  }
+
+  #drop(leaving: Member, done: ChangeDone): void {
+    this.change(
+      this.#members.filter((member) => member.id !== leaving.id),
+      done,
+    )
   }
 
   /** Raft took the change into the log. */
@@ -226,6 +277,11 @@ export class Membership {
 }
 
 const leaderChanged = () => 'leaderChanged'
+
+/** Begins with its code in docs/errors.md. */
+function retiredRefusal(name: string): string {
+  return `SERVER_RETIRED: server ${name} was removed from the ensemble`
+}
 
 /** The voter other than this server that is heard and has the most of the log; null when none is. */
 export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerId | null {

@@ -8,6 +8,8 @@ export interface ReadinessView {
   readonly belongs: boolean
   readonly id: PeerId
   readonly members: readonly Member[]
+  /** Why the ensemble does not take this server in, with a code; null when it does. */
+  readonly refused: string | null
   readonly leader: PeerId | null
   readonly formed: boolean
   readonly contact: Contact
@@ -29,12 +31,13 @@ export class Readiness {
   /** Why clients should go elsewhere, in words; '' when they are welcome. */
   refusal(view: ReadinessView): string {
     if (!view.running) return 'stopping'
+    if (view.refused !== null) return view.refused
     if (!view.belongs) return 'belongs to no cluster yet'
     const self = view.members.find((member) => member.id === view.id)
     if (self === undefined) return 'not in the configuration'
     if (self.role === 'learner' && !self.observer) return 'catching up before promotion'
     if (view.leader === null) return 'no leader'
-    if (!view.formed) return 'fewer than a majority of the expected voters are in'
+    if (!view.formed) return 'too few of the expected voters are in'
     if (view.contact !== 'fresh') return `contact with the leader is ${view.contact}`
     if (view.installing) return 'installing a snapshot'
     if (!this.#isCaughtUp(view.lag)) return 'catching up with the log'

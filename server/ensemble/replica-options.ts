@@ -30,6 +30,7 @@ export interface ReplicaLimits {
   readonly touchReportTicks: number
   readonly joinRetryTicks: number
   readonly promotionLagEntries: number
+  readonly retiredServersMax: number
 }
 
 export interface ReplicaOptions {
@@ -45,6 +46,8 @@ export interface ReplicaOptions {
     readonly observer: boolean
   }
   readonly forming: Forming
+  /** Voters before sessions may begin, without a static list; 1 when not given. */
+  readonly expectedVoters?: number
   readonly limits: ReplicaLimits
   /** The disk failed, or holds what cannot be read: the process must end. */
   readonly onFault: (fault: StorageFault) => void

@@ -1,7 +1,7 @@
 import type { PeerId, SessionId, Term } from '../core/brand.ts'
 import type { Operation } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
-import type { Entry, HardState, Member } from '../core/raft/message.ts'
+import type { Entry, HardState } from '../core/raft/message.ts'
 import { Raft } from '../core/raft/raft.ts'
 import type { RaftInput, RaftOptions, RaftOutput } from '../core/raft/step.ts'
 import type { WatchTable } from '../core/watch/watch-table.ts'
@@ -405,7 +405,8 @@ export class Replica implements Ensemble {
 
   get #formed(): boolean {
     if (this.machine.lastZxid > 0) return true
-    return hasFormed(this.#options.forming, this.#rooms.membership.members)
+    const { forming, expectedVoters } = this.#options
+    return hasFormed(forming, this.#rooms.membership.members, expectedVoters ?? 1)
   }
 
   barrier(done: (ok: boolean) => void): void {
@@ -428,8 +429,8 @@ export class Replica implements Ensemble {
 
   // --- Operators ---------------------------------------------------------------------------------
 
-  addMember(member: Member, done: (refusal: string | null) => void): void {
-    this.#rooms.membership.add(member, done)
+  readmitMember(name: string, done: (refusal: string | null) => void): void {
+    this.#rooms.membership.readmit(name, done)
   }
 
   removeMember(name: string, done: (refusal: string | null) => void): void {
@@ -459,6 +460,7 @@ export class Replica implements Ensemble {
   #view(): LoopView {
     return {
       running: this.#state === 'running',
+      tickMs: this.#limits.tickMs,
       raft: this.#raft,
       log: this.#storage.log,
       contact: this.#contact,

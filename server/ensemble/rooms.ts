@@ -17,6 +17,7 @@ import { Membership } from './membership.ts'
 import { Proposals } from './proposals.ts'
 import { Readiness } from './readiness.ts'
 import { CLUSTER_VERSION_MAX, type ReplicaOptions } from './replica-options.ts'
+import { Retirement } from './retirement.ts'
 import { SessionDuty } from './session-duty.ts'
 import { restoredMachine, SnapshotDuty } from './snapshot-duty.ts'
 import { Submissions } from './submissions.ts'
@@ -164,6 +165,11 @@ export class Rooms {
       environment,
       forming,
       transport: this.transport,
+      retirement: new Retirement({
+        machine: () => this.applier.machine,
+        submit: this.#loop.submit,
+        serversMax: limits.retiredServersMax,
+      }),
       electionTicks: limits.electionTicks,
       promotionLagEntries: limits.promotionLagEntries,
       outcomeMsMax: 4 * limits.electionTicks * limits.tickMs,

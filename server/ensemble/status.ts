@@ -6,6 +6,7 @@ import type { Rooms } from './rooms.ts'
 /** What the loop itself knows and the rooms do not. */
 export interface LoopView {
   readonly running: boolean
+  readonly tickMs: number
   readonly raft: Raft
   readonly log: LogStorage
   readonly contact: Contact
@@ -21,6 +22,7 @@ export function notReadyReason(rooms: Rooms, view: LoopView): string {
     belongs: identity.belongs,
     id: identity.hello.id,
     members: membership.members,
+    refused: membership.refusal,
     leader: view.raft.leader,
     formed: view.formed,
     contact: view.contact,
@@ -43,6 +45,7 @@ export function statusOf(rooms: Rooms, view: LoopView): EnsembleStatus {
     id,
     clusterId,
     raft,
+    tickMs: view.tickMs,
     leaderName: leader?.name ?? null,
     contact: view.contact,
     ready: reason === '',

@@ -42,7 +42,7 @@ export class EnsembleCall {
       case 'diskFull':
         throw new CodedError('DISK_FULL', 'the disk of this server has no space')
       case 'notFormed':
-        throw new CodedError('NOT_FORMED', 'a majority of the expected servers has not joined yet')
+        throw new CodedError('NOT_FORMED', 'too few of the expected servers have joined yet')
       case 'stopping':
         throw new CodedError('STOPPING', 'this server is stopping')
     }

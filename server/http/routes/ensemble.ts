@@ -65,6 +65,26 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
   )
 
   app.post(
+    '/v1/ensemble/members/:name',
+    {
+      preHandler: authorise,
+      schema: { summary: 'Let a removed server come back with its disk', params: NamedServer },
+    },
+    async (request, reply) => {
+      const { name } = request.params
+      const refusal = await new Promise<string | null>((resolve) => {
+        ensemble.readmitMember(name, resolve)
+      })
+      if (refusal === null) return reply.code(202).send({ status: 'awaited' })
+      if (refusal === 'notLeader') throw notLeader(ensemble.status())
+      if (refusal === 'unknownMember') {
+        throw new CodedError('MEMBER_NOT_FOUND', `no server ${name} was removed`)
+      }
+      throw new CodedError('CHANGE_REFUSED', refusal)
+    },
+  )
+
+  app.post(
     '/v1/snapshot',
     { preHandler: authorise, schema: { summary: 'Take a snapshot now on this server' } },
     async () => {
@@ -114,6 +134,7 @@ function viewOf(status: EnsembleStatus) {
         leader: member.id === raft.leader,
         match: progress?.match ?? null,
         state: progress?.state ?? null,
+        silentMs: progress === undefined ? null : progress.silentTicks * status.tickMs,
       }
     }),
   }

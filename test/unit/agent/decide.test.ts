@@ -85,6 +85,30 @@ describe('a member that serves', () => {
   })
 })
 
+describe('a member that was removed and is wanted again', () => {
+  const reason = 'SERVER_RETIRED: server q-0 was removed from the ensemble'
+  const retired = { ...serving('q-1'), answers: true, ready: false, retired: true, reason }
+
+  it('is taken back on fresh evidence that its ordinal is within the replicas', () => {
+    const agent = new Agent()
+    const nowMs = NOW + rules.verdictFreshMs + 1
+    expect(agent.see({ ...served, engine: retired, nowMs }).action).toEqual({ kind: 'verify' })
+    const decision = agent.see({ ...served, engine: retired, nowMs, statefulSet: set({}, nowMs) })
+    expect(decision.action).toEqual({ kind: 'readmit' })
+    expect(decision.publication?.enabled).toBe(false)
+  })
+
+  it('is not taken back beyond the replicas, under another set, or without an answer', () => {
+    const actionFor = (changes: Partial<Observation>) =>
+      new Agent().see({ ...served, engine: retired, ...changes }).action.kind
+    expect(actionFor({})).toBe('readmit')
+    expect(actionFor({ statefulSet: set({ replicas: 0 }) })).toBe('none')
+    expect(actionFor({ statefulSet: set({ deleting: true }) })).toBe('none')
+    expect(actionFor({ statefulSet: { kind: 'failed', atMs: NOW, reason: '403' } })).toBe('none')
+    expect(actionFor({ ownerUid: 'another' })).toBe('none')
+  })
+})
+
 describe('preStop of a restart', () => {
   const prestop = { ...served, prestopAtMs: NOW }
 

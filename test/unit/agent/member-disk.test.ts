@@ -96,8 +96,10 @@ describe('the disk of a member', () => {
 
   it('gives lines that name a forming of one start', () => {
     const set = { uid: 'u', replicas: 2, firstOrdinal: 0, deleting: false }
-    expect(engine().permitLine('bootstrap', set)).toBe('--name q-0 --bootstrap')
-    expect(engine().permitLine('join', set)).toBe('--name q-0 --join q-0.q:2888,q-1.q:2888')
+    expect(engine().permitLine('bootstrap', set)).toBe('--name q-0 --expected-voters 2 --bootstrap')
+    expect(engine().permitLine('join', set)).toBe(
+      '--name q-0 --expected-voters 2 --join q-0.q:2888,q-1.q:2888',
+    )
     expect(engine().permitLine('resume', null)).toMatch(/--join q-0.q:2888,q-1.q:2888,q-2.q:2888$/)
   })
 })

@@ -33,6 +33,7 @@ const theSet: StatefulSetView = {
 
 export const idle: EngineView = {
   answers: false,
+  retired: false,
   ready: false,
   reason: 'does not answer',
   clusterId: '',
@@ -48,6 +49,7 @@ const members = ['q-0', 'q-1', 'q-2'].map((name) => ({ name, voter: true }))
 export function serving(leader: string, self = 'q-0'): EngineView {
   return {
     answers: true,
+    retired: false,
     ready: true,
     reason: '',
     clusterId: 'c1',

@@ -124,6 +124,21 @@ describe('three pods: real agents and servers, a double of the Kubernetes API', 
     )
   }, 60_000)
 
+  it('take back with its data whom they removed without its knowing, once the set has grown', async () => {
+    const pod = release.pod(2)
+    release.kubernetes.replicas = 3
+    await pod.start()
+    await pod.ready()
+    expect(pod.log()).toContain('SERVER_RETIRED')
+    await waitFor(
+      'three members',
+      async () => (await release.members(0)).sort().join() === 'q-0,q-1,q-2',
+      15_000,
+    )
+    const readmitted = release.kubernetes.events.filter(({ reason }) => /Readmitted/.test(reason))
+    expect(readmitted).toHaveLength(1)
+  }, 90_000)
+
   async function lead(ordinal: number): Promise<void> {
     const now = await leader()
     if (now === ordinal) return

@@ -224,6 +224,8 @@ export class World {
         return this.#handOver(pod, action.to)
       case 'remove':
         return this.#remove(pod, action.name)
+      case 'readmit':
+        return false
       case 'markDeparted':
         if (pod.disk.kind === 'member') pod.disk = { ...pod.disk, departed: true }
         return true
@@ -300,6 +302,8 @@ export class World {
     const { leader } = cluster
     return {
       answers: true,
+      // A running member that was removed is the others' to take back, which they do by themselves here.
+      retired: false,
       ready: leader !== null && cluster.members.has(pod.ordinal),
       reason: leader === null ? 'no leader' : '',
       clusterId: cluster.id,

@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest'
 import type { Entry, Member } from '../../../server/core/raft/message.ts'
 import type { RaftInput, RaftStatus } from '../../../server/core/raft/step.ts'
 import type { Environment } from '../../../server/ensemble/environment.ts'
+import type { Forming } from '../../../server/ensemble/joining.ts'
 import { Membership } from '../../../server/ensemble/membership.ts'
+import type { Retirement } from '../../../server/ensemble/retirement.ts'
 import type { Transport } from '../../../server/transport/transport.ts'
-import type { Hello } from '../../../server/wire/peer-frame.ts'
+import type { Hello, PeerFrame } from '../../../server/wire/peer-frame.ts'
 
 const OUTCOME_MS = 4_000
 
@@ -32,12 +34,42 @@ const HELLO: Hello = {
 }
 
 /** The membership of server 1, which leads three, with Raft in the test's hand. */
-function leading() {
+function leading(forming: Forming = { kind: 'join', seeds: [] }) {
   const inputs: Extract<RaftInput, { kind: 'changeMembership' }>[] = []
   const timers: { readonly ms: number; readonly call: () => void }[] = []
-  const status: Partial<RaftStatus> = { role: 'leader' }
-  const transport: Partial<Transport> = { setTargets: () => {} }
+  const members = [member('1'), member('2'), member('3')]
+  const status = {
+    id: 'id-1',
+    role: 'leader' as RaftStatus['role'],
+    leader: 'id-1' as string | null,
+    committedInTerm: true,
+    commit: 5,
+    members,
+    progress: [],
+  }
+  const retired = new Set<string>()
+  /** What the log has of removals: by default all that was committed is known here. */
+  const log = { refusal: null as string | null, applied: 5 }
+  const retirement: Partial<Retirement> = {
+    has: (id) => retired.has(id),
+    knowsUpTo: (index) => log.applied >= index,
+    retire: ({ id }, done) => {
+      if (log.refusal === null) retired.add(id)
+      done(log.refusal)
+    },
+    readmit: (name, done) => {
+      done(retired.delete(`id-${name}`) ? null : 'unknownMember')
+    },
+  }
+  const sent: PeerFrame[] = []
+  const warnings: object[] = []
+  const transport: Partial<Transport> = {
+    setTargets: () => {},
+    links: () => [],
+    send: (_to, frame) => void sent.push(frame),
+  }
   const environment: Partial<Environment> = {
+    log: (_level, _message, fields) => void warnings.push(fields ?? {}),
     after: (ms, call) => {
       timers.push({ ms, call })
       return () => {}
@@ -46,12 +78,13 @@ function leading() {
   let token = 0
   const membership = new Membership({
     environment: environment as Environment,
-    forming: { kind: 'join', seeds: [] },
+    forming,
     transport: transport as Transport,
+    retirement: retirement as Retirement,
     electionTicks: 20,
     promotionLagEntries: 100,
     outcomeMsMax: OUTCOME_MS,
-    status: () => status as RaftStatus,
+    status: () => status as Partial<RaftStatus> as RaftStatus,
     step: (input) => {
       if (input.kind === 'changeMembership') inputs.push(input)
     },
@@ -62,7 +95,7 @@ function leading() {
     bootstrap: () => {},
     adopt: () => {},
   })
-  membership.notice([member('1'), member('2'), member('3')], HELLO)
+  membership.notice(members, HELLO)
   const remove = (name: string) => {
     const outcomes: (string | null)[] = []
     membership.remove(name, (refusal) => void outcomes.push(refusal))
@@ -74,7 +107,26 @@ function leading() {
     membership.accepted(token, index, term)
     return outcomes
   }
-  return { membership, inputs, timers, remove, removeAt }
+  /** Server `name` asks to be taken in; what it is told, and what is changed for it. */
+  const join = (name: string, id = `id-${name}`) => {
+    const before = inputs.length
+    const joiner = { ...HELLO, name, id, peerAddress: `${name}:2888` }
+    membership.joinReceived(id, joiner, HELLO)
+    const reply = sent.at(-1)
+    return {
+      refusal: reply?.kind === 'joinReply' ? reply.refusal : undefined,
+      changed: inputs.slice(before).map((input) => input.members.map((other) => other.id)),
+    }
+  }
+  /** The removal of a server is done, and the configuration as Raft has it is without it. */
+  const removed = (name: string, index: number) => {
+    const outcomes = removeAt(name, index, 2)
+    status.members = status.members.filter((other) => other.name !== name)
+    membership.notice(status.members, HELLO)
+    membership.applied(entry(index, 2))
+    return outcomes
+  }
+  return { membership, inputs, timers, remove, removeAt, removed, join, log, status, warnings }
 }
 
 const entry = (index: number, term: number, kind: Entry['kind'] = 'membership') => ({
@@ -163,5 +215,83 @@ describe('a change of the configuration', () => {
     membership.leadershipChanged()
     membership.snapshotInstalled()
     expect(outcomes).toEqual(['leaderChanged'])
+  })
+})
+
+describe('a server that was removed', () => {
+  it('is not taken back with the disk that it has', () => {
+    const { removed, join } = leading()
+    expect(removed('3', 7)).toEqual([null])
+    expect(join('3')).toEqual({
+      refusal: 'SERVER_RETIRED: server 3 was removed from the ensemble',
+      changed: [],
+    })
+  })
+
+  it('is taken in as a new incarnation', () => {
+    const { removed, join } = leading()
+    removed('3', 7)
+    expect(join('3', 'id-new')).toEqual({ refusal: null, changed: [['id-1', 'id-2', 'id-new']] })
+  })
+
+  it('is taken back when it is readmitted, which needs it to be away', () => {
+    const { membership, removed, join } = leading()
+    const outcomes: (string | null)[] = []
+    const readmit = (name: string) => membership.readmit(name, (refusal) => outcomes.push(refusal))
+    readmit('3')
+    removed('3', 7)
+    readmit('3')
+    readmit('3')
+    expect(outcomes).toEqual(['alreadyMember', null, 'unknownMember'])
+    expect(join('3')).toEqual({ refusal: null, changed: [['id-1', 'id-2', 'id-3']] })
+  })
+
+  it('waits for a new leader that has removals to apply yet', () => {
+    const { removed, join, log, status } = leading()
+    removed('3', 7)
+    log.applied = 4
+    expect(join('3')).toEqual({ refusal: null, changed: [] })
+    log.applied = 5
+    status.committedInTerm = false
+    expect(join('3')).toEqual({ refusal: null, changed: [] })
+  })
+
+  it('belongs where a static list says so', () => {
+    const servers = ['1', '2', '3'].map((name) => ({
+      name,
+      peerAddress: `${name}:2888`,
+      observer: false,
+    }))
+    const { removed, join } = leading({ kind: 'static', servers })
+    removed('3', 7)
+    expect(join('3')).toEqual({ refusal: null, changed: [['id-1', 'id-2', 'id-3']] })
+  })
+
+  it('stays when its removal cannot be noted, except before anything was written', () => {
+    const { remove, inputs, log } = leading()
+    log.refusal = 'noLeader'
+    expect(remove('3')).toEqual(['noLeader'])
+    expect(inputs).toEqual([])
+    log.refusal = 'notFormed'
+    expect(remove('3')).toEqual([])
+    expect(inputs).toHaveLength(1)
+  })
+
+  it('says once why it is refused, and forgets it when it is in', () => {
+    const { membership, warnings } = leading()
+    const refusal = 'SERVER_RETIRED: server 1 was removed from the ensemble'
+    const reply = {
+      kind: 'joinReply',
+      clusterId: 'c',
+      leader: 'id-2',
+      members: [],
+      refusal,
+    } as const
+    membership.joinAnswered(reply, HELLO)
+    membership.joinAnswered(reply, HELLO)
+    expect(warnings).toEqual([{ reason: refusal }])
+    expect(membership.refusal).toBe(refusal)
+    membership.seek(HELLO)
+    expect(membership.refusal).toBeNull()
   })
 })

@@ -7,6 +7,7 @@ const READY: ReadinessView = {
   belongs: true,
   id: 'a',
   members: [member('a'), member('b')],
+  refused: null,
   leader: 'b',
   formed: true,
   contact: 'fresh',
@@ -18,6 +19,10 @@ describe('readiness', () => {
   it.each<{ change: Partial<ReadinessView>; reason: string }>([
     { change: {}, reason: '' },
     { change: { running: false }, reason: 'stopping' },
+    {
+      change: { refused: 'SERVER_RETIRED: server a was removed', leader: null },
+      reason: 'SERVER_RETIRED: server a was removed',
+    },
     { change: { belongs: false }, reason: 'belongs to no cluster yet' },
     { change: { members: [member('b')] }, reason: 'not in the configuration' },
     {
@@ -31,7 +36,7 @@ describe('readiness', () => {
     { change: { leader: null }, reason: 'no leader' },
     {
       change: { formed: false },
-      reason: 'fewer than a majority of the expected voters are in',
+      reason: 'too few of the expected voters are in',
     },
     { change: { contact: 'stale' }, reason: 'contact with the leader is stale' },
     { change: { contact: 'lost' }, reason: 'contact with the leader is lost' },

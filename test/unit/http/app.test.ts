@@ -222,6 +222,16 @@ describe('/v1/ensemble', () => {
     ])
   })
 
+  it('lets a removed member come back', async () => {
+    const back = await call('POST', '/v1/ensemble/members/2')
+    expect([back.statusCode, back.json()]).toEqual([202, { status: 'awaited' }])
+    expect(http.ensemble.readmissions).toEqual(['2'])
+    http.ensemble.readmissionRefusal = 'unknownMember'
+    expect((await call('POST', '/v1/ensemble/members/9')).statusCode).toBe(404)
+    http.ensemble.readmissionRefusal = 'alreadyMember'
+    expect((await call('POST', '/v1/ensemble/members/1')).json().code).toBe('CHANGE_REFUSED')
+  })
+
   it('takes a snapshot', async () => {
     http.ensemble.applyForeign({ kind: 'error', code: 0 })
     const taken = await call('POST', '/v1/snapshot')

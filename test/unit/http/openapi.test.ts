@@ -53,6 +53,7 @@ describe('the OpenAPI document', () => {
       'GET /v1/ensemble/servers',
       'GET /v1/znodes/{*}',
       'POST /v1/data',
+      'POST /v1/ensemble/members/{name}',
       'POST /v1/ensemble/transfer',
       'POST /v1/snapshot',
     ])

@@ -54,9 +54,11 @@ export class ManualEnsemble implements Ensemble {
   notReadyReason = 'no leader'
   transferAnswer: ReturnType<Ensemble['transferLeadership']> = 'started'
   removalRefusal: string | null = null
+  readmissionRefusal: string | null = null
   snapshotRefusal: string | null = null
   readonly transfers: (string | null)[] = []
   readonly removals: string[] = []
+  readonly readmissions: string[] = []
   readonly touched: number[] = []
   readonly submitted: Submission[] = []
   readonly counters = Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Record<
@@ -168,8 +170,9 @@ export class ManualEnsemble implements Ensemble {
     return this.transferAnswer
   }
 
-  addMember(_member: Member, done: (refusal: string | null) => void): void {
-    done(null)
+  readmitMember(name: string, done: (refusal: string | null) => void): void {
+    this.readmissions.push(name)
+    done(this.readmissionRefusal)
   }
 
   removeMember(name: string, done: (refusal: string | null) => void): void {
@@ -188,6 +191,7 @@ export class ManualEnsemble implements Ensemble {
       id: 'id-1',
       clusterId: 'cluster',
       raft: this.#raftStatus(),
+      tickMs: 50,
       leaderName: this.members.find((member) => member.id === this.leader)?.name ?? null,
       contact: this.contact,
       ready: this.ready,
