@@ -203,8 +203,9 @@ export class Driver {
         void cluster.event('Normal', 'MemberRemoved', `${action.name}: ${reason}`)
         return true
       case 'readmit':
-        await engine.readmit(observation.self.pod)
-        void cluster.event('Normal', 'MemberReadmitted', reason)
+        if (await engine.readmit(observation.self.pod)) {
+          void cluster.event('Normal', 'MemberReadmitted', reason)
+        }
         return true
       case 'markDeparted':
         if (observation.disk.kind === 'member') {

@@ -89,7 +89,8 @@ export function settle(
     case 'permit':
       return { ...state, phase: 'starting' }
     case 'handOver':
-      // The request was taken; the new leader shows in the next observations.
+    case 'readmit':
+      // The request was taken; what comes of it shows in later observations.
       return { ...state, retryAtMs: outcome.atMs + retryMs }
     case 'remove':
       return drain === null ? state : { ...state, drain: { ...drain, removed: true } }

@@ -26,8 +26,8 @@ export interface Engine {
   drain(to: string | null): Promise<void>
   /** Takes a member out of the configuration; resolves when that has committed, or was so before. */
   leave(name: string): Promise<void>
-  /** Lets the member come back that was removed; resolves when that has committed. */
-  readmit(name: string): Promise<void>
+  /** Lets the member come back that was removed; false when that was so before. */
+  readmit(name: string): Promise<boolean>
   /** Other ports of the member, by name, for its document. */
   readonly ports: Readonly<Record<string, number>>
 }

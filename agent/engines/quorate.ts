@@ -169,12 +169,12 @@ export class QuorateEngine implements Engine {
     await this.#askLeader('DELETE', name)
   }
 
-  async readmit(name: string): Promise<void> {
-    await this.#askLeader('POST', name)
+  async readmit(name: string): Promise<boolean> {
+    return this.#askLeader('POST', name)
   }
 
   /** Whoever is asked first names the leader. */
-  async #askLeader(method: 'DELETE' | 'POST', name: string): Promise<void> {
+  async #askLeader(method: 'DELETE' | 'POST', name: string): Promise<boolean> {
     const { host, httpPort } = this.#options
     const leader = this.#members.find((member) => member.name === this.#last.leader)?.httpAddress
     const others = this.#members.filter((member) => member.name !== this.#options.pod)
@@ -196,13 +196,14 @@ export class QuorateEngine implements Engine {
     throw failure
   }
 
-  /** A name that the leader does not know is as it should be: not a member, or not retired. */
-  async #changeAt(place: string, method: string, name: string): Promise<void> {
+  /** False for a name that the leader does not know, which is as it should be. */
+  async #changeAt(place: string, method: string, name: string): Promise<boolean> {
     const path = `/v1/ensemble/members/${encodeURIComponent(name)}`
     let address = place
     for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
       const answer = await this.#request(address, method, path)
-      if (answer.ok || answer.refusal?.code === 'MEMBER_NOT_FOUND') return
+      if (answer.ok) return true
+      if (answer.refusal?.code === 'MEMBER_NOT_FOUND') return false
       const leader = answer.refusal?.code === 'NOT_LEADER' ? answer.refusal.leader : null
       if (!leader) throw refused(answer)
       address = leader
