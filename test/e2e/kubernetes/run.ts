@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { startVitest } from 'vitest/node'
 import { RunSummary } from '../../support/run-summary.ts'
-import { Testbed } from './testbed.ts'
+import { NEEDS, prepare } from './prepare.ts'
 
 /**
  * `npm run e2e [-- NAME…]`: the tests on a real cluster, all of them or those of the files named
@@ -10,38 +9,7 @@ import { Testbed } from './testbed.ts'
  * that QUORATE_E2E_IMAGE names; else a testbed's, brought up here if it is not up. The last line is
  * `N passed, N failed, N skipped`; exit code 2 says that there is no cluster.
  */
-const NEEDS = `npm run e2e needs a cluster: either a kubeconfig whose cluster answers (kubectl, helm) and
-QUORATE_E2E_IMAGE=REGISTRY/REPOSITORY:TAG, an image of this repository that its nodes can pull, or a
-testbed at ../shared/testbed (another place: QUORATE_TESTBED).`
-
 const DIRECTORY = 'test/e2e/kubernetes'
-
-const answers = (command: string, ...args: string[]) =>
-  spawnSync(command, args, { stdio: 'ignore' }).status === 0
-
-/** Makes a cluster and the image ready; resolves with what is to be done at the end, or null. */
-function prepare(): { readonly end: () => void } | null {
-  const testbed = Testbed.find()
-  if (testbed?.isUp()) {
-    testbed.enter()
-    process.env['QUORATE_E2E_IMAGE'] ??= testbed.provideImage()
-    return { end: () => {} }
-  }
-  const current =
-    answers('kubectl', 'get', '--raw', '/readyz', '--request-timeout=10s') &&
-    answers('helm', 'version')
-  if (current && process.env['QUORATE_E2E_IMAGE'] !== undefined) return { end: () => {} }
-  if (current || testbed === null) return null
-  try {
-    testbed.up()
-    testbed.enter()
-    process.env['QUORATE_E2E_IMAGE'] = testbed.provideImage()
-  } catch (error) {
-    testbed.down()
-    throw error
-  }
-  return { end: () => testbed.down() }
-}
 
 async function runFiles(files: readonly string[], summary: RunSummary): Promise<void> {
   let ended = false

@@ -5,9 +5,12 @@ import type { Release } from './cluster.ts'
 export class WriteLoad {
   readonly #release: Release
   readonly #pod = 'write-load'
+  readonly #paceMs: number
 
-  constructor(release: Release) {
+  /** Each writer pauses for `paceMs` between two writes: a long run must not fill log and tree. */
+  constructor(release: Release, paceMs = 25) {
     this.#release = release
+    this.#paceMs = paceMs
   }
 
   /** Starts the writers, on a node if one is named, and resolves when they are answered. */
@@ -18,6 +21,7 @@ export class WriteLoad {
       'write-load',
       [
         { name: 'URL', value: `http://${name}-cs:${httpPort}` },
+        { name: 'PACE_MS', value: String(this.#paceMs) },
         { name: 'TOKEN', valueFrom: { secretKeyRef: { name: `${name}-auth`, key: 'http-token' } } },
       ],
       'Running',

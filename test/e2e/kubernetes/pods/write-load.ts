@@ -3,7 +3,7 @@
  * refused or unanswered is repeated until it is acknowledged; each acknowledgement is a line.
  */
 const WRITERS = 4
-const PACE_MS = 25
+const PACE_MS = Number(process.env['PACE_MS'] ?? 25)
 const REQUEST_MS_MAX = 1_000
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
