@@ -16,7 +16,7 @@ const openApi = openApiTool()
 const missing = [helm, kubeconform, openApi].find(({ found }) => found === null) ?? openApi
 
 /** Kinds of others, which Kubernetes' own document cannot know. */
-const FOREIGN_KINDS = 'ServiceMonitor'
+const FOREIGN_KINDS = 'ServiceMonitor,PrometheusRule'
 
 function run(command: string, args: readonly string[], input = '', env = process.env) {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', input, env })

@@ -116,6 +116,14 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         { 'server.metrics.enabled': false, 'server.metrics.serviceMonitor.enabled': true },
         'server.metrics.serviceMonitor.enabled needs server.metrics.enabled',
       ],
+      [
+        { 'server.metrics.enabled': false, 'server.metrics.prometheusRule.enabled': true },
+        'server.metrics.prometheusRule.enabled needs server.metrics.enabled',
+      ],
+      [
+        { 'server.metrics.enabled': false, 'server.metrics.dashboards.enabled': true },
+        'server.metrics.dashboards.enabled needs server.metrics.enabled',
+      ],
     ])('%j', (set, message) => {
       expect(faultsOf(set)).toEqual([message])
     })

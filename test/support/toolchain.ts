@@ -9,7 +9,7 @@ export type Tool<T extends object> =
   | { readonly found: null; readonly reason: string }
 
 /** Where `.ci/install` puts what it installs. */
-function cacheDirectory(): string {
+export function cacheDirectory(): string {
   return process.env['QUORATE_TEST_CACHE'] ?? join(homedir(), '.cache', 'quorate-test')
 }
 
@@ -46,6 +46,28 @@ export function kazooTool(): Tool<{ readonly python: string }> {
     ? 'run .ci/install'
     : 'Python is missing: no python3 with venv in PATH'
   return { found: null, reason: `kazoo is not installed: ${why}` }
+}
+
+/** Prometheus and its `promtool`: those in PATH, else those that `.ci/install` unpacked. */
+export function prometheusTool(): Tool<{ readonly prometheus: string; readonly promtool: string }> {
+  const directories = ['', join(cacheDirectory(), 'prometheus', 'usr', 'bin')]
+  const programs = directories.map((directory) => ({
+    prometheus: join(directory, 'prometheus'),
+    promtool: join(directory, 'promtool'),
+  }))
+  const found = programs.find(
+    ({ prometheus, promtool }) => runs(prometheus, '--version') && runs(promtool, '--version'),
+  )
+  if (found !== undefined) return { found }
+  return { found: null, reason: 'Prometheus is missing: run .ci/install prometheus' }
+}
+
+/** The directory of the custom resources ServiceMonitor, PodMonitor and PrometheusRule, as YAML. */
+export function monitoringResources(): Tool<{ readonly directory: string }> {
+  const directory = join(cacheDirectory(), 'monitoring-crds')
+  if (existsSync(join(directory, '.made-from'))) return { found: { directory } }
+  const reason = 'the custom resources of Prometheus are missing: run .ci/install monitoring-crds'
+  return { found: null, reason }
 }
 
 /** What a suite that needs a tool is called: with the reason where it will be skipped. */

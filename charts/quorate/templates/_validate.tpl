@@ -85,8 +85,10 @@ server.podDisruptionBudget: minAvailable goes over maxUnavailable; leave maxUnav
 {{- if and (not $server.serviceAccount.create) (not $server.serviceAccount.name) $server.rbac.create }}
 server.serviceAccount.create is false: name the account, or every pod of the namespace gets the agent's rights
 {{- end -}}
-{{- if and $server.metrics.serviceMonitor.enabled (not $server.metrics.enabled) }}
-server.metrics.serviceMonitor.enabled needs server.metrics.enabled
+{{- range $name := list "serviceMonitor" "prometheusRule" "dashboards" -}}
+{{- if and (index $server.metrics $name).enabled (not $server.metrics.enabled) }}
+server.metrics.{{ $name }}.enabled needs server.metrics.enabled
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
