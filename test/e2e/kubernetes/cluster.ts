@@ -321,6 +321,6 @@ export class Release {
   }
 }
 
-const CHART = 'charts/quorate'
+export const CHART = 'charts/quorate'
 /** Values for small clusters: the chart's own, with little memory and small volumes. */
 const SMALL = ['--values', 'charts/quorate/ci/default-values.yaml']

@@ -1,23 +1,10 @@
-import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { helmVersions } from './helm-versions.ts'
 import { suite } from './suite.ts'
-import { Testbed } from './testbed.ts'
 
-/** Helm 4: the program that HELM4 names, else the one in the cache of the tests. */
-const cache = process.env['QUORATE_TEST_CACHE'] ?? join(homedir(), '.cache', 'quorate-test')
-const helm4 = process.env['HELM4'] ?? join(cache, 'helm4', 'helm')
-
-const versions: readonly [string, readonly string[]][] = [
-  ['helm 3', ['helm']],
-  ['helm 4', process.env['TESTBED_RUN'] ? [Testbed.find()?.reach ?? '', helm4] : [helm4]],
-]
-
-for (const [version, command] of versions) {
-  const missing = version === 'helm 4' && !existsSync(helm4)
-  const title = missing ? `${version} (it is missing: name it in HELM4)` : version
-  describe.skipIf(missing).sequential(title, { timeout: 420_000 }, () => {
+for (const { version, command, missing } of helmVersions) {
+  const title = missing === null ? version : `${version} (${missing})`
+  describe.skipIf(missing !== null).sequential(title, { timeout: 420_000 }, () => {
     const { namespace, release } = suite(version.replace(' ', ''))
     const replicas = () => namespace.kubectl('get', release.set, '-o', 'jsonpath={.spec.replicas}')
 
