@@ -139,7 +139,7 @@ describe.skipIf(reason !== null).sequential(title, { timeout: 300_000 }, () => {
     await areUp(MEMBERS, documented(3), FOLLOWS_WITHIN_MS)
   })
 
-  it('lets a member go that was killed without a word', async () => {
+  it('lets a member go whose pod was deleted by force', async () => {
     await namespace.kubectl('scale', release.set, '--replicas=2')
     await release.deletePod(2, '--grace-period=0', '--force')
     await waitFor('two pods', async () => (await release.pods()).length === 2, 120_000)
