@@ -3,12 +3,17 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
+import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
 
-/** `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. */
+/**
+ * `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. A run
+ * on a cluster takes a number of seconds, for a trial.
+ */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
+  'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(600),
   'first-install-kills': () => firstInstallKills(200),
 }
@@ -26,7 +31,8 @@ const result = await soak()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
 const file = resolve(dirname(fileURLToPath(import.meta.url)), 'soak', `${name}.json`)
 mkdirSync(dirname(file), { recursive: true })
-const record = { command: `npm run soak ${name}`, commit, changed, seconds, ...result }
+const command = `npm run soak ${process.argv.slice(2).join(' ')}`
+const record = { command, commit, changed, seconds, ...result }
 writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`)
 console.log(JSON.stringify(record))
 process.exitCode = result.passed ? 0 : 1
