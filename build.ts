@@ -47,6 +47,8 @@ const program: BuildOptions = {
   },
   logLevel: 'warning',
 }
+/** Modules of this namespace are empty. */
+const NOTHING = 'nothing'
 /**
  * Of the Kubernetes client the agent uses KubeConfig, for a service account. Its modules do not say
  * that they do nothing when they are merely imported; told so, the bundler leaves the thousand
@@ -63,23 +65,32 @@ const kubeConfigAlone: Plugin = {
       const isInside = importer.includes(`/${KUBERNETES_CLIENT}/`)
       // The question below comes by here again.
       if (pluginData === 'asked' || !(isInside || path === KUBERNETES_CLIENT)) return null
-      if (NOT_FOR_SERVICE_ACCOUNTS.test(path)) return { path, namespace: 'nothing' }
+      if (NOT_FOR_SERVICE_ACCOUNTS.test(path)) return { path, namespace: NOTHING }
       const found = await bundler.resolve(path, { importer, resolveDir, kind, pluginData: 'asked' })
       return { ...found, sideEffects: false }
     })
-    bundler.onLoad({ filter: /./, namespace: 'nothing' }, () => ({
-      contents: 'module.exports = {}',
-    }))
+  },
+}
+/** Fastify loads HTTP/2 for servers that were told to speak it: two megabytes of every agent. */
+const withoutHttp2: Plugin = {
+  name: 'without-http2',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^(node:)?http2$/ }, ({ path }) => ({ path, namespace: NOTHING }))
+    bundler.onLoad({ filter: /./, namespace: NOTHING }, () => ({ contents: 'module.exports = {}' }))
   },
 }
 
 await build({ ...program, entryPoints: { quorate: 'server/cli/quorate.ts' } })
-// Apart and small: an agent runs in every pod, beside every engine.
+// Apart and small: an agent runs in every pod, beside every engine. CommonJS, since an `import` of
+// node:http evaluates all that it exports, and some of that is a whole second HTTP client (10 MB).
 await build({
   ...program,
   entryPoints: { 'quorate-agent': 'agent/main.ts' },
+  format: 'cjs',
+  banner: {},
+  outExtension: { '.js': '.cjs' },
   minify: true,
-  plugins: [kubeConfigAlone],
+  plugins: [kubeConfigAlone, withoutHttp2],
 })
 await build({
   entryPoints: { main: 'server/ui/main.tsx' },

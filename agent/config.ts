@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Static, Type } from 'typebox'
+import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import { ordinalOf } from './core/observation.ts'
 import { AgentError, messageOf } from './errors.ts'
@@ -65,7 +65,7 @@ export const AgentSettings = Type.Object(
   { additionalProperties: false },
 )
 
-export type AgentSettings = Static<typeof AgentSettings>
+export type AgentSettings = Type.Static<typeof AgentSettings>
 export type AgentSettingName = keyof AgentSettings
 
 export const agentSettingNames = Object.keys(AgentSettings.properties) as AgentSettingName[]

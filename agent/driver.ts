@@ -212,6 +212,9 @@ export class Driver {
           disk.markDeparted(observation.disk.incarnation, new Date().toISOString())
         }
         return true
+      case 'clearDeparted':
+        disk.clearDeparted()
+        return true
     }
   }
 }

@@ -47,10 +47,11 @@ function agentCommand(): Command {
   })
 }
 
-try {
-  await agentCommand().parseAsync()
-} catch (error) {
-  if (!(error instanceof AgentError)) throw error
-  process.stderr.write(`quorate agent: ${error.code}: ${error.message}\n`)
-  process.exit(CONFIG_EXIT)
-}
+// No top-level await: the bundle is CommonJS.
+agentCommand()
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (!(error instanceof AgentError)) throw error
+    process.stderr.write(`quorate agent: ${error.code}: ${error.message}\n`)
+    process.exit(CONFIG_EXIT)
+  })

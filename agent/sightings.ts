@@ -59,10 +59,10 @@ export class Sightings {
 
   async look(need: Need): Promise<Seen> {
     const { engine, limits, nowMs } = this.#options
-    if (need.asking || need.draining || this.#disk?.kind !== 'member') {
-      this.#disk = engine.discover()
-    }
-    const disk = this.#disk
+    // The disk of a member that stays one does not change under a running engine.
+    const known = this.#disk?.kind === 'member' && !this.#disk.departed ? this.#disk : null
+    const disk = need.asking || need.draining || known === null ? engine.discover() : known
+    this.#disk = disk
     const engineMs = need.settled ? limits.engineEveryMsIdle : limits.engineEveryMs
     if (this.#engine === null || need.draining || this.#isDue(this.#engineAtMs, engineMs)) {
       this.#engineAtMs = nowMs()

@@ -94,7 +94,8 @@ function nextPhase(observation: Observation, state: AgentState, rules: Rules): A
   if (drain !== null) {
     const { endedAtMs, removed } = drain
     const over = endedAtMs !== null && nowMs - endedAtMs > rules.returnAfterMs
-    return over && engine.answers && !removed ? { ...back, phase: 'serving' } : state
+    const wanted = !removed || isWanted(observation)
+    return over && engine.answers && wanted ? { ...back, phase: 'serving' } : state
   }
   const handled = state.prestopDoneAtMs
   if (prestopAtMs !== null && (handled === null || prestopAtMs > handled)) {
@@ -170,19 +171,30 @@ function servingStep(observation: Observation, state: AgentState, rules: Rules):
   return { state, action: NONE, reason: `serves as ${engine.role}` }
 }
 
-/** The set grew again after this member was removed without a word: its data is as good as ever. */
+/** The set grew again after this member was removed, and it never stopped: its data is as good as ever. */
 function retiredStep(observation: Observation, state: AgentState, rules: Rules): Step {
-  const { engine, statefulSet, nowMs, self, ownerUid } = observation
+  const { engine, statefulSet, nowMs, disk, ownerUid } = observation
   const reason = `not ready: ${engine.reason}`
   if (statefulSet.kind !== 'ok' || ownerUid !== statefulSet.value.uid) {
     return { state, action: NONE, reason }
   }
   const { value: set } = statefulSet
-  if (set.deleting || !isExpected(self.ordinal, set)) return { state, action: NONE, reason }
+  if (!isWanted(observation)) return { state, action: NONE, reason }
   if (!isFresh(statefulSet, nowMs, rules.verdictFreshMs)) {
     return { state, action: { kind: 'verify' }, reason: `${reason}; is it within the replicas?` }
   }
-  return { state, action: { kind: 'readmit' }, reason: `within ${set.replicas} replicas again` }
+  const within = `within ${set.replicas} replicas again`
+  // First the note on the disk: a member that votes must not find itself condemned at its next start.
+  if (disk.kind === 'member' && disk.departed) {
+    return { state, action: { kind: 'clearDeparted' }, reason: within }
+  }
+  return { state, action: { kind: 'readmit' }, reason: within }
+}
+
+/** True when the newest answer says that the set, which is not being deleted, runs this ordinal. */
+function isWanted({ statefulSet, self }: Observation): boolean {
+  if (statefulSet.kind !== 'ok' || statefulSet.value.deleting) return false
+  return isExpected(self.ordinal, statefulSet.value)
 }
 
 /** The leader's agent keeps the record: formed as soon as a majority of the expected votes. */

@@ -68,6 +68,8 @@ export type Action =
   | { readonly kind: 'readmit' }
   /** Note on the disk, durably, that this member was removed. */
   | { readonly kind: 'markDeparted' }
+  /** Take that note back, durably: the member is about to be readmitted. */
+  | { readonly kind: 'clearDeparted' }
 
 export type ActionKind = Action['kind']
 

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -50,6 +51,11 @@ export class MemberDisk {
 
   markDeparted(incarnation: string, at: string): void {
     this.#write('departed', { incarnation, at })
+  }
+
+  clearDeparted(): void {
+    rmSync(join(this.#notes, 'departed.json'), { force: true })
+    syncDirectory(this.#notes)
   }
 
   /** Counts the starts of agents on this disk, from 1. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type Static, Type } from 'typebox'
+import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { DiskReport, EngineView, StatefulSetView } from '../core/observation.ts'
 import { type StartMode, serverStartRule } from '../core/start-rule.ts'
@@ -74,7 +74,7 @@ export class QuorateEngine implements Engine {
   readonly decide = serverStartRule
   readonly ports: Readonly<Record<string, number>>
   readonly #options: QuorateOptions
-  #members: readonly Static<typeof Member>[] = []
+  #members: readonly Type.Static<typeof Member>[] = []
   #last: EngineView = SILENT
 
   constructor(options: QuorateOptions) {
@@ -246,10 +246,10 @@ export class QuorateEngine implements Engine {
 
 interface Answer extends HttpAnswer {
   readonly ok: boolean
-  readonly refusal: Static<typeof Refusal> | null
+  readonly refusal: Type.Static<typeof Refusal> | null
 }
 
-function refusalOf(text: string): Static<typeof Refusal> | null {
+function refusalOf(text: string): Type.Static<typeof Refusal> | null {
   try {
     const value: unknown = JSON.parse(text)
     return Value.Check(Refusal, value) ? value : null
@@ -265,7 +265,7 @@ function refused({ status, text, refusal }: Answer): AgentError {
 }
 
 /** The server's identity file: a line of JSON and a line with its CRC32; null where there is none. */
-function readIdentity(path: string): Static<typeof Identity> | null {
+function readIdentity(path: string): Type.Static<typeof Identity> | null {
   if (!existsSync(path)) return null
   const text = readFileSync(path, 'utf8')
   const line = text.slice(0, text.indexOf('\n') + 1)

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { Fetched, FormingRecord, StatefulSetView, StoredRecord } from '../core/observation.ts'
 import { AgentError, messageOf } from '../errors.ts'
@@ -164,10 +164,10 @@ export class KubernetesApi implements ClusterApi {
     return `${this.#core}/configmaps/${encodeURIComponent(this.#options.recordName)}`
   }
 
-  async #fetch<S extends TSchema, T>(
+  async #fetch<S extends Type.TSchema, T>(
     path: string,
     schema: S,
-    view: (value: Static<S>) => T,
+    view: (value: Type.Static<S>) => T,
   ): Promise<Fetched<T>> {
     const atMs = this.#options.nowMs()
     try {

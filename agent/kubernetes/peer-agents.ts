@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { DiskReport, PeerReport } from '../core/observation.ts'
 import { exchange, headersOf } from '../http/exchange.ts'

@@ -19,13 +19,14 @@ afterEach(() => {
 function image() {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-image-'))
   const calls = join(directory, 'calls')
-  const bundle = `import { writeFileSync } from 'node:fs'
+  const bundle = `const { writeFileSync } = process.getBuiltinModule('node:fs')
 writeFileSync(${JSON.stringify(calls)}, JSON.stringify(process.argv.slice(1)))
 setInterval(() => {}, 1000)
 process.on('SIGTERM', () => process.exit(7))
 `
-  for (const name of ['quorate', 'quorate-agent'])
-    writeFileSync(join(directory, `${name}.js`), bundle)
+  for (const name of ['quorate.js', 'quorate-agent.cjs']) {
+    writeFileSync(join(directory, name), bundle)
+  }
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
   const bin = mkdtempSync(join(tmpdir(), 'quorate-bin-'))
   const script = readFileSync('image/quorate', 'utf8')
@@ -114,6 +115,6 @@ describe('the command of the image', () => {
     const { directory, start, call } = image()
     start('agent', 'secrets', 'ensure')
     await waitFor('the bundle runs', () => call() !== null)
-    expect(call()).toEqual([join(directory, 'quorate-agent.js'), 'secrets', 'ensure'])
+    expect(call()).toEqual([join(directory, 'quorate-agent.cjs'), 'secrets', 'ensure'])
   })
 })

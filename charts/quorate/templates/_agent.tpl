@@ -50,6 +50,9 @@ httpGet:
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+{{- /* Its few threads hardly allocate: an arena for each would only be memory. */}}
+- name: MALLOC_ARENA_MAX
+  value: "1"
 {{- range $name, $value := $env }}
 {{- if ne $value "" }}
 - name: QUORATE_AGENT_{{ $name }}

@@ -98,6 +98,14 @@ describe('a member that was removed and is wanted again', () => {
     expect(decision.publication?.enabled).toBe(false)
   })
 
+  it('loses the note that it left before it is taken back', () => {
+    const disk = { kind: 'member', clusterId: 'c1', incarnation: 'i1', departed: true } as const
+    const agent = new Agent()
+    expect(agent.see({ ...served, engine: retired, disk }).action.kind).toBe('clearDeparted')
+    const cleared = { ...disk, departed: false }
+    expect(agent.see({ ...served, engine: retired, disk: cleared }).action.kind).toBe('readmit')
+  })
+
   it('is not taken back beyond the replicas, under another set, or without an answer', () => {
     const actionFor = (changes: Partial<Observation>) =>
       new Agent().see({ ...served, engine: retired, ...changes }).action.kind

@@ -14,8 +14,8 @@ const fate = fc.constantFrom<Fate>(
   'crashedAfter',
 )
 
-const RUNS = Number(process.env['QUORATE_AGENT_RUNS'] ?? 400)
-/** One seed for CI; others with INTERLEAVINGS_SEED. A run in some hundreds still finds a set that does not become whole. */
+/** In CI one seed, so that a failure is the change's; campaigns set both, and fast-check prints the path. */
+const RUNS = Number(process.env['INTERLEAVINGS_RUNS'] ?? 1_000)
 const SEED = Number(process.env['INTERLEAVINGS_SEED'] ?? 1)
 
 type Event = readonly [name: string, run: (world: World) => void]
@@ -190,7 +190,7 @@ describe('interleavings of API answers, signals, crashes and scaling', () => {
         expect(world.clustersOnDisks()).toHaveLength(1)
         // Pods beyond the replicas were killed without a word: with a majority of members among them
         // nobody can lead, whatever agents do.
-        const members = [...([...world.clusters.values()][0]?.members ?? [])]
+        const members = [...([...world.clusters.values()][0]?.members.keys() ?? [])]
         const left = members.filter((ordinal) => ordinal < 3)
         if (2 * left.length > members.length) {
           expect(world.record?.record.phase).toBe('formed')
@@ -198,7 +198,7 @@ describe('interleavings of API answers, signals, crashes and scaling', () => {
       }),
       { numRuns: RUNS, seed: SEED },
     )
-  }, 60_000)
+  }, 600_000)
 
   it('never hold two clusters, whatever disks are lost', () => {
     const some = fc.oneof({ weight: 12, arbitrary: event }, { weight: 1, arbitrary: loss })
@@ -209,5 +209,5 @@ describe('interleavings of API answers, signals, crashes and scaling', () => {
       }),
       { numRuns: RUNS, seed: SEED },
     )
-  }, 60_000)
+  }, 600_000)
 })

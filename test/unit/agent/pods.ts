@@ -62,8 +62,8 @@ export class PodProcesses {
       ['drain-budget-ms', 20_000],
       ['log-level', 'debug'],
     ]
-    const script = join(dist, 'quorate-agent.js')
-    if (!existsSync(script)) throw new Error('dist/quorate-agent.js is missing: npm run build')
+    const script = join(dist, 'quorate-agent.cjs')
+    if (!existsSync(script)) throw new Error('dist/quorate-agent.cjs is missing: npm run build')
     this.agent = new ServerProcess(
       `agent of ${this.name}`,
       process.execPath,

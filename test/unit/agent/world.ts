@@ -28,7 +28,10 @@ interface Pod {
 
 interface Cluster {
   readonly id: string
-  members: Set<number>
+  /** The incarnation of each ordinal that is in the configuration. */
+  readonly members: Map<number, string>
+  /** Incarnations that were removed, which come back only when they are readmitted. */
+  readonly retired: Set<string>
   leader: number | null
 }
 
@@ -51,6 +54,7 @@ export class World {
   readonly clusters = new Map<string, Cluster>()
   readonly pods: Pod[] = []
   #marks = 0
+  #incarnations = 0
   #versions = 0
   founded = 0
 
@@ -151,13 +155,14 @@ export class World {
   }
 
   runningOf(cluster: Cluster): number[] {
-    return [...cluster.members].filter((ordinal) => {
+    return [...cluster.members].flatMap(([ordinal, incarnation]) => {
       const { engine, disk } = this.pod(ordinal)
-      return engine === 'running' && disk.kind === 'member' && disk.clusterId === cluster.id
+      const itself = disk.kind === 'member' && disk.incarnation === incarnation
+      return engine === 'running' && itself ? [ordinal] : []
     })
   }
 
-  /** Every server that runs on a disk that is in no configuration asks to be taken in. */
+  /** Every server that runs and is in no configuration asks to be taken in, unless it was removed. */
   join(): void {
     for (const pod of this.pods) {
       if (pod.engine !== 'running') continue
@@ -165,12 +170,19 @@ export class World {
       const wanted = disk.kind === 'member' ? disk.clusterId : null
       for (const cluster of this.clusters.values()) {
         if (cluster.leader === null || (wanted !== null && wanted !== cluster.id)) continue
-        if (disk.kind === 'member' && disk.departed) continue
-        cluster.members.add(pod.ordinal)
-        if (disk.kind === 'empty') pod.disk = memberOf(cluster.id)
+        if (disk.kind === 'member' && cluster.retired.has(disk.incarnation)) continue
+        const member = disk.kind === 'member' ? disk : this.#memberOf(cluster.id)
+        cluster.members.set(pod.ordinal, member.incarnation)
+        pod.disk = member
         break
       }
     }
+  }
+
+  #memberOf(clusterId: string) {
+    this.#incarnations += 1
+    const incarnation = `i${this.#incarnations}`
+    return { kind: 'member' as const, clusterId, incarnation, departed: false }
   }
 
   /** One turn of an agent: it decides on what it knows, and its action meets its fate. */
@@ -225,9 +237,12 @@ export class World {
       case 'remove':
         return this.#remove(pod, action.name)
       case 'readmit':
-        return false
+        return this.#readmit(pod)
       case 'markDeparted':
         if (pod.disk.kind === 'member') pod.disk = { ...pod.disk, departed: true }
+        return true
+      case 'clearDeparted':
+        if (pod.disk.kind === 'member') pod.disk = { ...pod.disk, departed: false }
         return true
     }
   }
@@ -241,8 +256,10 @@ export class World {
     must(this.record?.record.phase === 'forming', 'a bootstrap without a forming record')
     this.founded += 1
     const id = `c${this.founded}`
-    pod.disk = memberOf(id)
-    this.clusters.set(id, { id, members: new Set([pod.ordinal]), leader: pod.ordinal })
+    const disk = this.#memberOf(id)
+    pod.disk = disk
+    const members = new Map([[pod.ordinal, disk.incarnation]])
+    this.clusters.set(id, { id, members, retired: new Set(), leader: pod.ordinal })
     return true
   }
 
@@ -258,18 +275,32 @@ export class World {
 
   #remove(pod: Pod, name: string): boolean {
     const ordinal = this.pods.findIndex((other) => other.name === name)
-    const since = this.nowMs - rules.verdictFreshMs
-    // What the set was at some moment of the last two seconds.
-    const before = this.scales.filter(({ atMs }) => atMs <= since).at(-1)
-    const lately = [...(before === undefined ? [] : [before]), ...this.scales].filter(
-      (scale) => scale === before || scale.atMs >= since,
-    )
-    const evidence = lately.some(({ replicas }) => replicas > 0 && ordinal >= replicas)
+    const evidence = this.#lately().some(({ replicas }) => replicas > 0 && ordinal >= replicas)
     must(evidence, `${name} removed without a scale-down`)
     const cluster = this.#clusterOf(pod) ?? [...this.clusters.values()][0]
     if (cluster === undefined || cluster.leader === null) return false
     must(cluster.leader !== ordinal, `${name} removed while it leads`)
+    const incarnation = cluster.members.get(ordinal)
+    if (incarnation !== undefined) cluster.retired.add(incarnation)
     cluster.members.delete(ordinal)
+    return true
+  }
+
+  /** What the set was at some moment of the last two seconds. */
+  #lately() {
+    const since = this.nowMs - rules.verdictFreshMs
+    const before = this.scales.filter(({ atMs }) => atMs <= since).at(-1)
+    return this.scales.filter((scale) => scale === before || scale.atMs >= since)
+  }
+
+  #readmit({ ordinal, disk }: Pod): boolean {
+    const expected = this.#lately().some(({ replicas }) => ordinal < replicas)
+    must(expected, 'a member beyond the replicas was readmitted')
+    if (disk.kind !== 'member') return false
+    const cluster = this.clusters.get(disk.clusterId)
+    if (cluster === undefined || cluster.leader === null) return false
+    must(!disk.departed, 'a member that left was readmitted')
+    cluster.retired.delete(disk.incarnation)
     return true
   }
 
@@ -302,15 +333,17 @@ export class World {
     const { leader } = cluster
     return {
       answers: true,
-      // A running member that was removed is the others' to take back, which they do by themselves here.
-      retired: false,
-      ready: leader !== null && cluster.members.has(pod.ordinal),
+      retired: pod.disk.kind === 'member' && cluster.retired.has(pod.disk.incarnation),
+      ready: leader !== null && this.runningOf(cluster).includes(pod.ordinal),
       reason: leader === null ? 'no leader' : '',
       clusterId: cluster.id,
       leads: leader === pod.ordinal,
       leader: leader === null ? null : `q-${leader}`,
       role: leader === pod.ordinal ? 'leader' : 'follower',
-      members: [...cluster.members].map((ordinal) => ({ name: `q-${ordinal}`, voter: true })),
+      members: [...cluster.members.keys()].map((ordinal) => ({
+        name: `q-${ordinal}`,
+        voter: true,
+      })),
     }
   }
 
@@ -321,10 +354,6 @@ export class World {
     )
     return [...new Set(ids)].filter((id) => id !== '')
   }
-}
-
-function memberOf(clusterId: string): DiskReport {
-  return { kind: 'member', clusterId, incarnation: 'i', departed: false }
 }
 
 function must(condition: boolean, what: string): void {
