@@ -14,9 +14,12 @@ import { firstInstallKills } from './soak/first-install-kills.ts'
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
-  'agent-idle': () => agentIdle(600),
+  'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
   'first-install-kills': () => firstInstallKills(200),
 }
+
+/** What a change of would make the recorded commit a wrong one. */
+const SUBJECTS = ['server', 'agent', 'image', 'charts', 'build.ts', 'test/simulation']
 
 const name = process.argv[2] ?? ''
 const soak = soaks[name]
@@ -26,7 +29,7 @@ if (soak === undefined) {
 }
 const startedAt = Date.now()
 const commit = git('rev-parse', 'HEAD')
-const changed = git('status', '--porcelain', '--', 'server', 'agent', 'test/simulation') !== ''
+const changed = git('status', '--porcelain', '--', ...SUBJECTS) !== ''
 const result = await soak()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
 const file = resolve(dirname(fileURLToPath(import.meta.url)), 'soak', `${name}.json`)

@@ -1,8 +1,8 @@
-import { Namespace, Release } from '../e2e/kubernetes/cluster.ts'
-import { NEEDS, prepare } from '../e2e/kubernetes/prepare.ts'
+import { type Namespace, Release } from '../e2e/kubernetes/cluster.ts'
 import { Agents } from '../e2e/kubernetes/strikes.ts'
 import { WRITE_GAP_MS_MAX } from '../e2e/kubernetes/suite.ts'
 import { WriteLoad } from '../e2e/kubernetes/write-load.ts'
+import { onCluster } from './on-cluster.ts'
 
 const SERVERS = [0, 1, 2] as const
 const KILLED = 1
@@ -33,22 +33,10 @@ interface Measured {
  * On a cluster: the agent of one of three pods is killed whenever it runs, for so many seconds, while
  * clients write. No server is restarted for it, and the pod is Ready once the agent may live again.
  */
-export async function agentCrashLoop(seconds: number) {
-  const cluster = prepare()
-  if (cluster === null) throw new Error(NEEDS)
-  const namespace = new Namespace('agent-crash-loop')
-  const host = new Namespace('agent-crash-loop-host')
-  try {
-    await namespace.create()
-    await host.create('privileged')
-    return await crashLoop(new Release(namespace, 'loop'), host, seconds)
-  } catch (error) {
-    console.log(await namespace.report())
-    throw error
-  } finally {
-    await Promise.all([namespace.remove(), host.remove()])
-    cluster.end()
-  }
+export function agentCrashLoop(seconds: number) {
+  return onCluster('agent-crash-loop', ({ namespace, host }) =>
+    crashLoop(new Release(namespace, 'loop'), host, seconds),
+  )
 }
 
 async function crashLoop(release: Release, host: Namespace, seconds: number) {

@@ -117,6 +117,7 @@ export class Namespace {
     env: readonly object[],
     phase: 'Running' | 'Succeeded',
     place: Place = {},
+    withinSeconds = 120,
   ): Promise<void> {
     const source = readFileSync(new URL(`pods/${program}.ts`, import.meta.url), 'utf8')
     const { code } = transformSync(source, { loader: 'ts', format: 'esm' })
@@ -141,7 +142,7 @@ export class Namespace {
       },
     })
     const condition = `--for=jsonpath={.status.phase}=${phase}`
-    await this.kubectl('wait', condition, `pod/${pod}`, '--timeout=120s')
+    await this.kubectl('wait', condition, `pod/${pod}`, `--timeout=${withinSeconds}s`)
   }
 
   /** What a person would look at first when a test has failed. */
