@@ -1,5 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from 'fastify'
 import type { Registry } from 'prom-client'
 import type { DiskReport } from '../core/observation.ts'
 
@@ -34,7 +39,7 @@ const BODY_BYTES_MAX = 1_024
 export function buildAgentApp(options: AgentAppOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     // A drain holds its request for minutes; nothing else may wait for it when the process ends.
     forceCloseConnections: true,
