@@ -64,14 +64,18 @@ function belongs(pid: string): boolean {
   return /"clusterId":"[^"]+"/.test(line)
 }
 
-async function phase(): Promise<string> {
+/** Its agent takes it out of service, and it is a member still. */
+async function drains(): Promise<boolean> {
+  const { POD_IP, AGENT_PORT } = process.env
   try {
-    const response = await fetch(
-      `http://${process.env['POD_IP']}:${process.env['AGENT_PORT']}/status`,
-    )
-    return ((await response.json()) as { phase: string }).phase
+    const response = await fetch(`http://${POD_IP}:${AGENT_PORT}/status`)
+    const { phase, drain } = (await response.json()) as {
+      phase: string
+      drain: { removed: boolean } | null
+    }
+    return phase === 'draining' && drain?.removed === false
   } catch {
-    return ''
+    return false
   }
 }
 
@@ -84,7 +88,7 @@ const moments: Readonly<Record<string, (pid: string) => boolean | Promise<boolea
     return asked.has(pid) && !asks(pid) && !listens(pid)
   },
   joining: belongs,
-  draining: async () => (await phase()) === 'draining',
+  draining: drains,
 }
 
 const { AT = '', SIGNAL = '' } = process.env
