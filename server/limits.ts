@@ -42,6 +42,8 @@ export const limits = {
   connectionsMax: 50_000,
   /** A connection that has not finished its handshake. */
   handshakeTimeoutMs: 10_000,
+  /** Between two looks at the files of certificates and keys. */
+  tlsPollMs: 5_000,
   /** Watches of one connection. */
   watchesPerConnectionMax: 1_000_000,
   /** For an HTTP client to send its whole request. */
@@ -72,6 +74,11 @@ export const limits = {
   /** Bounds of a session's timeout (minSessionTimeout, maxSessionTimeout). */
   sessionTimeoutMsMin: 4_000,
   sessionTimeoutMsMax: 40_000,
+  /** Containers and TTL znodes: a look at all of them, removals, one that was never used (0: never). */
+  containerCheckMs: 60_000,
+  containerDeletionsPerMinuteMax: 10_000,
+  containerUnusedMs: 0,
+  containersPerTick: 2_000,
   /** A join is repeated this often until it has succeeded. */
   joinRetryTicks: 10,
   /** A learner this close to the leader's log is promoted. */

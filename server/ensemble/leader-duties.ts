@@ -1,26 +1,60 @@
 import type { Operation } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
+import type { Member } from '../core/raft/message.ts'
 import type { RaftStatus } from '../core/raft/step.ts'
 import type { Transport } from '../transport/transport.ts'
+import { ConfigDuty } from './config-duty.ts'
+import { ContainerDuty, type ContainerLimits } from './container-duty.ts'
 import type { Ensemble } from './ensemble.ts'
+import type { Environment } from './environment.ts'
 import { commonVersion, type Membership } from './membership.ts'
 import { CLUSTER_VERSION_MAX } from './replica-options.ts'
 import type { SessionDuty } from './session-duty.ts'
 
 export interface LeaderDutiesOptions {
+  readonly environment: Environment
+  readonly limits: ContainerLimits
   readonly transport: Transport
   readonly sessions: SessionDuty
   readonly membership: Membership
   readonly machine: () => StateMachine
+  /** The configuration as of what is applied. */
+  readonly members: () => readonly Member[]
   readonly submit: Ensemble['submit']
 }
 
 /** What a leader in fresh contact with its quorum does unasked. */
 export class LeaderDuties {
   readonly #options: LeaderDutiesOptions
+  readonly #containers: ContainerDuty
+  readonly #config: ConfigDuty
 
   constructor(options: LeaderDutiesOptions) {
+    const { environment, machine, limits, members } = options
     this.#options = options
+    this.#containers = new ContainerDuty({
+      environment,
+      machine,
+      limits,
+      // A removal that is lost is asked for again at the next look.
+      remove: (operation) => this.#submit(operation, () => {}),
+    })
+    this.#config = new ConfigDuty({
+      machine,
+      members,
+      submit: (operation, done) => this.#options.submit(requestOf(operation), done),
+    })
+  }
+
+  /** At each tick: what is due of the housekeeping. */
+  tick(): void {
+    this.#containers.tick()
+    this.#config.tick()
+  }
+
+  /** At each tick without the right to do so. */
+  rest(): void {
+    this.#containers.rest()
   }
 
   /** Ends the sessions that were silent for too long. */
@@ -53,9 +87,13 @@ export class LeaderDuties {
 
   /** Hands in a request of the server itself; `failed` is called when it will surely not apply. */
   #submit(operation: Operation, failed: () => void): void {
-    const submission = { session: 0, connection: 0, identities: [], operation }
-    this.#options.submit(submission, (outcome) => {
+    this.#options.submit(requestOf(operation), (outcome) => {
       if (outcome.kind === 'refused') failed()
     })
   }
+}
+
+/** Of the server itself. */
+function requestOf(operation: Operation) {
+  return { session: 0, connection: 0, identities: [], operation }
 }

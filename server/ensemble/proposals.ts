@@ -17,6 +17,8 @@ export interface ProposalsOptions {
   readonly proposalBytes: SizeRange
   /** Proposed here and not applied yet: above it, what comes in waits. */
   readonly uncommittedBytesMax: number
+  /** Whether batches say that hard limits of quotas hold. */
+  readonly enforcesQuotas: () => boolean
   readonly raft: () => Raft
   /** The next token for a Raft proposal. */
   readonly token: () => number
@@ -67,7 +69,7 @@ export class Proposals {
       this.#proposed.set(token, batch)
       this.#uncommittedBytes += batch.bytes.length
       counters.proposals += 1
-      const payload = payloadOf(batch, timeMs)
+      const payload = payloadOf(batch, timeMs, this.#options.enforcesQuotas())
       this.#options.proposalBytes.note(payload.length)
       inputs.push({ kind: 'propose', payload, token })
     }

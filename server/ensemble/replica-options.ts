@@ -4,14 +4,15 @@ import type { Raft } from '../core/raft/raft.ts'
 import type { OpenedStorage, StorageFault } from '../storage/storage.ts'
 import type { Transport, TransportEvents } from '../transport/transport.ts'
 import type { Hello } from '../wire/peer-frame.ts'
+import type { ContainerLimits } from './container-duty.ts'
 import type { Environment } from './environment.ts'
 import type { Forming } from './joining.ts'
 
 /** The newest clusterVersion this build can apply (design 3, Log). */
-export const CLUSTER_VERSION_MAX = 1
+export const CLUSTER_VERSION_MAX = 2
 
 /** The bounds of limits.ts that the ensemble uses; the simulation makes some of them tiny. */
-export interface ReplicaLimits {
+export interface ReplicaLimits extends ContainerLimits {
   readonly tickMs: number
   readonly electionTicks: number
   readonly heartbeatTicks: number
@@ -49,6 +50,8 @@ export interface ReplicaOptions {
   /** Voters before sessions may begin, without a static list; 1 when not given. */
   readonly expectedVoters?: number
   readonly limits: ReplicaLimits
+  /** As leader: hard limits of quotas hold, and writes above any limit are logged. */
+  readonly enforcesQuotas?: boolean
   /** The disk failed, or holds what cannot be read: the process must end. */
   readonly onFault: (fault: StorageFault) => void
   /** Sees every applied entry with its results, after they were dealt out (tests, audit). */

@@ -12,6 +12,7 @@ import type {
   EnsembleHooks,
   EnsembleStatus,
   Outcome,
+  SessionDeadline,
   Submission,
   SubmitRefusal,
 } from './ensemble.ts'
@@ -19,6 +20,7 @@ import type { Environment } from './environment.ts'
 import { dispatchFrame } from './frame-dispatch.ts'
 import { hasFormed } from './joining.ts'
 import { bestSuccessor } from './membership.ts'
+import { QuorumClock } from './quorum-clock.ts'
 import type { ReplicaLimits, ReplicaOptions } from './replica-options.ts'
 import { type Loop, Rooms } from './rooms.ts'
 import { type LoopView, notReadyReason, statusOf } from './status.ts'
@@ -47,6 +49,7 @@ export class Replica implements Ensemble {
   readonly #limits: ReplicaLimits
   readonly #loop: Loop
   readonly #rooms: Rooms
+  readonly #quorumClock: QuorumClock
   #raft: Raft
   #hooks: EnsembleHooks = NO_HOOKS
 
@@ -78,6 +81,7 @@ export class Replica implements Ensemble {
     this.#raft = new Raft(this.#raftOptions(), options.storage.restored)
     this.#loop = this.#openLoop()
     this.#rooms = new Rooms(options, this.origin, this.#loop)
+    this.#quorumClock = new QuorumClock(this.#rooms.measures.quorumAckMs)
   }
 
   #raftOptions(): RaftOptions {
@@ -210,6 +214,7 @@ export class Replica implements Ensemble {
     if (this.#ticks % this.#limits.touchReportTicks === 0) sessions.report()
     this.#updateContact()
     if (this.#raft.isLeader) this.#leaderDuties()
+    else this.#rooms.duties.rest()
     if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#repeatWhatMayBeLost()
     this.scheduleTurn()
   }
@@ -229,6 +234,7 @@ export class Replica implements Ensemble {
     duties.expireSessions(status)
     if (this.#ticks % this.#limits.joinRetryTicks === 0) duties.raiseClusterVersion(status)
     duties.promote(status)
+    duties.tick()
   }
 
   /** Frames may be lost with a link or a leader: joins and forwards are repeated. */
@@ -320,6 +326,7 @@ export class Replica implements Ensemble {
     durability.persist(output)
     this.#rooms.sendAll(output.messages)
     membership.notice(this.#raft.members, identity.hello)
+    this.#quorumClock.committed(this.#raft.commitIndex, this.#environment.nowMs())
     for (const entry of output.committed) applier.apply(entry)
     const last = output.committed.at(-1)
     if (last !== undefined) {
@@ -339,6 +346,7 @@ export class Replica implements Ensemble {
     for (const { token, reason } of refused) membership.refused(token, reason)
     proposals.refused(refused)
     for (const { token, index, term } of accepted) {
+      this.#quorumClock.proposed(index, this.#environment.nowMs())
       if (!proposals.accepted(token)) membership.accepted(token, index, term)
     }
   }
@@ -357,6 +365,7 @@ export class Replica implements Ensemble {
       counters.lostRequests += submissions.leadershipChanged()
     }
     if (leader !== null) counters.leaderChanges += 1
+    this.#quorumClock.leadershipChanged()
     this.#measureLeadership()
     proposals.leadershipChanged()
     sessions.leaderChanged()
@@ -368,7 +377,9 @@ export class Replica implements Ensemble {
     const nowMs = this.#environment.nowMs()
     if (this.#raft.leader === null) this.#leaderlessMs ??= nowMs
     else if (this.#leaderlessMs !== null) {
-      this.#rooms.measures.electionMs.note(nowMs - this.#leaderlessMs)
+      const { electionMs, leaderElectionMs } = this.#rooms.measures
+      electionMs.note(nowMs - this.#leaderlessMs)
+      if (this.#raft.isLeader) leaderElectionMs.note(nowMs - this.#leaderlessMs)
       this.#leaderlessMs = null
     }
     this.#leadingMs = this.#raft.isLeader ? (this.#leadingMs ?? nowMs) : null
@@ -445,12 +456,26 @@ export class Replica implements Ensemble {
     return 'started'
   }
 
+  /** Only a voter can lead; whether it comes to it is the leader's and the voters' affair. */
+  requestLeadership(): boolean {
+    const { leader, isLeader } = this.#raft
+    const { id } = this.#storage.identity
+    const voter = this.#raft.members.some((member) => member.id === id && member.role === 'voter')
+    if (leader === null || isLeader || !voter) return false
+    this.#rooms.transport.send(leader, { kind: 'transferRequest', to: id })
+    return true
+  }
+
   takeSnapshot(done: (refusal: string | null, index: number) => void): void {
     this.#rooms.snapshots.take(done)
   }
 
   get ready(): boolean {
     return notReadyReason(this.#rooms, this.#view()) === ''
+  }
+
+  sessionDeadlines(): readonly SessionDeadline[] {
+    return this.#rooms.sessions.deadlines()
   }
 
   status(): EnsembleStatus {

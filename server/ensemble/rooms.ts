@@ -1,4 +1,5 @@
 import type { PeerId } from '../core/brand.ts'
+import { SINCE_VERSION } from '../core/machine/cluster-version.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
 import type { Entry, Envelope, HardState } from '../core/raft/message.ts'
 import type { Raft } from '../core/raft/raft.ts'
@@ -15,6 +16,7 @@ import type { Ensemble, EnsembleHooks, Measures } from './ensemble.ts'
 import { LeaderDuties } from './leader-duties.ts'
 import { Membership } from './membership.ts'
 import { Proposals } from './proposals.ts'
+import { QuotaWarnings } from './quota-warnings.ts'
 import { Readiness } from './readiness.ts'
 import { CLUSTER_VERSION_MAX, type ReplicaOptions } from './replica-options.ts'
 import { Retirement } from './retirement.ts'
@@ -97,10 +99,13 @@ export class Rooms {
     this.proposals = this.#openProposals()
     this.snapshots = this.#openSnapshots()
     this.duties = new LeaderDuties({
+      environment,
+      limits,
       transport: this.transport,
       sessions: this.sessions,
       membership: this.membership,
       machine: () => this.applier.machine,
+      members: () => this.applier.position.members,
       submit: loop.submit,
     })
     this.readiness = new Readiness(limits.promotionLagEntries)
@@ -136,11 +141,13 @@ export class Rooms {
 
   #openApplier(machine: StateMachine): Applier {
     const { storage, onApplied } = this.#options
+    const warnings = new QuotaWarnings(this.#options.environment)
     return new Applier({
       machine,
       snapshot: storage.restored.snapshot,
       watches: this.watches,
       counters: this.counters,
+      watchesFired: this.measures.watchesFired,
       submissions: this.submissions,
       sessions: this.sessions,
       hooks: this.#loop.hooks,
@@ -148,10 +155,13 @@ export class Rooms {
       events: {
         batchApplied: (bytes, timeMs, requests) => {
           this.proposals.applied(bytes, timeMs)
+          const { environment } = this.#options
+          this.measures.propagationMs.note(Math.max(0, environment.wallClockMs() - timeMs))
           this.snapshots.applied(bytes, requests)
         },
         entryApplied: (entry, results) => {
           this.membership.applied(entry)
+          if (this.#loop.raft().isLeader) warnings.applied(results)
           onApplied?.(entry, results)
         },
       },
@@ -182,7 +192,7 @@ export class Rooms {
   }
 
   #openProposals(): Proposals {
-    const { environment, limits } = this.#options
+    const { environment, limits, enforcesQuotas } = this.#options
     const { raft, token, scheduleTurn } = this.#loop
     return new Proposals({
       environment,
@@ -191,6 +201,8 @@ export class Rooms {
       counters: this.counters,
       proposalBytes: this.measures.proposalBytes,
       uncommittedBytesMax: limits.uncommittedBytesMax,
+      enforcesQuotas: () =>
+        enforcesQuotas === true && this.applier.machine.clusterVersion >= SINCE_VERSION.quotas,
       raft,
       token,
       scheduleTurn,

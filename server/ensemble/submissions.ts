@@ -236,6 +236,6 @@ export class Submissions {
 }
 
 /** The payload of a `requests` entry. */
-export function payloadOf(batch: SealedBatch, timeMs: number): Uint8Array {
-  return encodeBatch(timeMs, batch.count, batch.bytes)
+export function payloadOf(batch: SealedBatch, timeMs: number, enforcesQuotas: boolean): Uint8Array {
+  return encodeBatch(timeMs, batch.count, batch.bytes, enforcesQuotas)
 }

@@ -5,8 +5,12 @@ import { type Acl, type Identity, OPEN_ACL } from '../core/tree/acl.ts'
 import { JuteReader, type JuteWriter } from './jute.ts'
 import { toErrorCode } from './records.ts'
 
-/** The first byte of a batch; a payload that begins with another was written by a newer build. */
+/**
+ * The first byte of a batch; a payload that begins with another was written by a newer build. The
+ * second form is the first, of a leader that enforces quotas: written from cluster version 2 on.
+ */
 const FORMAT_VERSION = 1
+const ENFORCING_VERSION = 2
 /** version, timeMs, count. */
 const BATCH_HEADER_BYTES = 13
 /** The least a request takes: its length, session, origin, two varints, two counts and a kind. */
@@ -35,6 +39,8 @@ const Kind = {
   expireSession: 11,
   setClusterVersion: 12,
   error: 13,
+  deleteUnusedContainer: 14,
+  setConfig: 15,
 } as const satisfies Record<Operation['kind'], number>
 
 /** Appends a request: its length, then sender, identities and operation. */
@@ -77,12 +83,17 @@ export function readRequest(reader: JuteReader): Request | null {
  * The payload of a `requests` entry. `requests` holds `count` requests as writeRequest wrote them;
  * `timeMs` is a safe integer from 0.
  */
-export function encodeBatch(timeMs: number, count: number, requests: Uint8Array): Uint8Array {
+export function encodeBatch(
+  timeMs: number,
+  count: number,
+  requests: Uint8Array,
+  enforcesQuotas = false,
+): Uint8Array {
   assert(count > 0 && count <= 0x7fff_ffff, 'a batch holds at least one request')
   assert(Number.isSafeInteger(timeMs) && timeMs >= 0, 'a batch is stamped with whole ms')
   const payload = new Uint8Array(BATCH_HEADER_BYTES + requests.length)
   const view = new DataView(payload.buffer)
-  view.setUint8(0, FORMAT_VERSION)
+  view.setUint8(0, enforcesQuotas ? ENFORCING_VERSION : FORMAT_VERSION)
   view.setUint32(1, Math.floor(timeMs / 0x1_0000_0000))
   view.setUint32(5, timeMs >>> 0)
   view.setUint32(9, count)
@@ -102,7 +113,8 @@ export function decodeBatch(payload: Uint8Array): Batch {
   const timeMs = reader.long()
   const count = reader.int()
   const requests: Request[] = []
-  const bad = reader.failed || version !== FORMAT_VERSION || timeMs < 0
+  const known = version === FORMAT_VERSION || version === ENFORCING_VERSION
+  const bad = reader.failed || !known || timeMs < 0
   if (!bad) {
     // A count that cannot fit stops at the first request that is not there.
     const fits = Math.min(count >>> 0, Math.ceil(reader.remaining / REQUEST_BYTES_MIN) + 1)
@@ -114,7 +126,8 @@ export function decodeBatch(payload: Uint8Array): Batch {
   }
   const rest = bad || requests.length !== count || reader.remaining > 0
   if (rest) requests.push({ ...SYSTEM, identities: NO_IDENTITIES, operation: UNDECODABLE })
-  return { timeMs: bad ? 0 : timeMs, requests }
+  const batch = { timeMs: bad ? 0 : timeMs, requests }
+  return version === ENFORCING_VERSION && !bad ? { ...batch, enforcesQuotas: true } : batch
 }
 
 /** Splits a forward's bytes from its count check: true when they are exactly `count` requests. */
@@ -218,6 +231,13 @@ function writeOperation(writer: JuteWriter, operation: Operation): void {
     case 'deleteContainer':
       writer.shortString(operation.path)
       break
+    case 'deleteUnusedContainer':
+      writer.shortString(operation.path)
+      writer.varint(operation.unusedMs)
+      break
+    case 'setConfig':
+      writer.buffer(operation.servers)
+      break
     case 'createSession':
     case 'attachSession':
       writer.int(operation.timeoutMs)
@@ -268,6 +288,14 @@ function readOperation(reader: JuteReader, outermost: boolean): Operation {
       return outermost ? readMulti(reader) : refuse(reader)
     case Kind.deleteContainer:
       return { kind: 'deleteContainer', path: reader.shortString() }
+    case Kind.deleteUnusedContainer:
+      return {
+        kind: 'deleteUnusedContainer',
+        path: reader.shortString(),
+        unusedMs: reader.varint(),
+      }
+    case Kind.setConfig:
+      return { kind: 'setConfig', servers: reader.buffer() ?? new Uint8Array(0) }
     default:
       return readSessionOperation(reader, kind)
   }

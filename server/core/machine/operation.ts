@@ -2,6 +2,7 @@ import type { SessionId, Term, Zxid } from '../brand.ts'
 import type { Acl, Identity } from '../tree/acl.ts'
 import type { Stat } from '../tree/stat.ts'
 import type { ErrorCode } from './error-code.ts'
+import type { QuotaExcess } from './quotas.ts'
 
 /** How a znode lives: flags of create on the wire (ZooKeeper's CreateMode). */
 export type CreateMode = 'persistent' | 'ephemeral' | 'container' | 'ttl'
@@ -34,6 +35,8 @@ export type Operation =
   | { readonly kind: 'multi'; readonly operations: readonly Operation[] }
   /** The leader removes an empty container or an expired TTL znode; re-checked at apply. */
   | { readonly kind: 'deleteContainer'; readonly path: string }
+  /** The leader removes a container that never had a child for longer than `unusedMs`. */
+  | { readonly kind: 'deleteUnusedContainer'; readonly path: string; readonly unusedMs: number }
   | {
       readonly kind: 'createSession'
       readonly timeoutMs: number
@@ -61,6 +64,11 @@ export type Operation =
     }
   /** Raised by the leader when every member supports it; apply switches on the value alone. */
   | { readonly kind: 'setClusterVersion'; readonly version: number }
+  /**
+   * What /zookeeper/config holds from now on: `servers` and, behind it, the version, which is this
+   * request's zxid in hex.
+   */
+  | { readonly kind: 'setConfig'; readonly servers: Uint8Array }
   /** Consumes a zxid and fails with the code: a request that was refused after its turn was taken. */
   | { readonly kind: 'error'; readonly code: ErrorCode }
 
@@ -116,6 +124,8 @@ export interface RequestResult {
   readonly triggers: readonly Trigger[]
   /** Sessions that ended by this request (closed or expired): their connections must close. */
   readonly endedSessions: readonly SessionId[]
+  /** Limits of quotas that the request went over, or was refused for; missing: none. */
+  readonly excesses?: readonly QuotaExcess[]
 }
 
 /** The decoded payload of one `requests` log entry. */
@@ -123,4 +133,6 @@ export interface Batch {
   /** Stamped by the leader: the larger of the previous entry's and its wall clock, ms since epoch. */
   readonly timeMs: number
   readonly requests: readonly Request[]
+  /** The leader's setting: hard limits of quotas are enforced. Missing: they are not. */
+  readonly enforcesQuotas?: true
 }

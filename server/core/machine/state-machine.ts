@@ -3,6 +3,7 @@ import type { LogIndex, SessionId, Term, Zxid } from '../brand.ts'
 import { type Session, SessionTable } from '../session/session-table.ts'
 import { mix } from '../tree/hash.ts'
 import { Tree } from '../tree/tree.ts'
+import { SINCE_VERSION } from './cluster-version.ts'
 import { ErrorCode } from './error-code.ts'
 import type {
   Batch,
@@ -12,14 +13,17 @@ import type {
   RequestResult,
   Trigger,
 } from './operation.ts'
+import { QuotaBook, recount } from './quotas.ts'
 import { SnapshotCursor } from './snapshot.ts'
 import {
   type ChangeContext,
   checkZnode,
   createZnode,
   deleteContainer,
+  deleteUnusedContainer,
   deleteZnode,
   removeZnode,
+  setConfig,
   setZnodeAcl,
   setZnodeData,
 } from './tree-operations.ts'
@@ -50,6 +54,8 @@ export class StateMachine {
   #lastZxid: Zxid
   #lastTimeMs: number
   #clusterVersion: number
+  /** Of the batch that is being applied. */
+  #enforcesQuotas = false
 
   constructor(restored?: {
     readonly tree: Tree
@@ -101,6 +107,7 @@ export class StateMachine {
   ): RequestResult[] {
     this.#advanceTo(entry.index)
     this.#lastTimeMs = Math.max(this.#lastTimeMs, batch.timeMs)
+    this.#enforcesQuotas = batch.enforcesQuotas === true
     const results: RequestResult[] = []
     for (const request of batch.requests) {
       this.#lastZxid += 1
@@ -142,8 +149,7 @@ export class StateMachine {
       case 'expireSession':
         return this.#expireSession(request, operation, term)
       case 'setClusterVersion':
-        this.#clusterVersion = Math.max(this.#clusterVersion, operation.version)
-        return this.#resultOf(request, ErrorCode.ok, NONE)
+        return this.#raiseClusterVersion(request, operation.version)
       case 'error':
         return this.#resultOf(request, operation.code, NONE)
       case 'multi':
@@ -162,7 +168,18 @@ export class StateMachine {
     return owned ? ErrorCode.ok : ErrorCode.sessionMoved
   }
 
+  /** Znodes of quotas that were written before there were quotas begin to count now. */
+  #raiseClusterVersion(request: Request, version: number): RequestResult {
+    const before = this.#clusterVersion
+    this.#clusterVersion = Math.max(before, version)
+    if (before < SINCE_VERSION.quotas && version >= SINCE_VERSION.quotas) {
+      for (const subtree of this.tree.quotas()) recount(this.tree, subtree)
+    }
+    return this.#resultOf(request, ErrorCode.ok, NONE)
+  }
+
   #contextOf(request: Request): ChangeContext {
+    const counts = this.#clusterVersion >= SINCE_VERSION.quotas
     return {
       tree: this.tree,
       session: request.session,
@@ -170,14 +187,18 @@ export class StateMachine {
       zxid: this.#lastZxid,
       timeMs: this.#lastTimeMs,
       triggers: [],
+      quotas: counts ? new QuotaBook(this.tree, this.#enforcesQuotas) : null,
     }
   }
 
   #single(request: Request, operation: Operation): RequestResult {
     const context = this.#contextOf(request)
     const result = change(context, operation)
-    if (typeof result === 'number') return this.#resultOf(request, result, NONE)
-    return this.#resultOf(request, ErrorCode.ok, result, context.triggers)
+    const applied =
+      typeof result === 'number'
+        ? this.#resultOf(request, result, NONE)
+        : this.#resultOf(request, ErrorCode.ok, result, context.triggers)
+    return withExcesses(applied, context)
   }
 
   /** All or nothing, one zxid; a failure is in the results, not in the error (B4, failed multi). */
@@ -193,10 +214,12 @@ export class StateMachine {
       }
       this.tree.rollback()
       const failed = failedMulti(operations.length, results.length, result)
-      return this.#resultOf(request, ErrorCode.ok, { kind: 'multi', results: failed })
+      const refused = this.#resultOf(request, ErrorCode.ok, { kind: 'multi', results: failed })
+      return withExcesses(refused, context)
     }
     this.tree.commit()
-    return this.#resultOf(request, ErrorCode.ok, { kind: 'multi', results }, context.triggers)
+    const done: OperationResult = { kind: 'multi', results }
+    return withExcesses(this.#resultOf(request, ErrorCode.ok, done, context.triggers), context)
   }
 
   #createSession(request: Request, operation: OperationOf<'createSession'>): RequestResult {
@@ -276,6 +299,10 @@ function change(context: ChangeContext, operation: Operation): OperationResult |
       return checkZnode(context, operation)
     case 'deleteContainer':
       return deleteContainer(context, operation.path)
+    case 'deleteUnusedContainer':
+      return deleteUnusedContainer(context, operation)
+    case 'setConfig':
+      return setConfig(context, operation)
     default:
       return ErrorCode.badArguments
   }
@@ -294,6 +321,11 @@ function failedMulti(count: number, failedAt: number, code: ErrorCode): Operatio
     if (position < failedAt) return { kind: 'error', code: ErrorCode.ok }
     return { kind: 'error', code: position === failedAt ? code : ErrorCode.runtimeInconsistency }
   })
+}
+
+function withExcesses(result: RequestResult, { quotas }: ChangeContext): RequestResult {
+  const excesses = quotas?.excesses ?? null
+  return excesses === null ? result : { ...result, excesses }
 }
 
 /** Takes the same time wherever the difference is. */

@@ -3,9 +3,10 @@ import { type Identity, Permission } from '../tree/acl.ts'
 import { allows, fixAcl } from '../tree/acl-check.ts'
 import { parentOf, validatePath } from '../tree/path.ts'
 import type { Stat } from '../tree/stat.ts'
-import { RESERVED_PATHS, type Tree, ZnodeMode } from '../tree/tree.ts'
+import { CONFIG_PATH, RESERVED_PATHS, type Tree, ZnodeMode } from '../tree/tree.ts'
 import { ErrorCode } from './error-code.ts'
 import type { Operation, OperationResult, Trigger } from './operation.ts'
+import type { QuotaBook } from './quotas.ts'
 
 type OperationOf<K extends Operation['kind']> = Extract<Operation, { kind: K }>
 
@@ -18,6 +19,8 @@ export interface ChangeContext {
   readonly timeMs: number
   /** Changes are noted here, in their order. */
   readonly triggers: Trigger[]
+  /** Null while a member's build does not know quotas. */
+  readonly quotas: QuotaBook | null
 }
 
 const DELETED: OperationResult = { kind: 'delete' }
@@ -54,6 +57,9 @@ export function createZnode(
   if (!validatePath(path)) return ErrorCode.badArguments
   if (tree.has(path)) return ErrorCode.nodeExists
   if (tree.mode(parent) === ZnodeMode.ephemeral) return ErrorCode.noChildrenForEphemerals
+  const bytes = operation.data?.length ?? 0
+  const excess = context.quotas?.check(path, bytes, 1) ?? ErrorCode.ok
+  if (excess !== ErrorCode.ok) return excess
   tree.create({
     path,
     data: operation.data,
@@ -74,7 +80,9 @@ export function createZnode(
     { event: 'created', path, zxid, acl },
     { event: 'childrenChanged', path: parent, zxid, acl: parentAcl },
   )
-  return { kind: 'create', path, stat: operation.withStat ? statOf(tree, path) : null }
+  const stat = operation.withStat ? statOf(tree, path) : null
+  context.quotas?.created(path, bytes)
+  return { kind: 'create', path, stat }
 }
 
 /** Checked at the wire too; here for every way into the log, since a ttl of 0 would never hold. */
@@ -115,7 +123,9 @@ export function removeZnode(context: ChangeContext, path: string): void {
   const parent = parentOf(path)
   const acl = tree.acl(path) ?? []
   const parentAcl = tree.acl(parent) ?? []
+  const bytes = tree.data(path)?.length ?? 0
   tree.remove(path, zxid)
+  context.quotas?.changed(path, -bytes, -1)
   context.triggers.push(
     { event: 'deleted', path, zxid, acl },
     { event: 'childrenChanged', path: parent, zxid, acl: parentAcl },
@@ -131,10 +141,15 @@ export function setZnodeData(
   const acl = tree.acl(path)
   if (acl === undefined) return validatePath(path) ? ErrorCode.noNode : ErrorCode.badArguments
   if (!allows(acl, identities, Permission.write)) return ErrorCode.noAuth
+  const bytes = (operation.data?.length ?? 0) - (tree.data(path)?.length ?? 0)
+  const excess = context.quotas?.check(path, bytes, 0) ?? ErrorCode.ok
+  if (excess !== ErrorCode.ok) return excess
   if (version !== -1 && version !== tree.version(path)) return ErrorCode.badVersion
   tree.setData(path, operation.data, zxid, timeMs)
+  const stat = statOf(tree, path)
+  context.quotas?.changed(path, bytes, 0)
   context.triggers.push({ event: 'dataChanged', path, zxid, acl })
-  return { kind: 'setData', stat: statOf(tree, path) }
+  return { kind: 'setData', stat }
 }
 
 export function setZnodeAcl(
@@ -180,6 +195,40 @@ export function deleteContainer(context: ChangeContext, path: string): Operation
   const everHadChild = mode === ZnodeMode.container && tree.creations(path) !== 0
   const outlived = mode === ZnodeMode.ttl && timeMs - stat.mtimeMs > tree.ttlMs(path)
   if (!everHadChild && !outlived) return ErrorCode.badVersion
+  removeZnode(context, path)
+  return DELETED
+}
+
+/**
+ * The ensemble's members as clients of ZooKeeper read them. The znode's version stays -1, as a
+ * reconfiguration of ZooKeeper leaves it.
+ */
+export function setConfig(
+  context: ChangeContext,
+  { servers }: OperationOf<'setConfig'>,
+): OperationResult | ErrorCode {
+  const { tree, zxid, timeMs } = context
+  const version = `version=${zxid.toString(16)}`
+  const data = new Uint8Array(servers.length + version.length)
+  data.set(servers)
+  for (let i = 0; i < version.length; i += 1) data[servers.length + i] = version.charCodeAt(i)
+  tree.setData(CONFIG_PATH, data, zxid, timeMs, -1)
+  const acl = tree.acl(CONFIG_PATH) ?? []
+  context.triggers.push({ event: 'dataChanged', path: CONFIG_PATH, zxid, acl })
+  return { kind: 'setData', stat: statOf(tree, CONFIG_PATH) }
+}
+
+/** A container that nobody used for as long as the leader's setting allows. */
+export function deleteUnusedContainer(
+  context: ChangeContext,
+  { path, unusedMs }: OperationOf<'deleteUnusedContainer'>,
+): OperationResult | ErrorCode {
+  const { tree, timeMs } = context
+  const stat = tree.stat(path)
+  if (stat === undefined) return ErrorCode.noNode
+  if (stat.numChildren > 0) return ErrorCode.notEmpty
+  const unused = tree.mode(path) === ZnodeMode.container && tree.creations(path) === 0
+  if (!unused || timeMs - stat.mtimeMs <= unusedMs) return ErrorCode.badVersion
   removeZnode(context, path)
   return DELETED
 }

@@ -110,6 +110,12 @@ export class Raft {
     }
   }
 
+  /** The term of the first entry that is kept, or of what is before it when none is. */
+  get firstTerm(): Term {
+    const { log } = this.#state
+    return log.termAt(log.firstIndex) ?? log.lastTerm
+  }
+
   /** What invariants and tests look at; see invariants.ts. */
   inspect(): RaftInspection {
     const state = this.#state

@@ -24,6 +24,13 @@ export class ExpiryQueue {
     return this.#bucketOf.size
   }
 
+  /** When which sessions end unless they show life, soonest first; times as those of `touch`. */
+  deadlines(): readonly { readonly atMs: number; readonly sessions: ReadonlySet<SessionId> }[] {
+    return [...this.#buckets]
+      .sort(([left], [right]) => left - right)
+      .map(([bucket, sessions]) => ({ atMs: bucket * this.#tickMs, sessions }))
+  }
+
   /** The session showed life at `nowMs`. */
   touch(id: SessionId, timeoutMs: number, nowMs: number): void {
     const bucket = Math.ceil((nowMs + timeoutMs) / this.#tickMs)

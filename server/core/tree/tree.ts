@@ -6,6 +6,7 @@ import { FloatColumn, IntColumn } from './columns.ts'
 import { DataSlab } from './data-slab.ts'
 import { hashBytes, hashText, mix } from './hash.ts'
 import { childOf, nameOf, parentOf } from './path.ts'
+import { limitedBy } from './quota.ts'
 import type { Stat } from './stat.ts'
 
 /** How a znode lives; the numbers are for ever (snapshots). */
@@ -40,7 +41,7 @@ const EMPTY = new Uint8Array(0)
 
 /** Paths that are there from the start and never go. */
 export const RESERVED_PATHS = ['/', '/zookeeper', '/zookeeper/quota', '/zookeeper/config'] as const
-const CONFIG_PATH = '/zookeeper/config'
+export const CONFIG_PATH = '/zookeeper/config'
 
 /**
  * The znodes: a flat map from path to slot, their fields in columns, their data in slabs, and a set
@@ -52,6 +53,8 @@ export class Tree {
   readonly #ephemerals = new Map<SessionId, Set<string>>()
   readonly #containers = new Set<string>()
   readonly #ttls = new Set<string>()
+  /** Subtrees with a quota: those for which a znode holds limits. */
+  readonly #quotas = new Set<string>()
   readonly #freeSlots: number[] = []
   #slotCount = 0
   #ephemeralCount = 0
@@ -206,6 +209,11 @@ export class Tree {
     return names === undefined ? [] : [...names]
   }
 
+  /** Sessions that own ephemerals, with the paths. */
+  get ephemerals(): ReadonlyMap<SessionId, ReadonlySet<string>> {
+    return this.#ephemerals
+  }
+
   ephemeralsOf(session: SessionId): string[] {
     const paths = this.#ephemerals.get(session)
     return paths === undefined ? [] : [...paths]
@@ -218,6 +226,20 @@ export class Tree {
 
   ttls(): IterableIterator<string> {
     return this.#ttls.values()
+  }
+
+  /** Subtrees with a quota. */
+  quotas(): IterableIterator<string> {
+    return this.#quotas.values()
+  }
+
+  /** The smallest subtree with a quota that `path` is in, existing or not; null without one. */
+  quotaOver(path: string): string | null {
+    if (this.#quotas.size === 0) return null
+    for (let place = path; place !== '/'; place = parentOf(place)) {
+      if (this.#quotas.has(place)) return place
+    }
+    return null
   }
 
   /** All descendants of `path`. */
@@ -272,7 +294,14 @@ export class Tree {
     })
   }
 
-  setData(path: string, data: Uint8Array | null, zxid: Zxid, timeMs: number): void {
+  /** Its version grows by one, unless told what it is. */
+  setData(
+    path: string,
+    data: Uint8Array | null,
+    zxid: Zxid,
+    timeMs: number,
+    newVersion?: number,
+  ): void {
     const slot = this.#slotOf(path)
     this.#willChange(slot, path)
     if (this.#undo !== null) {
@@ -281,7 +310,21 @@ export class Tree {
       const former = this.#dataAt(slot)?.slice() ?? null
       this.#undo.push(() => this.#changeData(slot, former, mzxid, mtimeMs, version))
     }
-    this.#changeData(slot, data, zxid, timeMs, (this.#version.get(slot) + 1) | 0)
+    const next = newVersion ?? (this.#version.get(slot) + 1) | 0
+    this.#changeData(slot, data, zxid, timeMs, next)
+  }
+
+  /** Data that ZooKeeper keeps by itself: the znode's version and times stay, nobody is told. */
+  rewriteData(path: string, data: Uint8Array): void {
+    const slot = this.#slotOf(path)
+    this.#willChange(slot, path)
+    const [mzxid, mtimeMs] = [this.#mzxid.get(slot), this.#mtime.get(slot)]
+    const version = this.#version.get(slot)
+    if (this.#undo !== null) {
+      const former = this.#dataAt(slot)?.slice() ?? null
+      this.#undo.push(() => this.#changeData(slot, former, mzxid, mtimeMs, version))
+    }
+    this.#changeData(slot, data, mzxid, mtimeMs, version)
   }
 
   #changeData(
@@ -425,6 +468,8 @@ export class Tree {
       else paths.add(path)
     } else if (mode === ZnodeMode.container) this.#containers.add(path)
     else if (mode === ZnodeMode.ttl) this.#ttls.add(path)
+    const subtree = limitedBy(path)
+    if (subtree !== null) this.#quotas.add(subtree)
   }
 
   #drop(path: string): void {
@@ -439,6 +484,8 @@ export class Tree {
     }
     this.#containers.delete(path)
     this.#ttls.delete(path)
+    const subtree = limitedBy(path)
+    if (subtree !== null) this.#quotas.delete(subtree)
     this.#freeData(slot)
     this.#acls.release(this.#acl.get(slot))
     this.#dataBytes -= path.length

@@ -49,6 +49,7 @@ function bench(role: { isLeader: boolean; leader: string | null; term: number })
     counters,
     proposalBytes: new SizeRange(),
     uncommittedBytesMax: 1_000,
+    enforcesQuotas: () => false,
     raft: () => state as Raft,
     token: () => {
       token += 1

@@ -14,7 +14,7 @@ function submission(path: string): Submission {
 }
 
 function requestsOf(batch: SealedBatch | null) {
-  return batch === null ? [] : decodeBatch(payloadOf(batch, 5)).requests
+  return batch === null ? [] : decodeBatch(payloadOf(batch, 5, false)).requests
 }
 
 function pathsOf(batch: SealedBatch | null): string[] {

@@ -99,6 +99,12 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('deleteContainer' as const), path: text }),
   fc.record({
+    kind: fc.constant('deleteUnusedContainer' as const),
+    path: text,
+    unusedMs: natural,
+  }),
+  fc.record({ kind: fc.constant('setConfig' as const), servers: data }),
+  fc.record({
     kind: fc.constantFrom('createSession' as const, 'attachSession' as const),
     timeoutMs: int32,
     password: fc.uint8Array({ minLength: 16, maxLength: 16 }),

@@ -108,6 +108,8 @@ describe('batches', () => {
       fc.property(natural, some, (timeMs, requests) => {
         const payload = encodeBatch(timeMs, requests.length, encoded(requests))
         expect(decodeBatch(payload)).toEqual({ timeMs, requests })
+        const enforcing = encodeBatch(timeMs, requests.length, encoded(requests), true)
+        expect(decodeBatch(enforcing)).toEqual({ timeMs, requests, enforcesQuotas: true })
       }),
     )
   })
@@ -120,7 +122,7 @@ describe('batches', () => {
 
   it('of an unknown version are one failed request at time 0', () => {
     const payload = encodeBatch(5, 1, encoded([SET]))
-    payload[0] = 2
+    payload[0] = 3
     expect(decodeBatch(payload)).toEqual({ timeMs: 0, requests: [UNREADABLE] })
     expect(decodeBatch(new Uint8Array(0))).toEqual({ timeMs: 0, requests: [UNREADABLE] })
   })
