@@ -136,6 +136,8 @@ export class History {
         return
       }
       case 'delete':
+      case 'deleteContainer':
+      case 'deleteUnusedContainer':
         return this.#remove(operation.path, zxid)
       case 'createSession':
         this.sessions.set(zxid, { timeoutMs: operation.timeoutMs, ephemerals: new Set() })

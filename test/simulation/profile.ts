@@ -107,6 +107,9 @@ export function profileOf(seed: number): Profile {
       snapshotSliceRecords: random.pick([3, 50]),
       snapshotChunkBytes: random.pick([100, 4_096]),
       snapshotWindowBytes: 8_192,
+      containerCheckMs: 2_000,
+      containerUnusedMs: 4_000,
+      containersPerTick: 2,
     },
   }
 }

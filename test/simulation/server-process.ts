@@ -168,6 +168,7 @@ export class ServerProcess implements Endpoint {
         observer: this.observer,
       },
       forming: this.#world.forming,
+      enforcesQuotas: true,
       limits: this.#world.limits,
       onFault: (fault) => this.#world.fault(this, fault.code),
       onApplied: (entry, results) => this.#world.applied(this, entry, results),

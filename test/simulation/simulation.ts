@@ -2,6 +2,8 @@ import type { RequestResult } from '../../server/core/machine/operation.ts'
 import { EnsembleInvariants } from '../../server/core/raft/invariants.ts'
 import type { Entry } from '../../server/core/raft/message.ts'
 import type { RaftInspection } from '../../server/core/raft/raft.ts'
+import { statsPathOf } from '../../server/core/tree/quota.ts'
+import type { Tree } from '../../server/core/tree/tree.ts'
 import type { Forming } from '../../server/ensemble/joining.ts'
 import type { ReplicaLimits } from '../../server/ensemble/replica.ts'
 import { History, Violation } from './history.ts'
@@ -298,7 +300,10 @@ export class Simulation implements ProcessWorld, UserWorld {
 
   /** Every server holds exactly what the model says. */
   #checkStates(): void {
-    const expected = [...this.history.livePaths()].sort().join(' ')
+    const expected = [...this.history.livePaths()]
+      .filter((path) => !path.startsWith('/zookeeper/'))
+      .sort()
+      .join(' ')
     for (const { name, replica } of this.servers) {
       if (replica === null) continue
       const { tree } = replica.machine
@@ -316,6 +321,23 @@ export class Simulation implements ProcessWorld, UserWorld {
           throw new Violation('model', `server ${name}: ${path} is ${shown}, not ${state?.data}`)
         }
       }
+      checkQuotas(name, tree)
+    }
+  }
+}
+
+/** What was counted change by change is what is there. */
+function checkQuotas(name: string, tree: Tree): void {
+  for (const subtree of tree.quotas()) {
+    const paths = [...tree.entries()]
+      .map(([path]) => path)
+      .filter((path) => path === subtree || path.startsWith(`${subtree}/`))
+    const bytes = paths.reduce((sum, path) => sum + (tree.data(path)?.length ?? 0), 0)
+    const use = tree.data(statsPathOf(subtree))
+    if (use === undefined || use === null) continue
+    const shown = Buffer.from(use).toString()
+    if (shown !== `count=${paths.length},bytes=${bytes}`) {
+      throw new Violation('quota', `server ${name}: ${subtree} has ${paths}, counted ${shown}`)
     }
   }
 }

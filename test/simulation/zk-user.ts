@@ -1,3 +1,4 @@
+import type { CreateMode } from '../../server/core/machine/operation.ts'
 import { OPEN_ACL } from '../../server/core/tree/acl.ts'
 import type { ClientConnection } from '../../server/listener/connection.ts'
 import {
@@ -55,6 +56,9 @@ type Kind = 'data' | 'exist' | 'child'
 
 const TIMEOUT_MS = 4_000
 export const PATHS = Array.from({ length: 8 }, (_, index) => `/k${index}`)
+const QUOTA = '/zookeeper/quota/c0'
+const LIMITS = `${QUOTA}/zookeeper_limits`
+const USE = `${QUOTA}/zookeeper_stats`
 
 /** The changes that fire a watch of each kind. */
 const FIRES = {
@@ -449,12 +453,44 @@ export class ZkUser {
     else if (dice < 0.42)
       this.#write(creation(`/e${this.#random.integer(0, 5)}`, data, 'ephemeral', false))
     else if (dice < 0.47) this.#write(creation('/s-', data, 'ephemeral', true))
-    else if (dice < 0.55) this.#write({ kind: 'delete', path, version: -1 })
+    else if (dice < 0.52) this.#write({ kind: 'delete', path, version: -1 })
+    else if (dice < 0.55) this.#write(this.#reapable(data))
     else if (dice < 0.62) this.#multi(path, data)
     else if (dice < 0.78) this.#read({ kind: 'getData', path, watch })
     else if (dice < 0.9) this.#read({ kind: 'exists', path, watch })
     else if (dice < 0.96) this.#read({ kind: 'getChildren', path: '/', watch })
     else this.#sync()
+  }
+
+  /** Something for the leader's housekeeping, or for the quota of /c0. */
+  #reapable(data: Uint8Array): ClientWrite {
+    const container = `/c${this.#random.integer(0, 2)}`
+    const dice = this.#random.unit()
+    if (dice < 0.2) return creation(container, data, 'container', false)
+    if (dice < 0.4) return creation(`${container}/a`, data, 'persistent', false)
+    if (dice < 0.6) return { kind: 'delete', path: `${container}/a`, version: -1 }
+    if (dice < 0.8)
+      return { ...creation(`/t${container.at(-1)}`, data, 'ttl', false), ttlMs: 3_000 }
+    return this.#quota()
+  }
+
+  /**
+   * The quota of /c0. Limits stay, and use is kept nowhere without them: what is counted is then what
+   * is there. They begin with what is unique, as all that users write.
+   */
+  #quota(): ClientWrite {
+    const unique = Buffer.from(`countHardLimit=2;${this.name}-${this.#nextXid}=0`)
+    const dice = this.#random.unit()
+    if (dice < 0.2) return creation(QUOTA, unique, 'persistent', false)
+    if (dice < 0.5) return creation(LIMITS, unique, 'persistent', false)
+    if (dice < 0.6) return { kind: 'delete', path: USE, version: -1 }
+    return {
+      kind: 'multi',
+      operations: [
+        { kind: 'check', path: LIMITS, version: -1 },
+        creation(USE, unique, 'persistent', false),
+      ],
+    }
   }
 
   #multi(path: string, data: Uint8Array): void {
@@ -498,8 +534,8 @@ export class ZkUser {
 function creation(
   path: string,
   data: Uint8Array,
-  mode: 'persistent' | 'ephemeral',
+  mode: CreateMode,
   sequential: boolean,
-): ClientWrite {
+): Extract<ClientWrite, { kind: 'create' }> {
   return { kind: 'create', path, data, acl: OPEN_ACL, mode, sequential, ttlMs: 0, withStat: false }
 }
