@@ -53,6 +53,8 @@ export interface ConnectionOptions {
   readonly address: string
   /** The client's port, for the words that list connections. */
   readonly port?: number
+  /** What the client has proved before its first byte: the names in its certificate. */
+  readonly identities?: readonly Identity[]
   readonly authenticator: Authenticator
   readonly sessionTimeoutMsMin: number
   readonly sessionTimeoutMsMax: number
@@ -101,7 +103,7 @@ export class ClientConnection implements Watcher {
     this.connection = options.registry.nextNumber()
     this.address = options.address
     this.port = options.port ?? 0
-    this.#identities = [{ scheme: 'ip', id: options.address }]
+    this.#identities = [{ scheme: 'ip', id: options.address }, ...(options.identities ?? [])]
     this.#splitter = new FrameSplitter(options.frameBytesMax)
     this.establishedAtMs = options.environment.wallClockMs()
     this.#queue = new RequestQueue(this.#queueOwner(), options.linearizableReads)

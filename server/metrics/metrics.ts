@@ -3,6 +3,7 @@ import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ense
 import { fileDescriptors } from '../listener/file-descriptors.ts'
 import type { Distribution, SizeRange } from '../measure.ts'
 import { DistributionSummary } from './summary.ts'
+import { addTlsSeries, type TlsFigures } from './tls-series.ts'
 
 /** What the listener counts, in the units of ZooKeeper's own metrics. */
 export interface ListenerFigures {
@@ -39,6 +40,8 @@ export interface MetricsSources {
   readonly listener: () => ListenerFigures
   readonly transport: () => TransportFigures
   readonly durations: Durations
+  /** By kind of connection (`client`, `peer`); those without TLS are not there. */
+  readonly tls?: ReadonlyMap<string, TlsFigures>
   readonly startedAtMs: number
   readonly nowMs: () => number
 }
@@ -263,6 +266,7 @@ export function buildMetrics(sources: MetricsSources): Metrics {
     'Links to and from peers given up because nothing was heard',
     () => transport().silentLinks,
   )
+  if (sources.tls !== undefined) addTlsSeries(registry, sources.tls)
   return { registry }
 }
 
