@@ -112,6 +112,11 @@ export const errorCatalogue = {
     meaning: 'The configuration is wrong; the message names the key.',
   },
   CONFIG_UNREADABLE: { status: 500, exit: 78, meaning: 'A configuration file cannot be read.' },
+  TLS_UNUSABLE: {
+    status: 500,
+    exit: 78,
+    meaning: 'A certificate, key or store cannot be used; the message names the file and why.',
+  },
   PORT_UNAVAILABLE: {
     status: 500,
     exit: 78,

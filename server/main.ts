@@ -5,17 +5,26 @@ import closeWithGrace from 'close-with-grace'
 import { type Logger, pino } from 'pino'
 import { type Config, redacted } from './config/config.ts'
 import type { Settings } from './config/schema.ts'
+import type { TlsChoice } from './config/tls-options.ts'
 import { createNodeEnvironment } from './ensemble/node-environment.ts'
 import { Replica } from './ensemble/replica.ts'
 import { CodedError } from './errors.ts'
 import { buildApp } from './http/app.ts'
 import { limits } from './limits.ts'
 import { Listener } from './listener/listener.ts'
+import {
+  durationsOf,
+  figuresOf,
+  TRACE_MASK,
+  type WordContext,
+} from './listener/word-context.ts'
 import { Distribution } from './measure.ts'
 import { buildMetrics } from './metrics/metrics.ts'
 import { NodeFileSystem } from './storage/node-file-system.ts'
+import { directorySizes, servedConfiguration } from './served-configuration.ts'
 import { openStorage } from './storage/open-storage.ts'
 import type { OpenedStorage, StorageFault } from './storage/storage.ts'
+import { Credentials } from './tls/credentials.ts'
 import { TcpTransport } from './transport/tcp-transport.ts'
 import { BUILD_DATE, VERSION } from './version.ts'
 
@@ -29,18 +38,22 @@ export async function runServer(config: Config): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning)
   const environment = createNodeEnvironment(logger)
   const syncMs = new Distribution()
+  const openingMs = new Distribution()
+  const clientTls = credentialsOf('client', config.clientTls, logger)
+  const peerTls = credentialsOf('peer', config.peerTls, logger)
+  const openedAtMs = performance.now()
   const storage = open(settings, logger, syncMs)
   let transport: TcpTransport | null = null
   const replica = new Replica({
     environment,
     storage,
     transport: (events, hello) => {
-      transport = new TcpTransport(transportOptions(settings, logger), events, hello)
+      transport = new TcpTransport(transportOptions(settings, logger, peerTls), events, hello)
       return transport
     },
     addresses: {
       peerAddress: `${settings.advertisedHost}:${settings.peerPort}`,
-      clientAddress: `${settings.advertisedHost}:${settings.clientPort}`,
+      clientAddress: `${settings.advertisedHost}:${settings.clientPort || settings.secureClientPort}`,
       httpAddress: settings.httpPort === 0 ? '' : `${settings.advertisedHost}:${settings.httpPort}`,
       observer: settings.observer,
     },
@@ -49,14 +62,46 @@ export async function runServer(config: Config): Promise<void> {
     limits: { ...limits, ...config, snapshotRequests: settings.snapshotRequests },
     onFault: (fault) => die(logger, fault),
   })
+  const tls = new Map<string, Credentials>()
+  for (const [name, credentials] of [
+    ['client', clientTls],
+    ['peer', peerTls],
+  ] as const) {
+    if (credentials !== null) tls.set(name, credentials)
+  }
   const startedAtMs = performance.now()
-  const listener = new Listener(listenerOptions(settings, replica, environment, startedAtMs))
+  openingMs.note(startedAtMs - openedAtMs)
+  const listener = new Listener({
+    ...listenerOptions(settings, replica, environment, startedAtMs, { syncMs, openingMs }),
+    tls:
+      clientTls === null
+        ? null
+        : {
+            credentials: clientTls,
+            host: settings.secureClientHost,
+            port: settings.secureClientPort,
+            shared: settings.clientPortUnification,
+            superSubject: settings.superSubject,
+          },
+  })
   const app =
     settings.httpPort === 0
       ? null
-      : await buildHttp(settings, logger, replica, listener, startedAtMs, syncMs, () => transport)
+      : await buildHttp(
+          settings,
+          logger,
+          replica,
+          listener,
+          startedAtMs,
+          () => transport,
+          tls,
+        )
   await opened('peerPort', settings.peerPort, () => (transport as TcpTransport | null)?.listen())
-  await opened('clientPort', settings.clientPort, () => listener.listen())
+  const { clientPort, secureClientPort } = settings
+  if (clientPort !== 0) await opened('clientPort', clientPort, () => listener.listen())
+  if (secureClientPort !== 0) {
+    await opened('secureClientPort', secureClientPort, () => listener.listenSecurely())
+  }
   if (app !== null) {
     const host = settings.httpHost === '' ? '::' : settings.httpHost
     await opened('httpPort', settings.httpPort, () => app.listen({ host, port: settings.httpPort }))
@@ -71,6 +116,7 @@ export async function runServer(config: Config): Promise<void> {
     // First out of leadership, with the clients still served, then out of service.
     await replica.handOver()
     await listener.close()
+    for (const credentials of tls.values()) credentials.unwatch()
     await app?.close()
     await new Promise<void>((resolve) => replica.stop(resolve))
     logger.info('stopped')
@@ -118,7 +164,24 @@ function die(logger: Logger, fault: StorageFault): void {
   process.exit(exit)
 }
 
-function transportOptions(settings: Settings, logger: Logger) {
+/** Certificate and key, looked at now and then; null without TLS. Throws TLS_UNUSABLE. */
+function credentialsOf(
+  name: 'client' | 'peer',
+  choice: TlsChoice | null,
+  logger: Logger,
+): Credentials | null {
+  if (choice === null) return null
+  const credentials = new Credentials({
+    ...choice,
+    name,
+    pollMs: limits.tlsPollMs,
+    log: (level, message, fields) => logger[level](fields, message),
+  })
+  credentials.watch()
+  return credentials
+}
+
+function transportOptions(settings: Settings, logger: Logger, credentials: Credentials | null) {
   return {
     listenHost: settings.peerHost,
     listenPort: settings.peerPort,
@@ -133,6 +196,15 @@ function transportOptions(settings: Settings, logger: Logger) {
     retryMsMax: limits.dialRetryMsMax,
     connectRetries: settings.connectRetries,
     random: Math.random,
+    tls:
+      credentials === null
+        ? null
+        : {
+            credentials,
+            dial: settings.peerTls,
+            shared: settings.peerPortUnification || !settings.peerTls,
+            verifyHost: settings.peerTlsVerifyHost,
+          },
     log: (level: 'info' | 'warn', message: string, fields: object) =>
       logger[level](fields, message),
   }
@@ -143,6 +215,7 @@ function listenerOptions(
   replica: Replica,
   environment: ReturnType<typeof createNodeEnvironment>,
   startedAtMs: number,
+  measured: WordContext['measured'],
 ) {
   return {
     ensemble: replica,
@@ -166,29 +239,14 @@ function listenerOptions(
       builtOn: BUILD_DATE,
       startedAtMs,
       nowMs: () => performance.now(),
-      configuration: confLines(settings),
-      directories: () => {
-        const { dataBytes, logBytes } = replica.status()
-        return { dataBytes, logBytes }
-      },
+      wallClockMs: Date.now,
+      configuration: servedConfiguration(settings),
+      directories: () => directorySizes(settings),
+      measured,
+      trace: { mask: TRACE_MASK },
+      listedMax: limits.listedEntriesMax,
     },
   }
-}
-
-/** ZooKeeper's own keys where there are such, for tools that read `conf`. */
-function confLines(settings: Settings): [string, string][] {
-  return [
-    ['clientPort', String(settings.clientPort)],
-    ['dataDir', settings.dataDirectory],
-    ['dataLogDir', settings.logDirectory === '' ? settings.dataDirectory : settings.logDirectory],
-    ['tickTime', String(Math.round(settings.sessionTimeoutMsMin / 2))],
-    ['maxClientCnxns', String(settings.connectionsPerAddressMax)],
-    ['minSessionTimeout', String(settings.sessionTimeoutMsMin)],
-    ['maxSessionTimeout', String(settings.sessionTimeoutMsMax)],
-    ['serverId', settings.name],
-    ['electionTimeoutMs', String(settings.electionTimeoutMs)],
-    ['heartbeatIntervalMs', String(settings.heartbeatIntervalMs)],
-  ]
 }
 
 function buildHttp(
@@ -197,31 +255,15 @@ function buildHttp(
   replica: Replica,
   listener: Listener,
   startedAtMs: number,
-  syncMs: Distribution,
   transport: () => TcpTransport | null,
+  tls: ReadonlyMap<string, Credentials>,
 ) {
-  const { stats, registry } = listener
+  const { wordContext } = listener
   const metrics = buildMetrics({
     ensemble: replica,
-    listener: () => ({
-      connections: registry.count,
-      outstanding: registry.outstanding(),
-      packetsReceived: stats.packetsReceived,
-      packetsSent: stats.packetsSent,
-      latencyMinMs: stats.latencyMinMs,
-      latencyAverageMs: stats.latencyAverageMs,
-      latencyMaxMs: stats.latencyMaxMs,
-      connectionsRejected: stats.connectionsRejected,
-      connectionsDropped: stats.connectionsDropped,
-      authFailures: stats.authFailures,
-      responseBytes: stats.responseBytes,
-    }),
-    durations: {
-      ...replica.status().measures,
-      readLatencyMs: stats.readLatencyMs,
-      updateLatencyMs: stats.updateLatencyMs,
-      syncMs,
-    },
+    listener: () => figuresOf(wordContext),
+    durations: durationsOf(wordContext),
+    tls,
     transport: () => transport() ?? { droppedFrames: 0, refusedLinks: 0, silentLinks: 0 },
     startedAtMs,
     nowMs: () => performance.now(),
@@ -229,6 +271,7 @@ function buildHttp(
   return buildApp({
     ensemble: replica,
     metrics,
+    commands: wordContext,
     logger,
     authorisation:
       settings.httpAuth === 'token'

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectSecurely } from 'node:tls'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { CreateMode } from '../core/machine/operation.ts'
 import type { Acl } from '../core/tree/acl.ts'
@@ -59,12 +60,16 @@ export class ZkClient {
     this.#socket = socket
   }
 
-  /** Opens a session with the first server of the list that takes one. */
-  static async connect(servers: readonly string[], timeoutMs: number): Promise<ZkClient> {
+  /** Opens a session with the first server of the list that takes one; `tls` is null for none. */
+  static async connect(
+    servers: readonly string[],
+    timeoutMs: number,
+    tls: ConnectionOptions | null = null,
+  ): Promise<ZkClient> {
     let failure: unknown = null
     for (const server of servers) {
       try {
-        return await ZkClient.#connectTo(server, timeoutMs)
+        return await ZkClient.#connectTo(server, timeoutMs, tls)
       } catch (error) {
         // The next server may take the session; the last failure is told.
         failure = error
@@ -74,9 +79,14 @@ export class ZkClient {
     throw new CommandFailure(`no session with ${servers.join(',')}: ${reason}`)
   }
 
-  static #connectTo(server: string, timeoutMs: number): Promise<ZkClient> {
+  static #connectTo(
+    server: string,
+    timeoutMs: number,
+    tls: ConnectionOptions | null,
+  ): Promise<ZkClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect(splitAddress(server))
+      const place = splitAddress(server)
+      const socket = tls === null ? connect(place) : connectSecurely({ ...tls, ...place })
       const client = new ZkClient(socket)
       socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`${server} does not answer`)))
       socket.once('error', reject)
@@ -84,7 +94,7 @@ export class ZkClient {
         reject(new Error(`${server} closed the connection`))
         client.#lost()
       })
-      socket.once('connect', () => client.#introduce(timeoutMs))
+      socket.once(tls === null ? 'connect' : 'secureConnect', () => client.#introduce(timeoutMs))
       socket.on('data', (chunk) => {
         client.#splitter.push(chunk)
         for (;;) {

@@ -11,6 +11,7 @@ import {
   settingNames,
 } from './schema.ts'
 import { readSetting } from './setting-value.ts'
+import { clientTlsOf, peerTlsOf, type TlsChoice } from './tls-options.ts'
 import { readZooCfg } from './zoo-cfg.ts'
 
 /** The settings of one server with what follows from them. */
@@ -19,6 +20,9 @@ export interface Config {
   readonly forming: Forming
   readonly electionTicks: number
   readonly heartbeatTicks: number
+  /** TLS of clients, and between servers; null where it is off. */
+  readonly clientTls: TlsChoice | null
+  readonly peerTls: TlsChoice | null
   /** Sentences to log at the start. */
   readonly warnings: readonly string[]
 }
@@ -52,6 +56,8 @@ export function loadConfig(sources: ConfigSources): Config {
     forming: formingOf(settings, file),
     electionTicks: Math.max(2, Math.round(settings.electionTimeoutMs / tickMs)),
     heartbeatTicks: Math.max(1, Math.round(settings.heartbeatIntervalMs / tickMs)),
+    clientTls: clientTlsOf(settings),
+    peerTls: peerTlsOf(settings),
     warnings,
   }
 }
@@ -207,6 +213,9 @@ function checkTimeouts(settings: Settings): void {
 }
 
 function checkAccess(settings: Settings): void {
+  if (settings.clientPort === 0 && settings.secureClientPort === 0) {
+    throw new CodedError('CONFIG_INVALID', 'clientPort: may be 0 only with a secureClientPort')
+  }
   // An empty token would let in whoever sends an empty one.
   if (settings.httpAuth === 'token' && settings.httpToken === '') {
     throw new CodedError('CONFIG_INVALID', 'httpToken: is needed when httpAuth is token')
@@ -221,7 +230,8 @@ function secretOf(settings: Settings, warnings: string[]): string {
     }
     return secret
   }
-  if (settings.secret === '') {
+  const certified = settings.peerTls && settings.peerTlsClientAuth === 'need'
+  if (settings.secret === '' && !(certified && !settings.peerPortUnification)) {
     warnings.push('no ensemble secret is set: whoever reaches the peer port can join')
   }
   return settings.secret

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
+import { tlsSecretSettings, tlsSettings } from './tls-settings.ts'
 
 const port = (description: string, value: number) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
@@ -42,7 +43,7 @@ export const Settings = Type.Object(
     snapshotDirectory: text('Snapshots; the data directory when empty'),
     advertisedHost: named('Host under which others reach this server', 'localhost'),
     clientHost: text('Address to listen on for ZooKeeper clients; all when empty'),
-    clientPort: port('ZooKeeper clients', 2181),
+    clientPort: port('ZooKeeper clients; 0 is off', 2181),
     peerHost: text('Address to listen on for peers; all when empty'),
     peerPort: port('Other servers of the ensemble', 2888),
     httpHost: text('Address to listen on for HTTP; all when empty'),
@@ -80,6 +81,7 @@ export const Settings = Type.Object(
       default: false,
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
+    ...tlsSettings,
     snapshotRequests: Type.Integer({
       minimum: 2,
       default: limits.snapshotRequests,
@@ -118,4 +120,9 @@ export function defaultSettings(): Settings {
 }
 
 /** Settings whose value is never printed. */
-export const secretSettings: readonly SettingName[] = ['secret', 'httpToken', 'superDigest']
+export const secretSettings: readonly SettingName[] = [
+  'secret',
+  'httpToken',
+  'superDigest',
+  ...tlsSecretSettings,
+]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
 import type { SettingName } from './schema.ts'
+import { tlsKeys, tlsKeysUnderstood, tlsValue } from './zoo-cfg-tls.ts'
 
 /** What a ZooKeeper configuration file comes to. */
 export interface ZooCfg {
@@ -33,6 +34,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'admin.serverPort': 'httpPort',
   'admin.serverAddress': 'httpHost',
   peerType: 'observer',
+  ...tlsKeys,
 }
 
 /** Keys that are read but are no setting by themselves. */
@@ -49,6 +51,7 @@ const UNDERSTOOD = new Set([
   'standaloneEnabled',
   'quorumListenOnAllIPs',
   'electionAlg',
+  ...tlsKeysUnderstood,
 ])
 
 interface ServerLine extends ListedServer {
@@ -70,11 +73,14 @@ export function readZooCfg(path: string): ZooCfg {
   const servers: ServerLine[] = []
   if (!entries.has('dataDir')) throw invalid(`${path}: dataDir is missing`)
   scaleByTick(entries, settings, keys)
+  // Who names a secure port alone wants no other.
+  if (entries.has('secureClientPort')) settings['clientPort'] = 0
   for (const [key, value] of entries) {
     const setting = zooCfgKeys[key]
     if (setting !== undefined) {
       keys[setting] = key
-      settings[setting] = settingOf(key, value, settings[setting])
+      settings[setting] =
+        key in tlsKeys ? tlsValue(setting, value) : settingOf(key, value, settings[setting])
     } else if (key.startsWith('server.')) {
       servers.push(parseServer(path, key, value))
     } else if (key.startsWith('quorate.')) {

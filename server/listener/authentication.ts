@@ -6,6 +6,16 @@ export interface Authenticator {
   readonly superDigest: string | null
 }
 
+/**
+ * What a client has proved that showed a certificate with this subject in the TLS handshake.
+ * `superSubject` is the subject of the superuser (X509AuthenticationProvider.superUser), '' for none.
+ */
+export function certificateIdentities(subject: string | null, superSubject: string): Identity[] {
+  if (subject === null) return []
+  const own = { scheme: 'x509', id: subject }
+  return superSubject !== '' && subject === superSubject ? [own, { scheme: 'super', id: subject }] : [own]
+}
+
 /** The identity that a credential proves, or null: the scheme is unknown or the credential bad. */
 export function authenticate(
   authenticator: Authenticator,

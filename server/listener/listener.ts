@@ -1,11 +1,15 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Ensemble } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
-import type { Authenticator } from './authentication.ts'
+import type { Credentials } from '../tls/credentials.ts'
+import { TlsDoor } from '../tls/door.ts'
+import { type Authenticator, certificateIdentities } from './authentication.ts'
 import { ClientRegistry } from './client-registry.ts'
 import { ClientConnection, type ConnectionOptions } from './connection.ts'
-import { answerWord, isWord, type WordContext } from './four-letter-words.ts'
+import { answerWord, isWord, wordBytes } from './four-letter-words.ts'
 import { ServerStats } from './server-stats.ts'
+import type { WordContext } from './word-context.ts'
+import type { Asker } from './word-lists.ts'
 
 export interface ListenerOptions {
   readonly ensemble: Ensemble
@@ -26,6 +30,19 @@ export interface ListenerOptions {
   readonly linearizableReads: boolean
   readonly fourLetterWords: readonly string[]
   readonly words: Omit<WordContext, 'ensemble' | 'registry' | 'stats'>
+  /** Null: plain connections alone. */
+  readonly tls: ListenerTls | null
+}
+
+export interface ListenerTls {
+  readonly credentials: Credentials
+  /** Of the port that takes TLS alone. */
+  readonly host: string
+  readonly port: number
+  /** `port` of the listener takes TLS too: the first byte tells. */
+  readonly shared: boolean
+  /** The subject whose certificate makes a superuser; '' for none. */
+  readonly superSubject: string
 }
 
 /** ZooKeeper clients over TCP; what is said on a connection is connection.ts. */
@@ -34,40 +51,67 @@ export class Listener {
   readonly registry: ClientRegistry
   readonly #options: ListenerOptions
   readonly #server: Server
+  readonly #secureServer: Server
+  readonly #door: TlsDoor | null
+  /** Connections as they came in; those with TLS and those still in a handshake too. */
   readonly #sockets = new Set<Socket>()
+  /** What is spoken on: the sockets of plain connections, the TLS of the others. */
+  readonly #streams = new Set<Socket>()
   readonly #perAddress = new Map<string, number>()
 
   constructor(options: ListenerOptions) {
     this.#options = options
     this.registry = new ClientRegistry(options.ensemble)
     options.ensemble.setHooks(this.registry)
-    this.#server = createServer({ noDelay: true, allowHalfOpen: false }, (socket) =>
-      this.#accept(socket),
-    )
+    const { tls, handshakeTimeoutMs } = options
+    this.#door =
+      tls === null
+        ? null
+        : new TlsDoor({
+            credentials: tls.credentials,
+            handshakeTimeoutMs,
+            admitted: (stream, subject) => this.#greet(stream, subject),
+          })
+    const shared = tls?.shared === true
+    const common = { noDelay: true, allowHalfOpen: false }
+    this.#server = createServer(common, (socket) => {
+      if (!this.#accept(socket)) return
+      const greet = () => this.#greet(socket, null)
+      if (shared) this.#door?.takeEither(socket, greet)
+      else greet()
+    })
+    this.#secureServer = createServer(common, (socket) => {
+      if (this.#accept(socket)) this.#door?.take(socket)
+    })
   }
 
+  /** Opens the port for plain connections, and for all where it is shared. */
   listen(): Promise<void> {
-    const { host, port } = this.#options
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ port, ...(host === '' ? {} : { host }), backlog: 1024 }, () => {
-        this.#server.off('error', reject)
-        resolve()
-      })
-    })
+    return open(this.#server, this.#options.host, this.#options.port)
+  }
+
+  /** Opens the port for TLS alone. */
+  async listenSecurely(): Promise<void> {
+    const { tls } = this.#options
+    if (tls !== null) await open(this.#secureServer, tls.host, tls.port)
   }
 
   /** Stops accepting and ends all connections after what is gathered for them. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve())
-      for (const connection of [...this.registry.all()]) connection.close()
-      for (const socket of this.#sockets) socket.destroySoon()
-    })
+  async close(): Promise<void> {
+    const closed = Promise.all([this.#server, this.#secureServer].map(closing))
+    for (const connection of [...this.registry.all()]) connection.close()
+    for (const stream of this.#streams) stream.destroySoon()
+    // Nobody waits for a client that does not read, or that is in the midst of a handshake.
+    const rest = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, CLOSE_GRACE_MS)
+    await closed
+    clearTimeout(rest)
   }
 
-  #accept(socket: Socket): void {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+  /** Whether there is room for it. A handshake that was only begun takes room too. */
+  #accept(socket: Socket): boolean {
+    const address = addressOf(socket)
     const used = this.#perAddress.get(address) ?? 0
     const { connectionsMax, connectionsPerAddressMax } = this.#options
     const full =
@@ -76,7 +120,7 @@ export class Listener {
     if (full) {
       this.stats.connectionsRejected += 1
       socket.destroy()
-      return
+      return false
     }
     this.#sockets.add(socket)
     this.#perAddress.set(address, used + 1)
@@ -88,14 +132,21 @@ export class Listener {
     })
     // An error is followed by close, which is all that matters here.
     socket.on('error', () => {})
-    this.#greet(socket, address)
+    return true
   }
 
-  /** The first four bytes are a frame's length, or a word in ASCII. */
-  #greet(socket: Socket, address: string): void {
+  /**
+   * The first four bytes are a frame's length, or a word in ASCII. `subject` is that of the client's
+   * certificate.
+   */
+  #greet(socket: Socket, subject: string | null): void {
+    const address = addressOf(socket)
+    this.#streams.add(socket)
     let early = Buffer.alloc(0)
     const timer = setTimeout(() => {
-      if (connection === null || connection.handshaking) socket.destroy()
+      if (connection !== null && !connection.handshaking) return
+      this.stats.handshakesLate += 1
+      socket.destroy()
     }, this.#options.handshakeTimeoutMs)
     let connection: ClientConnection | null = null
     socket.on('data', (chunk) => {
@@ -104,26 +155,32 @@ export class Listener {
       if (early.length < 4) return
       const word = early.toString('latin1', 0, 4)
       if (isWord(word)) {
+        if (early.length < wordBytes(word, this.#options.fourLetterWords)) return
         socket.pause()
-        socket.end(this.#answer(word))
+        socket.end(this.#answer(early, { address, port: socket.remotePort ?? 0 }))
         return
       }
-      connection = this.#connect(socket, address)
+      connection = this.#connect(socket, address, subject)
       connection.receive(early)
     })
     socket.on('close', () => {
       clearTimeout(timer)
+      this.#streams.delete(socket)
       connection?.ended()
     })
   }
 
-  #answer(word: string): string {
-    const { ensemble, fourLetterWords, words } = this.#options
-    const context = { ...words, ensemble, registry: this.registry, stats: this.stats }
-    return answerWord(word, fourLetterWords, context)
+  /** What four-letter words, and the commands of the AdminServer, report on. */
+  get wordContext(): WordContext {
+    const { ensemble, words } = this.#options
+    return { ...words, ensemble, registry: this.registry, stats: this.stats }
   }
 
-  #connect(socket: Socket, address: string): ClientConnection {
+  #answer(bytes: Uint8Array, asker: Asker): string {
+    return answerWord(bytes, this.#options.fourLetterWords, this.wordContext, asker)
+  }
+
+  #connect(socket: Socket, address: string, subject: string | null): ClientConnection {
     const { ensemble, environment, authenticator, ...options } = this.#options
     const connectionOptions: ConnectionOptions = {
       ...options,
@@ -134,6 +191,7 @@ export class Listener {
       stats: this.stats,
       address,
       port: socket.remotePort ?? 0,
+      identities: certificateIdentities(subject, this.#options.tls?.superSubject ?? ''),
       output: {
         write: (bytes) => {
           socket.write(bytes, () => connection.written(bytes.length))
@@ -155,3 +213,22 @@ export class Listener {
 }
 
 const CLOSE_GRACE_MS = 1_000
+
+function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+}
+
+function open(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port, ...(host === '' ? {} : { host }), backlog: 1024 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** Resolves when the last connection of the server is gone; at once where it was never opened. */
+function closing(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()))
+}

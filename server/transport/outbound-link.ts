@@ -8,6 +8,7 @@ import {
   isProof,
   proofOf,
 } from './link-handshake.ts'
+import { dialSecurely, type PeerTls } from './peer-tls.ts'
 
 export interface LinkOptions extends FrameSocketOptions {
   readonly secret: string
@@ -22,6 +23,8 @@ export interface LinkOptions extends FrameSocketOptions {
   readonly random: () => number
   /** Failed dials in a row after which the peer is reported unreachable (dialling goes on). */
   readonly connectRetries: number
+  /** Null: plain links alone. */
+  readonly tls: PeerTls | null
 }
 
 export interface LinkEvents {
@@ -88,10 +91,13 @@ export class OutboundLink {
 
   #dial(): void {
     const { host, port } = splitAddress(this.address)
-    const socket = connect({ host, port })
+    const { tls } = this.#options
+    const plain = connect({ host, port, noDelay: true })
+    boundDial(plain, this.#options.dialTimeoutMs)
+    const secure = tls?.dial === true
+    const socket = secure ? dialSecurely(plain, host, tls) : plain
     const own = introduce(this.#ownHello())
-    const timeout = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
-    boundDial(socket, this.#options.dialTimeoutMs)
+    const timeout = setTimeout(() => plain.destroy(), this.#options.handshakeTimeoutMs)
     let open = false
     const frames = new FrameSocket(socket, this.#options, {
       frame: (frame) => {
@@ -130,7 +136,9 @@ export class OutboundLink {
       },
     })
     this.#socket = frames
-    socket.once('connect', () => frames.send(encodeIntroduction(own, null)))
+    socket.once(secure ? 'secureConnect' : 'connect', () =>
+      frames.send(encodeIntroduction(own, null)),
+    )
   }
 
   #retryLater(): void {

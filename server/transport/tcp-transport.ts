@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { PeerId } from '../core/brand.ts'
+import { TlsDoor } from '../tls/door.ts'
 import { JuteWriter } from '../wire/jute.ts'
 import { decodePeerFrame, encodePeerFrame } from '../wire/peer-codec.ts'
 import type { Hello, PeerFrame } from '../wire/peer-frame.ts'
@@ -25,6 +26,7 @@ export class TcpTransport implements Transport {
   readonly #options: TcpTransportOptions
   readonly #events: TransportEvents
   readonly #server: Server
+  readonly #door: TlsDoor | null
   readonly #inbound = new Set<Socket>()
   readonly #outbound = new Map<string, OutboundLink>()
   readonly #byPeer = new Map<PeerId, OutboundLink>()
@@ -40,7 +42,16 @@ export class TcpTransport implements Transport {
     this.#options = options
     this.#events = events
     this.#hello = hello
-    this.#server = createServer((socket) => this.#accept(socket))
+    const { tls, handshakeTimeoutMs } = options
+    this.#door =
+      tls === null
+        ? null
+        : new TlsDoor({
+            credentials: tls.credentials,
+            handshakeTimeoutMs,
+            admitted: (stream) => this.#accept(stream),
+          })
+    this.#server = createServer({ noDelay: true }, (socket) => this.#enter(socket))
   }
 
   /** Opens the peer port. */
@@ -126,6 +137,16 @@ export class TcpTransport implements Transport {
     for (const link of this.#outbound.values()) link.close()
     for (const socket of this.#inbound) socket.destroy()
     this.#server.close(() => done())
+  }
+
+  /** Plain or through TLS, as the settings have it. */
+  #enter(socket: Socket): void {
+    if (this.#door === null) return this.#accept(socket)
+    this.#inbound.add(socket)
+    socket.on('error', () => {})
+    socket.once('close', () => this.#inbound.delete(socket))
+    if (this.#options.tls?.shared !== true) return this.#door.take(socket)
+    this.#door.takeEither(socket, () => this.#accept(socket))
   }
 
   #accept(socket: Socket): void {

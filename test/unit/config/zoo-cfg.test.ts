@@ -148,9 +148,9 @@ describe('zoo.cfg', () => {
 
   it('names keys without a meaning here in a warning, and only those', () => {
     const { warnings } = load(
-      `dataDir=${dataDir}\nsecureClientPort=2281\ninitLimit=10\nsyncLimit=5\ngroup.1=1:2\nwhat`,
+      `dataDir=${dataDir}\nssl.crl=true\ninitLimit=10\nsyncLimit=5\ngroup.1=1:2\nwhat`,
     )
-    expect(warnings[0]).toMatch(/without a meaning here: secureClientPort, group\.1, what$/)
+    expect(warnings[0]).toMatch(/without a meaning here: ssl\.crl, group\.1, what$/)
   })
 
   it.each([

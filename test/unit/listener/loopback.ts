@@ -46,6 +46,7 @@ export async function listen(options: Partial<ListenerOptions> = {}) {
       configuration: [],
       directories: () => ({ dataBytes: 0, logBytes: 0 }),
     },
+    tls: null,
     ...options,
   })
   await listener.listen()

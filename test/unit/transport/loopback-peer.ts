@@ -57,6 +57,7 @@ export async function start(
       retryMsMin: 10,
       retryMsMax: 40,
       connectRetries: 3,
+      tls: null,
       random: () => 0.5,
       log: (_level, message) => void logged.push(message),
       ...options,

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { CodedError } from '../errors.ts'
+import type { ClientAuth } from '../tls/credentials.ts'
+import type { TlsFiles, TlsPolicy } from '../tls/stores.ts'
+import type { Settings } from './schema.ts'
+
+/** What the settings say of one kind of TLS connection. */
+export interface TlsChoice {
+  readonly files: TlsFiles
+  readonly policy: TlsPolicy
+  readonly clientAuth: ClientAuth
+}
+
+/** TLS of clients; null when nothing of it is on. Throws CONFIG_INVALID. */
+export function clientTlsOf(settings: Settings): TlsChoice | null {
+  const { secureClientPort, clientPortUnification } = settings
+  if (secureClientPort === 0 && !clientPortUnification) return null
+  const { tlsCertificateFile: certificateFile, tlsKeyFile: keyFile, tlsCaFile: caFile } = settings
+  needed('tlsCertificateFile', certificateFile)
+  const clientAuth = settings.tlsClientAuth
+  // Node would fall back on the authorities of the public web.
+  if (clientAuth !== 'none') needed('tlsCaFile', caFile, `, as tlsClientAuth is ${clientAuth}`)
+  const keyPassword = passwordOf(settings, 'tlsKeyPassword')
+  const { tlsVersionMin: versionMin, tlsCiphers: ciphers } = settings
+  return {
+    files: { certificateFile, keyFile, caFile, keyPassword },
+    policy: { versionMin, ciphers },
+    clientAuth,
+  }
+}
+
+/** TLS between servers; null when it is off. Throws CONFIG_INVALID. */
+export function peerTlsOf(settings: Settings): TlsChoice | null {
+  if (!settings.peerTls && !settings.peerPortUnification) return null
+  const own = settings.peerTlsCertificateFile !== ''
+  const certificateFile = own ? settings.peerTlsCertificateFile : settings.tlsCertificateFile
+  const caFile = settings.peerTlsCaFile === '' ? settings.tlsCaFile : settings.peerTlsCaFile
+  needed('peerTlsCertificateFile', certificateFile)
+  // Who dials looks at the other's certificate whatever peerTlsClientAuth is.
+  needed('peerTlsCaFile', caFile)
+  const keyPassword = passwordOf(settings, own ? 'peerTlsKeyPassword' : 'tlsKeyPassword')
+  const { peerTlsVersionMin: versionMin, peerTlsCiphers: ciphers, peerTlsClientAuth } = settings
+  return {
+    files: {
+      certificateFile,
+      keyFile: own ? settings.peerTlsKeyFile : settings.tlsKeyFile,
+      caFile,
+      keyPassword,
+    },
+    policy: { versionMin, ciphers },
+    clientAuth: peerTlsClientAuth,
+  }
+}
+
+function needed(setting: string, value: string, why = ''): void {
+  if (value === '') throw new CodedError('CONFIG_INVALID', `${setting}: is needed for TLS${why}`)
+}
+
+function passwordOf(settings: Settings, name: 'tlsKeyPassword' | 'peerTlsKeyPassword'): string {
+  const fileSetting = `${name}File` as const
+  const file = settings[fileSetting]
+  if (file === '') return settings[name]
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CodedError('CONFIG_UNREADABLE', `${fileSetting}: ${reason}`)
+  }
+}
