@@ -5,6 +5,7 @@ import type { CreateMode } from '../core/machine/operation.ts'
 import { type Acl, OPEN_ACL, Permission } from '../core/tree/acl.ts'
 import { childOf } from '../core/tree/path.ts'
 import type { Stat } from '../core/tree/stat.ts'
+import { readClientConfiguration } from './client-configuration.ts'
 import { ZkClient } from './zk-client.ts'
 
 const SESSION_TIMEOUT_MS = 30_000
@@ -99,18 +100,19 @@ const COMMANDS: Readonly<Record<string, (call: Call) => Promise<string>>> = {
   },
 }
 
-/** `quorate zk [-server host:port,…] [command …]`: zkCli's commands, one-shot or interactive. */
+/** `quorate zk [-server host:port,…] [-client-configuration file] [command …]`: zkCli's commands, one-shot or interactive. */
 export function zkCommand(): Command {
   return new Command('zk')
     .description("zkCli's commands, one-shot or interactive")
-    .usage('[-server host:port,…] [command [arguments]]')
+    .usage('[-server host:port,…] [-client-configuration file] [command [arguments]]')
     .helpOption(false)
     .allowUnknownOption()
     .passThroughOptions()
     .argument('[words...]')
     .action(async (words: string[]) => {
-      const { servers, command } = splitServers(words)
-      const client = await ZkClient.connect(servers, SESSION_TIMEOUT_MS)
+      const { servers, configuration, command } = splitOptions(words)
+      const tls = configuration === '' ? null : readClientConfiguration(configuration)
+      const client = await ZkClient.connect(servers, SESSION_TIMEOUT_MS, tls)
       client.onWatch = ({ type, path }) => {
         print(
           `WATCHER:: WatchedEvent state:SyncConnected type:${EVENTS[type] ?? type} path:${path}`,
@@ -122,16 +124,29 @@ export function zkCommand(): Command {
     })
 }
 
-/** zkCli's `-server` comes first, if at all. */
-function splitServers(words: readonly string[]): {
+/** zkCli's own options come first, if at all; the environment stands in for those that do not. */
+function splitOptions(words: readonly string[]): {
   readonly servers: readonly string[]
+  readonly configuration: string
   readonly command: readonly string[]
 } {
-  const given = words[0] === '-server' || words[0] === '--server'
-  const list = given ? (words[1] ?? '') : (process.env['QUORATE_SERVER'] ?? '127.0.0.1:2181')
+  const given = new Map<string, string>()
+  let at = 0
+  for (; ['server', 'client-configuration'].includes(optionName(words[at])); at += 2) {
+    given.set(optionName(words[at]), words[at + 1] ?? '')
+  }
+  const list = given.get('server') ?? process.env['QUORATE_SERVER'] ?? '127.0.0.1:2181'
   const [hosts = ''] = list.split('/')
-  const servers = hosts.split(',').filter(Boolean).map(withPort)
-  return { servers, command: given ? words.slice(2) : words }
+  return {
+    servers: hosts.split(',').filter(Boolean).map(withPort),
+    configuration:
+      given.get('client-configuration') ?? process.env['QUORATE_CLIENT_CONFIGURATION'] ?? '',
+    command: words.slice(at),
+  }
+}
+
+function optionName(word = ''): string {
+  return /^--?([a-z-]+)$/.exec(word)?.[1] ?? ''
 }
 
 /** As zkCli, which takes the port that all servers have by default. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
 import type { SettingName } from './schema.ts'
+import { znodeKeys } from './znode-settings.ts'
 import { tlsKeys, tlsKeysUnderstood, tlsValue } from './zoo-cfg-tls.ts'
 
 /** What a ZooKeeper configuration file comes to. */
@@ -35,6 +36,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'admin.serverAddress': 'httpHost',
   peerType: 'observer',
   ...tlsKeys,
+  ...znodeKeys,
 }
 
 /** Keys that are read but are no setting by themselves. */
@@ -180,7 +182,7 @@ function parseServer(path: string, key: string, value: string): ServerLine {
 }
 
 /** Java properties as far as zoo.cfg uses them: a key, then =, : or a space; comments; no escapes. */
-function parseProperties(text: string): Map<string, string> {
+export function parseProperties(text: string): Map<string, string> {
   const entries = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
     const trimmed = line.trim()

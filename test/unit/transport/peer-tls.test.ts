@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Credentials } from '../../../server/tls/credentials.ts'
+import type { TcpTransportOptions } from '../../../server/transport/tcp-transport.ts'
+import { CertificateAuthority, type IssuedCertificate } from '../../support/certificates.ts'
+import { reservePorts } from '../../support/ports.ts'
+import { waitFor } from '../../support/wait-for.ts'
+import { chunk, closeAll, numbered, type Peer, sequences, start } from './loopback-peer.ts'
+
+let authority: CertificateAuthority
+let stranger: CertificateAuthority
+beforeAll(() => {
+  authority = new CertificateAuthority()
+  stranger = new CertificateAuthority()
+})
+afterAll(() => {
+  authority.remove()
+  stranger.remove()
+})
+afterEach(closeAll)
+
+interface Choice {
+  readonly certificate?: IssuedCertificate
+  readonly dial?: boolean
+  readonly shared?: boolean
+  readonly verifyHost?: boolean
+}
+
+function tlsOf(choice: Choice = {}): Pick<TcpTransportOptions, 'tls'> & { tls: object } {
+  const { certificate = authority.issue(), dial = true, shared = false, verifyHost = true } = choice
+  const credentials = new Credentials({
+    name: 'peer',
+    files: {
+      certificateFile: certificate.certificate,
+      keyFile: certificate.key,
+      caFile: authority.certificate,
+      keyPassword: '',
+    },
+    policy: { versionMin: 'TLSv1.2', ciphers: '' },
+    clientAuth: 'need',
+    pollMs: 60_000,
+    log: () => {},
+  })
+  return { tls: { credentials, dial, shared, verifyHost } }
+}
+
+/** Two servers, the first of which dials the second. */
+async function dialled(
+  left: Partial<TcpTransportOptions>,
+  right: Partial<TcpTransportOptions>,
+): Promise<readonly [Peer, Peer]> {
+  const [first = 0, second = 0] = await reservePorts(2)
+  const a = await start('a', first, left)
+  const b = await start('b', second, right)
+  a.transport.setTargets([b.address])
+  return [a, b]
+}
+
+const failures = ({ tls }: Partial<TcpTransportOptions>) => tls?.credentials.handshakeFailures ?? 0
+
+describe('links with TLS', () => {
+  it('carry frames in order, large ones too', async () => {
+    const [a, b] = await dialled(tlsOf(), tlsOf())
+    await waitFor('the link', () => a.ups.length === 1)
+    a.transport.send('id-b', chunk(700_000))
+    for (let i = 0; i < 1_000; i += 1) a.transport.send('id-b', numbered(i))
+    await waitFor('all frames', () => b.frames.length === 1_001)
+    expect(sequences(b).slice(1)).toEqual(Array.from({ length: 1_000 }, (_, i) => i))
+    expect(b.transport.refusedLinks).toBe(0)
+  })
+
+  it('keep out who has no certificate of the authority, though it knows the secret', async () => {
+    const right = tlsOf()
+    const [a, b] = await dialled(tlsOf({ certificate: stranger.issue() }), right)
+    await waitFor('refusals', () => failures(right) >= 2)
+    expect([a.ups, b.frames]).toEqual([[], []])
+  })
+
+  it('keep out who speaks plainly', async () => {
+    const right = tlsOf()
+    const [a] = await dialled({}, right)
+    await waitFor('refusals', () => failures(right) >= 2)
+    expect(a.ups).toEqual([])
+  })
+
+  it('prove the secret all the same', async () => {
+    const [a, b] = await dialled({ ...tlsOf(), secret: 'another' }, tlsOf())
+    await waitFor('the refusal', () => a.transport.refusedLinks > 0)
+    expect([a.ups, b.frames]).toEqual([[], []])
+  })
+
+  it('hold the other to the name under which it is dialled, unless told otherwise', async () => {
+    const elsewhere = authority.issue({ names: 'DNS:elsewhere' })
+    const strict = tlsOf()
+    const [a] = await dialled(strict, tlsOf({ certificate: elsewhere }))
+    await waitFor('refusals', () => failures(strict) >= 2)
+    expect(a.ups).toEqual([])
+    const [c] = await dialled(tlsOf({ verifyHost: false }), tlsOf({ certificate: elsewhere }))
+    await waitFor('the link', () => c.ups.length === 1)
+  })
+
+  it('that cannot be dialled at all are no failed handshakes', async () => {
+    const own = tlsOf()
+    const [port = 0, nobody = 0] = await reservePorts(2)
+    const a = await start('a', port, own)
+    a.transport.setTargets([`127.0.0.1:${nobody}`])
+    await waitFor('the warning', () => a.logged.some((line) => line.includes('cannot be reached')))
+    expect(failures(own)).toBe(0)
+  })
+})
+
+describe('a shared peer port', () => {
+  it('takes links of all kinds while the ensemble changes over', async () => {
+    const plain = await dialled({}, tlsOf({ dial: false, shared: true }))
+    const secure = await dialled(tlsOf(), tlsOf({ dial: false, shared: true }))
+    for (const [a, b] of [plain, secure]) {
+      await waitFor('the link', () => a.ups.length === 1)
+      a.transport.send('id-b', numbered(1))
+      await waitFor('a frame', () => b.frames.length === 1)
+    }
+  })
+})
