@@ -12,16 +12,11 @@ import { CodedError } from './errors.ts'
 import { buildApp } from './http/app.ts'
 import { limits } from './limits.ts'
 import { Listener } from './listener/listener.ts'
-import {
-  durationsOf,
-  figuresOf,
-  TRACE_MASK,
-  type WordContext,
-} from './listener/word-context.ts'
+import { durationsOf, figuresOf, TRACE_MASK, type WordContext } from './listener/word-context.ts'
 import { Distribution } from './measure.ts'
 import { buildMetrics } from './metrics/metrics.ts'
-import { NodeFileSystem } from './storage/node-file-system.ts'
 import { directorySizes, servedConfiguration } from './served-configuration.ts'
+import { NodeFileSystem } from './storage/node-file-system.ts'
 import { openStorage } from './storage/open-storage.ts'
 import type { OpenedStorage, StorageFault } from './storage/storage.ts'
 import { Credentials } from './tls/credentials.ts'
@@ -59,7 +54,8 @@ export async function runServer(config: Config): Promise<void> {
     },
     forming: config.forming,
     expectedVoters: settings.expectedVoters,
-    limits: { ...limits, ...config, snapshotRequests: settings.snapshotRequests },
+    limits: { ...limits, ...config, ...settingsOfLimits(settings) },
+    enforcesQuotas: settings.enforceQuota,
     onFault: (fault) => die(logger, fault),
   })
   const tls = new Map<string, Credentials>()
@@ -87,15 +83,7 @@ export async function runServer(config: Config): Promise<void> {
   const app =
     settings.httpPort === 0
       ? null
-      : await buildHttp(
-          settings,
-          logger,
-          replica,
-          listener,
-          startedAtMs,
-          () => transport,
-          tls,
-        )
+      : await buildHttp(settings, logger, replica, listener, startedAtMs, () => transport, tls)
   await opened('peerPort', settings.peerPort, () => (transport as TcpTransport | null)?.listen())
   const { clientPort, secureClientPort } = settings
   if (clientPort !== 0) await opened('clientPort', clientPort, () => listener.listen())
@@ -121,6 +109,13 @@ export async function runServer(config: Config): Promise<void> {
     await new Promise<void>((resolve) => replica.stop(resolve))
     logger.info('stopped')
   })
+}
+
+/** Those bounds that are settings. */
+function settingsOfLimits(settings: Settings) {
+  const { snapshotRequests, containerCheckMs, containerUnusedMs } = settings
+  const { containerDeletionsPerMinuteMax } = settings
+  return { snapshotRequests, containerCheckMs, containerUnusedMs, containerDeletionsPerMinuteMax }
 }
 
 function open(settings: Settings, logger: Logger, syncMs: Distribution): OpenedStorage {
@@ -233,6 +228,7 @@ function listenerOptions(
     connectionsPerAddressMax: settings.connectionsPerAddressMax,
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
     linearizableReads: settings.linearizableReads,
+    extendedTypes: settings.extendedTypesEnabled,
     fourLetterWords: settings.fourLetterWords,
     words: {
       version: VERSION,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { tlsSecretSettings, tlsSettings } from './tls-settings.ts'
+import { znodeSettings } from './znode-settings.ts'
 
 const port = (description: string, value: number) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
@@ -82,6 +83,7 @@ export const Settings = Type.Object(
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
     ...tlsSettings,
+    ...znodeSettings,
     snapshotRequests: Type.Integer({
       minimum: 2,
       default: limits.snapshotRequests,

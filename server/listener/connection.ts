@@ -27,11 +27,14 @@ import {
   PASSWORD_BYTES,
 } from '../wire/handshake.ts'
 import { JuteWriter } from '../wire/jute.ts'
+import { Xid } from '../wire/opcode.ts'
 import { type Authenticator, authenticate } from './authentication.ts'
 import type { ClientRegistry } from './client-registry.ts'
 import { addWatch, checkWatches, removeWatches, setWatches } from './client-watches.ts'
+import { withoutTtl } from './extended-types.ts'
 import { answerRead } from './local-read.ts'
 import { type Answerable, type Pending, type QueueOwner, RequestQueue } from './request-queue.ts'
+import { operationName, RequestStats } from './request-stats.ts'
 import type { ServerStats } from './server-stats.ts'
 
 /** Where a connection's bytes go: a socket, or a link of the simulation. */
@@ -64,6 +67,8 @@ export interface ConnectionOptions {
   readonly watchesMax: number
   /** Reads wait for a ReadIndex round first (a listener option). */
   readonly linearizableReads: boolean
+  /** False: no znode with a time to live is made. */
+  readonly extendedTypes?: boolean
 }
 
 /** Of the length in front of a frame. */
@@ -93,8 +98,9 @@ export class ClientConnection implements Watcher {
   #reading = true
   #unwrittenBytes = 0
   lastZxid: Zxid = 0
-  received = 0
-  sent = 0
+  /** When bytes last came, on the monotonic clock. */
+  heardAtMs: number
+  readonly requests = new RequestStats()
   readonly establishedAtMs: number
 
   constructor(options: ConnectionOptions) {
@@ -106,6 +112,7 @@ export class ClientConnection implements Watcher {
     this.#identities = [{ scheme: 'ip', id: options.address }, ...(options.identities ?? [])]
     this.#splitter = new FrameSplitter(options.frameBytesMax)
     this.establishedAtMs = options.environment.wallClockMs()
+    this.heardAtMs = options.environment.nowMs()
     this.#queue = new RequestQueue(this.#queueOwner(), options.linearizableReads)
     options.registry.add(this)
   }
@@ -116,7 +123,7 @@ export class ClientConnection implements Watcher {
       get open() {
         return isOpen()
       },
-      submit: (operation, done) => this.#submit(operation, this.#session, done),
+      submit: (operation, done) => this.#submit(this.#allowed(operation), this.#session, done),
       barrier: (done) => this.#ensemble.barrier(done),
       answer: (pending) => this.#answer(pending),
       drained: () => {
@@ -125,6 +132,10 @@ export class ClientConnection implements Watcher {
       // The read would show the write: its contact was lost for too long.
       overtaken: () => this.close(),
     }
+  }
+
+  #allowed(operation: Operation): Operation {
+    return this.#options.extendedTypes === false ? withoutTtl(operation) : operation
   }
 
   get number(): number {
@@ -156,10 +167,17 @@ export class ClientConnection implements Watcher {
     return this.#queue.outstanding
   }
 
+  /** Java's SelectionKey: 1 while requests are read, 4 while replies wait to be written. */
+  get interestOps(): number {
+    return (this.#reading ? 1 : 0) | (this.#unwrittenBytes > 0 ? 4 : 0)
+  }
+
   // --- Bytes in ----------------------------------------------------------------------------------
 
   receive(chunk: Uint8Array): void {
     if (this.#state === 'closed') return
+    this.heardAtMs = this.#options.environment.nowMs()
+    this.#options.stats.bytesReceived += chunk.length
     this.#splitter.push(chunk)
     this.#consume()
   }
@@ -172,7 +190,7 @@ export class ClientConnection implements Watcher {
         if (this.#splitter.failure !== null) this.close()
         break
       }
-      this.received += 1
+      this.requests.received += 1
       this.#options.stats.packetsReceived += 1
       if (this.#state === 'handshake') this.#connect(frame)
       else this.#request(frame)
@@ -183,6 +201,7 @@ export class ClientConnection implements Watcher {
   #setReading(reading: boolean): void {
     if (reading === this.#reading || this.#state === 'closed') return
     this.#reading = reading
+    if (!reading) this.#options.stats.throttles += 1
     this.#options.output.setReading(reading)
   }
 
@@ -190,7 +209,10 @@ export class ClientConnection implements Watcher {
 
   #connect(frame: Uint8Array): void {
     const request = decodeConnectRequest(frame)
+    const { stats } = this.#options
+    if (!this.#ensemble.ready) stats.closedNotServing += 1
     if (request === null || !this.#ensemble.ready) return this.close()
+    stats.handshakes += 1
     this.#state = 'attaching'
     if (request.lastZxidSeen <= this.#ensemble.machine.lastZxid) return this.#attach(request)
     // The client has seen a state that is not here yet: catch up, or send it elsewhere (B5.18).
@@ -210,6 +232,7 @@ export class ClientConnection implements Watcher {
     )
     if (request.sessionId < 0) return this.#answerExpired(request)
     const fresh = request.sessionId === 0
+    if (!fresh) this.#options.stats.revalidations += 1
     const operation: Operation = fresh
       ? { kind: 'createSession', timeoutMs, password: environment.randomBytes(PASSWORD_BYTES) }
       : { kind: 'attachSession', timeoutMs, password: request.password.slice() }
@@ -235,6 +258,7 @@ export class ClientConnection implements Watcher {
       readOnly: request.readOnly === null ? null : false,
     })
     this.#wrote()
+    this.#noteAnswer('SESS', 0, this.heardAtMs, outcome.result.zxid)
     this.#consume()
   }
 
@@ -274,6 +298,7 @@ export class ClientConnection implements Watcher {
     if (this.outstanding === 0) this.lastZxid = this.#ensemble.machine.lastZxid
     writePingReply(this.#out, this.lastZxid)
     this.#wrote()
+    this.#noteAnswer('PING', Xid.ping, this.heardAtMs)
   }
 
   #authenticate(scheme: string | null, credential: Uint8Array | null): void {
@@ -299,9 +324,17 @@ export class ClientConnection implements Watcher {
 
   #answer(pending: Pending): boolean {
     if (!this.#tryAnswer(pending)) return false
-    const latencyMs = this.#options.environment.nowMs() - pending.receivedAtMs
-    this.#options.stats.answered(latencyMs, pending.outcome !== null)
+    const { request, receivedAtMs } = pending
+    const nowMs = this.#noteAnswer(operationName(request), request.xid, receivedAtMs)
+    this.#options.stats.answered(nowMs - receivedAtMs, pending.outcome !== null)
     return true
+  }
+
+  /** Returns what time it is. */
+  #noteAnswer(operation: string, xid: number, receivedAtMs: number, zxid = this.lastZxid): number {
+    const nowMs = this.#options.environment.nowMs()
+    this.requests.answered(operation, { xid, zxid, receivedAtMs, nowMs })
+    return nowMs
   }
 
   /** True when the request has been answered, or has ended the connection. */
@@ -394,16 +427,20 @@ export class ClientConnection implements Watcher {
   /** A watch event: written at once, so before the reply to whatever revealed the change. */
   notify(event: WatchEvent): void {
     if (this.#state !== 'open') return
+    const before = this.#out.length
     writeNotification(this.#out, event)
+    this.#options.stats.watchBytes += this.#out.length - before
     this.#wrote()
   }
 
   // --- Bytes out, and the end --------------------------------------------------------------------
 
   #wrote(): void {
-    this.sent += 1
-    this.#options.stats.packetsSent += 1
-    this.#options.stats.responseBytes.note(this.#out.length - this.#framesEnd - LENGTH_BYTES)
+    this.requests.sent += 1
+    const { stats } = this.#options
+    stats.packetsSent += 1
+    stats.bytesSent += this.#out.length - this.#framesEnd
+    stats.responseBytes.note(this.#out.length - this.#framesEnd - LENGTH_BYTES)
     this.#framesEnd = this.#out.length
     if (this.#dirty) return
     this.#dirty = true

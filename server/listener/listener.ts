@@ -28,6 +28,7 @@ export interface ListenerOptions {
   readonly connectionsPerAddressMax: number
   readonly handshakeTimeoutMs: number
   readonly linearizableReads: boolean
+  readonly extendedTypes?: boolean
   readonly fourLetterWords: readonly string[]
   readonly words: Omit<WordContext, 'ensemble' | 'registry' | 'stats'>
   /** Null: plain connections alone. */
