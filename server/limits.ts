@@ -46,6 +46,8 @@ export const limits = {
   tlsPollMs: 5_000,
   /** Watches of one connection. */
   watchesPerConnectionMax: 1_000_000,
+  /** What one four-letter word or command of the AdminServer lists before it is cut. */
+  listedEntriesMax: 10_000,
   /** For an HTTP client to send its whole request. */
   httpRequestMsMax: 30_000,
   /** A key of the HTTP key-value API, in UTF-8. */

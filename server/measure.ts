@@ -11,6 +11,8 @@ const BUCKETS = 30 * PER_DOUBLING
 export class Distribution {
   #count = 0
   #sum = 0
+  #min = 0
+  #max = 0
   #present = new Uint32Array(BUCKETS)
   #former = new Uint32Array(BUCKETS)
 
@@ -23,7 +25,18 @@ export class Distribution {
     return this.#sum
   }
 
+  /** Since the start, as `max` too; 0 without values. */
+  get min(): number {
+    return this.#min
+  }
+
+  get max(): number {
+    return this.#max
+  }
+
   note(value: number): void {
+    if (this.#count === 0 || value < this.#min) this.#min = value
+    if (value > this.#max) this.#max = value
     this.#count += 1
     this.#sum += value
     const position = Math.floor((Math.log2(value) - LEAST_EXPONENT) * PER_DOUBLING)

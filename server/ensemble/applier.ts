@@ -6,7 +6,7 @@ import type { Entry, Member, SnapshotMeta } from '../core/raft/message.ts'
 import type { WatchTable } from '../core/watch/watch-table.ts'
 import { decodeBatch } from '../wire/request-codec.ts'
 import type { Counters } from './counters.ts'
-import type { EnsembleHooks } from './ensemble.ts'
+import type { EnsembleHooks, Measures } from './ensemble.ts'
 import type { SessionDuty } from './session-duty.ts'
 import type { Submissions } from './submissions.ts'
 
@@ -16,6 +16,7 @@ export interface ApplierOptions {
   readonly snapshot: SnapshotMeta
   readonly watches: WatchTable
   readonly counters: Counters
+  readonly watchesFired: Measures['watchesFired']
   readonly submissions: Submissions
   readonly sessions: SessionDuty
   readonly hooks: () => EnsembleHooks
@@ -82,12 +83,12 @@ export class Applier {
 
   /** Watch events first, then the reply that reveals the change, then the end of sessions. */
   #dealOut(applied: RequestResult): void {
-    const { watches, counters, submissions, sessions, leads } = this.#options
+    const { watches, watchesFired, counters, submissions, sessions, leads } = this.#options
     const hooks = this.#options.hooks()
     for (const trigger of applied.triggers) {
-      for (const { watcher, event } of watches.trigger(trigger)) {
-        hooks.deliver(watcher.connection, event)
-      }
+      const deliveries = watches.trigger(trigger)
+      if (deliveries.length > 0) watchesFired[trigger.event].note(deliveries.length)
+      for (const { watcher, event } of deliveries) hooks.deliver(watcher.connection, event)
     }
     const { request, result } = applied
     if (result.kind === 'session' && applied.error === ErrorCode.ok) {

@@ -9,6 +9,16 @@ export function noMeasures(): Measures {
     electionMs: new Distribution(),
     snapshotMs: new Distribution(),
     proposalBytes: new SizeRange(),
+    quorumAckMs: new Distribution(),
+    propagationMs: new Distribution(),
+    unavailableMs: new Distribution(),
+    leaderElectionMs: new Distribution(),
+    watchesFired: {
+      created: new Distribution(),
+      deleted: new Distribution(),
+      dataChanged: new Distribution(),
+      childrenChanged: new Distribution(),
+    },
   }
 }
 

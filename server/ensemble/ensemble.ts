@@ -1,5 +1,5 @@
 import type { PeerId, SessionId } from '../core/brand.ts'
-import type { Operation, RequestResult } from '../core/machine/operation.ts'
+import type { Operation, RequestResult, Trigger } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
 import type { RaftStatus } from '../core/raft/step.ts'
 import type { Identity } from '../core/tree/acl.ts'
@@ -70,11 +70,21 @@ export interface Ensemble {
   /** Runs the end of this turn soon (the listener calls it when it has gathered replies to reads). */
   scheduleTurn(): void
   status(): EnsembleStatus
+  /** When sessions end unless they show life, soonest first, as the leader decides it; else none. */
+  sessionDeadlines(): readonly SessionDeadline[]
+  /** Asks the leader to hand over to this server; false: it leads, may not lead, or knows none. */
+  requestLeadership(): boolean
   transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget'
   /** Lets a server that was removed come back with the disk that it has. */
   readmitMember(name: string, done: (refusal: string | null) => void): void
   removeMember(name: string, done: (refusal: string | null) => void): void
   takeSnapshot(done: (refusal: string | null, index: number) => void): void
+}
+
+/** Sessions that end together, `inMs` from now. */
+export interface SessionDeadline {
+  readonly inMs: number
+  readonly sessions: ReadonlySet<SessionId>
 }
 
 export interface EnsembleStatus {
@@ -103,7 +113,13 @@ export interface EnsembleStatus {
   readonly leaderUptimeMs: number
   readonly logBytes: number
   readonly logSegments: number
+  /** The term of the first entry of the log. */
+  readonly firstTerm: number
   readonly snapshotIndex: number
+  /** The newest snapshot: its zxid, its size, and when it was taken by this process; -1: not known. */
+  readonly snapshotZxid: number
+  readonly snapshotBytes: number
+  readonly snapshotTimeMs: number
   readonly diskFull: boolean
   /** Links that are open, by peer id. */
   readonly links: readonly PeerId[]
@@ -119,6 +135,16 @@ export interface Measures {
   readonly snapshotMs: Distribution
   /** Batches proposed by this leader. */
   readonly proposalBytes: SizeRange
+  /** From a batch's entry into the leader's log until a majority has it on disk, ms. */
+  readonly quorumAckMs: Distribution
+  /** From the leader's stamp on a batch until it is applied here, by the clocks of both, ms. */
+  readonly propagationMs: Distribution
+  /** Without a leader to serve clients under, ms. */
+  readonly unavailableMs: Distribution
+  /** As electionMs, until this server itself leads. */
+  readonly leaderElectionMs: Distribution
+  /** Watches of this server that one change fired, when it fired any. */
+  readonly watchesFired: Readonly<Record<Trigger['event'], Distribution>>
 }
 
 export type EnsembleCounter =

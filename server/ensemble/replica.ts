@@ -377,9 +377,11 @@ export class Replica implements Ensemble {
     const nowMs = this.#environment.nowMs()
     if (this.#raft.leader === null) this.#leaderlessMs ??= nowMs
     else if (this.#leaderlessMs !== null) {
-      const { electionMs, leaderElectionMs } = this.#rooms.measures
-      electionMs.note(nowMs - this.#leaderlessMs)
-      if (this.#raft.isLeader) leaderElectionMs.note(nowMs - this.#leaderlessMs)
+      const { electionMs, leaderElectionMs, unavailableMs } = this.#rooms.measures
+      const tookMs = nowMs - this.#leaderlessMs
+      electionMs.note(tookMs)
+      unavailableMs.note(tookMs)
+      if (this.#raft.isLeader) leaderElectionMs.note(tookMs)
       this.#leaderlessMs = null
     }
     this.#leadingMs = this.#raft.isLeader ? (this.#leadingMs ?? nowMs) : null

@@ -3,7 +3,7 @@ import type { StateMachine } from '../core/machine/state-machine.ts'
 import { ExpiryQueue } from '../core/session/expiry.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
-import type { Contact } from './ensemble.ts'
+import type { Contact, SessionDeadline } from './ensemble.ts'
 import type { Environment } from './environment.ts'
 import { TouchReport } from './touch-report.ts'
 
@@ -101,6 +101,16 @@ export class SessionDuty {
       this.#expiry.resetAll(nowMs, this.#machine().sessions.all())
     }
     return this.#expiry.expired(nowMs)
+  }
+
+  /** The deadlines that this leader keeps, soonest first; none on other servers. */
+  deadlines(): readonly SessionDeadline[] {
+    const { isLeader, term } = this.#leading()
+    if (!isLeader || this.#expiringIn !== term) return []
+    const nowMs = this.#environment.nowMs()
+    return this.#expiry
+      .deadlines()
+      .map(({ atMs, sessions }) => ({ inMs: Math.round(atMs - nowMs), sessions }))
   }
 
   leaderChanged(): void {

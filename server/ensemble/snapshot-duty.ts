@@ -1,4 +1,4 @@
-import type { LogIndex, PeerId } from '../core/brand.ts'
+import type { LogIndex, PeerId, Zxid } from '../core/brand.ts'
 import { StateMachine } from '../core/machine/state-machine.ts'
 import type { SnapshotMeta } from '../core/raft/message.ts'
 import type { Raft } from '../core/raft/raft.ts'
@@ -39,6 +39,11 @@ export class SnapshotDuty {
   readonly #options: SnapshotDutyOptions
   /** Covered by the newest snapshot of this server. */
   #index: LogIndex
+  /** Of the newest snapshot, and of the one that is being written. */
+  #zxid: Zxid
+  #beganZxid: Zxid = 0
+  /** By the wall clock; -1: by a process before this one. */
+  #takenAtMs = -1
   #requestsSince = 0
   #bytesSince = 0
   #callers: SnapshotDone[] = []
@@ -50,6 +55,7 @@ export class SnapshotDuty {
     const { environment, storage, transport, limits } = options
     this.#options = options
     this.#index = storage.restored.snapshot.index
+    this.#zxid = options.applier.machine.lastZxid
     this.files = new Snapshots({
       environment,
       storage,
@@ -79,6 +85,18 @@ export class SnapshotDuty {
     return this.#index
   }
 
+  get zxid(): Zxid {
+    return this.#zxid
+  }
+
+  get takenAtMs(): number {
+    return this.#takenAtMs
+  }
+
+  get bytes(): number {
+    return this.#options.storage.snapshots.newest?.bytes ?? 0
+  }
+
   /** What the next snapshot will spare a restart to replay. */
   applied(bytes: number, requests: number): void {
     this.#bytesSince += bytes
@@ -100,6 +118,7 @@ export class SnapshotDuty {
     this.#requestsSince = 0
     this.#bytesSince = 0
     this.#beganMs = this.#options.environment.nowMs()
+    this.#beganZxid = applier.machine.lastZxid
     this.files.take(applier.machine, position)
   }
 
@@ -117,6 +136,8 @@ export class SnapshotDuty {
     counters.snapshotsTaken += 1
     snapshotMs.note(environment.nowMs() - this.#beganMs)
     this.#index = file.meta.index
+    this.#zxid = this.#beganZxid
+    this.#takenAtMs = environment.wallClockMs()
     storage.log.release(file.meta.index)
     const keepFrom = file.meta.index + 1 - limits.logRetainedEntries
     if (keepFrom > 1) step({ kind: 'compact', keepFrom })
@@ -163,7 +184,7 @@ export class SnapshotDuty {
   }
 
   #install(from: PeerId, meta: SnapshotMeta, machine: StateMachine): void {
-    const { storage, durability, applier, counters, step } = this.#options
+    const { storage, durability, applier, counters, environment, step } = this.#options
     this.#installing = true
     this.#options.onInstalling()
     storage.log.resetTo(meta, durability.hardState, () => {
@@ -176,6 +197,8 @@ export class SnapshotDuty {
       this.#bytesSince = 0
       this.#options.onInstalled()
       this.#index = meta.index
+      this.#zxid = machine.lastZxid
+      this.#takenAtMs = environment.wallClockMs()
       step({ kind: 'snapshotInstalled', from, meta })
     })
   }

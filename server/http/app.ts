@@ -12,6 +12,7 @@ import type { App } from './app-instance.ts'
 import { authorisationOf } from './authorisation.ts'
 import { discardBody } from './refused-body.ts'
 import type { AppOptions, RouteContext } from './route-context.ts'
+import { commandRoutes } from './routes/commands.ts'
 import { dataRoutes } from './routes/data.ts'
 import { ensembleRoutes } from './routes/ensemble.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -61,7 +62,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   }
   const authorise = await authorisationOf(app, options.authorisation)
   const context: RouteContext = { ...options, authorise }
-  for (const routes of [healthRoutes, dataRoutes, znodeRoutes, ensembleRoutes, pageRoutes]) {
+  const groups = [healthRoutes, dataRoutes, znodeRoutes, ensembleRoutes, commandRoutes, pageRoutes]
+  for (const routes of groups) {
     await app.register(async (scope) => routes(scope as App, context))
   }
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Ensemble } from '../ensemble/ensemble.ts'
+import type { WordContext } from '../listener/word-context.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Authorisation, Authorise } from './authorisation.ts'
 import type { RefusedBodyLimits } from './refused-body.ts'
@@ -7,6 +8,8 @@ import type { RefusedBodyLimits } from './refused-body.ts'
 export interface AppOptions {
   readonly ensemble: Ensemble
   readonly metrics: Metrics
+  /** What the commands of ZooKeeper's AdminServer report on. */
+  readonly commands: WordContext
   readonly logger: FastifyBaseLogger
   readonly authorisation: Authorisation
   /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */

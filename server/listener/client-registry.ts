@@ -24,6 +24,11 @@ export class ClientRegistry implements EnsembleHooks {
     return this.#byNumber.values()
   }
 
+  /** The session of a connection that is open here and has one. */
+  sessionOf(number: number): SessionId | undefined {
+    return this.#byNumber.get(number)?.session
+  }
+
   outstanding(): number {
     let total = 0
     for (const connection of this.#byNumber.values()) total += connection.outstanding

@@ -1,48 +1,87 @@
-import type { Ensemble, EnsembleStatus } from '../ensemble/ensemble.ts'
-import type { SizeRange } from '../measure.ts'
-import type { ClientRegistry } from './client-registry.ts'
-import type { ClientConnection } from './connection.ts'
-import { fileDescriptors } from './file-descriptors.ts'
-import type { ServerStats } from './server-stats.ts'
+import type { EnsembleStatus } from '../ensemble/ensemble.ts'
+import { processEnvironment } from './process-environment.ts'
+import {
+  fullVersion,
+  modeOf,
+  monitoredOf,
+  serverLines,
+  treeDigest,
+  type WordContext,
+} from './word-context.ts'
+import {
+  type Asker,
+  connectionList,
+  dump,
+  watchCounts,
+  watchedPaths,
+  watchingSessions,
+} from './word-lists.ts'
 
-/** What the words report on. */
-export interface WordContext {
-  readonly ensemble: Ensemble
-  readonly registry: ClientRegistry
-  readonly stats: ServerStats
-  /** "1.2.3" and MM/DD/YYYY HH:MM UTC: the form that clients' parsers expect. */
-  readonly version: string
-  readonly builtOn: string
-  readonly startedAtMs: number
-  readonly nowMs: () => number
-  /** Lines of `conf`, as key and value. */
-  readonly configuration: readonly (readonly [key: string, value: string])[]
-  readonly directories: () => { readonly dataBytes: number; readonly logBytes: number }
+interface Asked extends WordContext {
+  readonly asker: Asker | null
+  /** The 8 bytes that follow `stmk`. */
+  readonly argument: bigint
 }
 
-type Word = (context: WordContext) => string
+type Word = (asked: Asked) => string
 
-const WORDS: Readonly<Record<string, Word>> = {
+const NOT_SERVING = 'This ZooKeeper instance is not currently serving requests'
+
+/** The words that a server which serves no clients answers all the same. */
+const ALWAYS: Readonly<Record<string, Word>> = {
   ruok: () => 'imok',
+  envi: (asked) =>
+    `Environment:\n${properties(processEnvironment(fullVersion(asked)), (key, value) => `${key}=${value}`)}`,
+  gtmk: ({ trace }) => String(trace.mask),
+  stmk: ({ trace, argument }) => {
+    trace.mask = argument
+    return String(argument)
+  },
+  uptm: ({ nowMs, startedAtMs }) => String(Math.floor((nowMs() - startedAtMs) / 1_000)),
+}
+
+const WHILE_SERVING: Readonly<Record<string, Word>> = {
   isro: () => 'rw',
-  srvr: (context) => serverLines(context),
-  stat: (context) => serverLines(context, connectionLines(context, brief)),
-  cons: (context) => `${connectionLines(context, full)}\n`,
-  conf: ({ configuration }) => configuration.map(([key, value]) => `${key}=${value}\n`).join(''),
-  mntr: (context) =>
-    monitored(context)
-      .map(([key, value]) => `zk_${key}\t${value}\n`)
-      .join(''),
+  srvr: (asked) => serverText(asked),
+  stat: (asked) => serverText(asked, connectionList(asked, asked.asker, true)),
+  cons: (asked) => `${connectionList(asked, asked.asker, false)}\n`,
+  crst: ({ registry }) => {
+    for (const connection of registry.all()) connection.requests.reset()
+    return 'Connection stats reset.\n'
+  },
+  conf: configurationText,
+  mntr: (asked) => properties(monitoredLines(asked), (key, value) => `zk_${key}\t${value}`),
   dirs: ({ directories }) => {
     const { dataBytes, logBytes } = directories()
     return `datadir_size: ${dataBytes}\nlogdir_size: ${logBytes}\n`
   },
-  wchs: ({ ensemble: { watches } }) =>
-    `${watches.connectionCount} connections watching ${watches.pathCount} paths\n` +
-    `Total watches:${watches.count}\n`,
-  srst: ({ stats }) => {
+  dump: (asked) => dump(asked, asked.asker),
+  hash: ({ ensemble }) => `${ensemble.machine.lastZxid.toString(16)}: ${treeDigest(ensemble)}\n`,
+  wchs: watchCounts,
+  wchc: watchedPaths,
+  wchp: watchingSessions,
+  srst: ({ stats, ensemble }) => {
     stats.reset()
+    ensemble.status().measures.proposalBytes.reset()
     return 'Server stats reset.\n'
+  },
+  // RaftKeeper's, from here on.
+  lgif: ({ ensemble }) => logText(ensemble.status()),
+  csnp: ({ ensemble }) => {
+    let refusal: string | null = null
+    ensemble.takeSnapshot((reason) => {
+      refusal = reason
+    })
+    if (refusal !== null) return 'Failed to schedule snapshot creation task.'
+    return String(ensemble.machine.appliedIndex)
+  },
+  rqld: ({ ensemble }) =>
+    ensemble.isLeader || ensemble.requestLeadership()
+      ? 'Sent leadership request to leader.'
+      : 'Failed to send leadership request to leader.',
+  ydld: ({ ensemble }) => {
+    ensemble.transferLeadership(null)
+    return 'Sent yield leadership request.'
   },
 }
 
@@ -50,141 +89,148 @@ export function isWord(text: string): boolean {
   return /^[a-z]{4}$/.test(text)
 }
 
-/** The answer to a word; '' for one that is unknown. `allowed`: '*' is all. */
-export function answerWord(word: string, allowed: readonly string[], context: WordContext): string {
-  const answer = WORDS[word]
-  if (answer === undefined) return ''
-  if (!allowed.includes('*') && !allowed.includes(word)) {
-    return `${word} is not executed because it is not in the whitelist.\n`
-  }
-  // ZooKeeper's own words for a server that cannot serve.
-  const needsService = word !== 'ruok' && word !== 'conf' && word !== 'dirs' && word !== 'srst'
-  if (needsService && !context.ensemble.ready) {
-    return word === 'isro' ? 'null' : 'This ZooKeeper instance is not currently serving requests\n'
-  }
-  return answer(context)
+/** How many bytes the word takes; a mask follows `stmk`, unless that is refused. */
+export function wordBytes(word: string, allowed: readonly string[]): number {
+  return word === 'stmk' && isAllowed(word, allowed) ? 12 : 4
 }
 
-function serverLines(context: WordContext, clients?: string): string {
-  const { stats, registry, version, builtOn } = context
-  const status = context.ensemble.status()
+function isAllowed(word: string, allowed: readonly string[]): boolean {
+  return word === 'srvr' || allowed.includes('*') || allowed.includes(word)
+}
+
+/**
+ * The answer to what came on a connection that begins with a word; '' for one that is unknown.
+ * `allowed`: '*' is all; `srvr` is always, since ZooKeeper's own scripts need it.
+ */
+export function answerWord(
+  bytes: Uint8Array,
+  allowed: readonly string[],
+  context: WordContext,
+  asker: Asker | null,
+): string {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const word = view.toString('latin1', 0, 4)
+  const always = ALWAYS[word]
+  const answer = always ?? WHILE_SERVING[word]
+  if (answer === undefined) return ''
+  context.stats.packetsReceived += 1
+  context.stats.packetsSent += 1
+  if (!isAllowed(word, allowed)) {
+    return `${word} is not executed because it is not in the whitelist.\n`
+  }
+  if (always === undefined && !context.ensemble.ready) return notServing(word)
+  const argument = view.length < 12 ? 0n : view.readBigInt64BE(4)
+  return answer({ ...context, asker, argument })
+}
+
+function notServing(word: string): string {
+  if (word === 'isro') return 'null'
+  return word === 'hash' ? NOT_SERVING : `${NOT_SERVING}\n`
+}
+
+function properties(
+  entries: readonly (readonly [string, string | number])[],
+  line: (key: string, value: string | number) => string,
+): string {
+  return entries.map(([key, value]) => `${line(key, value)}\n`).join('')
+}
+
+/** The asker's own connection counts among those that are open. */
+function connectionsOf({ registry, asker }: Asked): number {
+  return registry.count + (asker === null ? 0 : 1)
+}
+
+function serverText(asked: Asked, clients?: string): string {
+  const { stats, registry, ensemble } = asked
+  const status = ensemble.status()
+  const mode = modeOf(status)
   const latencies = [
     Math.floor(stats.latencyMinMs),
-    round(stats.latencyAverageMs),
+    javaDouble(stats.latencyAverageMs),
     Math.floor(stats.latencyMaxMs),
   ]
+  const { last, min, max } = status.measures.proposalBytes
   return [
-    `Zookeeper version: ${version}, built on ${builtOn}`,
+    `Zookeeper version: ${fullVersion(asked)}`,
     ...(clients === undefined ? [] : ['Clients:', clients]),
     `Latency min/avg/max: ${latencies.join('/')}`,
     `Received: ${stats.packetsReceived}`,
     `Sent: ${stats.packetsSent}`,
-    `Connections: ${registry.count}`,
+    `Connections: ${connectionsOf(asked)}`,
     `Outstanding: ${registry.outstanding()}`,
     `Zxid: 0x${status.zxid.toString(16)}`,
-    `Mode: ${modeOf(status)}`,
+    `Mode: ${mode}`,
     `Node count: ${status.znodes}`,
+    ...(mode === 'leader' ? [`Proposal sizes last/min/max: ${last}/${min}/${max}`] : []),
     '',
   ].join('\n')
 }
 
-function connectionLines(
-  { registry }: WordContext,
-  counts: (connection: ClientConnection) => readonly string[],
-): string {
-  const lines = [...registry.all()].map(
-    (connection) =>
-      ` /${connection.address}:${connection.port}[1](${counts(connection).join(',')})\n`,
-  )
-  return lines.join('')
+/** As ZooKeeper prints a double: at most four places, and always one. */
+function javaDouble(value: number): string {
+  const rounded = Math.round(value * 10_000) / 10_000
+  return Number.isInteger(rounded) ? `${rounded}.0` : String(rounded)
 }
 
-function brief(connection: ClientConnection): readonly string[] {
-  return [
-    `queued=${connection.outstanding}`,
-    `recved=${connection.received}`,
-    `sent=${connection.sent}`,
-  ]
+function monitoredLines(asked: Asked): readonly (readonly [string, string | number])[] {
+  return monitoredOf(asked).map(({ name, value, fraction }) => {
+    if (name === 'num_alive_connections') return [name, connectionsOf(asked)]
+    return [name, fraction ? javaDouble(Number(value)) : value]
+  })
 }
 
-function full(connection: ClientConnection): readonly string[] {
-  return [
-    ...brief(connection),
-    `sid=0x${connection.session.toString(16)}`,
-    `est=${connection.establishedAtMs}`,
-    `to=${connection.timeoutMs}`,
-    `lzxid=0x${connection.lastZxid.toString(16)}`,
-  ]
-}
-
-function modeOf(status: EnsembleStatus): string {
-  const { raft } = status
-  if (raft.members.length === 1 && raft.role === 'leader') return 'standalone'
-  return raft.role === 'leader' ? 'leader' : raft.role === 'learner' ? 'observer' : 'follower'
-}
-
-/** The keys of mntr that monitoring agents read (reference B7). */
-function monitored(context: WordContext): [string, string | number][] {
-  const { stats, registry, ensemble } = context
+function configurationText(asked: Asked): string {
+  const { configuration, ensemble, directories } = asked
   const status = ensemble.status()
-  const mode = modeOf(status)
-  const lines: [string, string | number][] = [
-    ['version', `${context.version}, built on ${context.builtOn}`],
-    ['server_state', mode],
-    ['peer_state', mode === 'leader' ? 'leading - broadcast' : 'following - broadcast'],
-    ['avg_latency', round(stats.latencyAverageMs)],
-    ['max_latency', Math.floor(stats.latencyMaxMs)],
-    ['min_latency', Math.floor(stats.latencyMinMs)],
-    ['packets_received', stats.packetsReceived],
-    ['packets_sent', stats.packetsSent],
-    ['num_alive_connections', registry.count],
-    ['outstanding_requests', registry.outstanding()],
-    ['znode_count', status.znodes],
-    ['watch_count', status.watches],
-    ['ephemerals_count', status.ephemerals],
-    ['approximate_data_size', status.dataBytes],
-    ['global_sessions', status.sessions],
-    ['local_sessions', 0],
-    ['connection_rejected', stats.connectionsRejected],
-    ['connection_drop_count', stats.connectionsDropped],
-    ['auth_failed_count', stats.authFailures],
-    ...sizes('client_response_size', stats.responseBytes),
-    ['uptime', Math.round(context.nowMs() - context.startedAtMs)],
+  const { dataBytes, logBytes } = directories()
+  const lines: (readonly [string, string | number])[] = [
+    ['clientPort', configuration.clientPort],
+    ['secureClientPort', configuration.secureClientPort],
+    ['dataDir', configuration.dataDirectory],
+    ['dataDirSize', dataBytes],
+    ['dataLogDir', configuration.logDirectory],
+    ['dataLogSize', logBytes],
+    ['tickTime', configuration.tickMs],
+    ['maxClientCnxns', configuration.connectionsPerAddressMax],
+    ['minSessionTimeout', configuration.sessionTimeoutMsMin],
+    ['maxSessionTimeout', configuration.sessionTimeoutMsMax],
+    ['clientPortListenBacklog', -1],
+    ['serverId', status.name],
   ]
-  const descriptors = fileDescriptors()
-  if (descriptors !== null) {
-    lines.push(
-      ['open_file_descriptor_count', descriptors.open],
-      ['max_file_descriptor_count', descriptors.limit],
-    )
-  }
-  if (mode === 'leader') {
-    const voters = new Set(
-      status.raft.members.filter((member) => member.role === 'voter').map((member) => member.id),
-    )
-    const synced = status.raft.progress.filter((entry) => entry.state === 'replicate')
-    lines.push(
-      ['learners', status.raft.progress.length],
-      ['followers', status.raft.progress.filter(({ peer }) => voters.has(peer)).length],
-      ['synced_followers', synced.filter(({ peer }) => voters.has(peer)).length],
-      ['synced_observers', synced.filter(({ peer }) => !voters.has(peer)).length],
-      ['pending_syncs', status.pendingSyncs],
-      ['leader_uptime', status.leaderUptimeMs],
-      ...sizes('proposal_size', status.measures.proposalBytes),
-    )
-  }
-  return lines
+  const text = properties(lines, (key, value) => `${key}=${value}`)
+  return modeOf(status) === 'standalone' ? text : text + ensembleText(asked, status)
 }
 
-function sizes(name: string, { last, max, min }: SizeRange): [string, number][] {
-  return [
-    [`last_${name}`, last],
-    [`max_${name}`, max],
-    [`min_${name}`, min],
+/** What a server of an ensemble adds; ticks of silence that it bears, as Raft's timeout has it. */
+function ensembleText({ configuration, ensemble }: Asked, status: EnsembleStatus): string {
+  const { electionTimeoutMs, tickMs, peerPort } = configuration
+  const limit = Math.max(1, Math.ceil((2 * electionTimeoutMs) / tickMs))
+  const self = status.raft.members.find((member) => member.id === status.id)
+  const lines: (readonly [string, string | number])[] = [
+    ['initLimit', limit],
+    ['syncLimit', limit],
+    ['electionAlg', 3],
+    ['electionPort', peerPort],
+    ['quorumPort', peerPort],
+    ['peerType', self?.observer === true ? 1 : 0],
   ]
+  const version = ensemble.machine.tree.stat('/zookeeper/config')?.mzxid ?? 0
+  const members = [...serverLines(status), `version=${version.toString(16)}`].join('\n')
+  return `${properties(lines, (key, value) => `${key}=${value}`)}membership: \n${members}`
 }
 
-/** Whole numbers as such, others with at most four places, as ZooKeeper prints them. */
-function round(value: number): string {
-  return String(Math.round(value * 10_000) / 10_000)
+function logText({ raft, firstTerm, snapshotIndex }: EnsembleStatus): string {
+  return properties(
+    [
+      ['first_log_idx', raft.firstIndex],
+      ['first_log_term', firstTerm],
+      ['last_log_idx', raft.lastIndex],
+      ['last_log_term', raft.lastTerm],
+      ['last_committed_log_idx', raft.commit],
+      ['leader_committed_log_idx', raft.commit],
+      ['target_committed_log_idx', raft.commit],
+      ['last_snapshot_idx', snapshotIndex],
+    ],
+    (key, value) => `${key}\t${value}`,
+  )
 }

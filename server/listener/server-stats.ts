@@ -8,6 +8,19 @@ export class ServerStats {
   connectionsRejected = 0
   /** Cut off by the server: too many watches, or replies that the client does not read. */
   connectionsDropped = 0
+  /** Closed because they came to no session in time. */
+  handshakesLate = 0
+  /** Closed at their handshake because this server served nobody then. */
+  closedNotServing = 0
+  /** Sessions asked for, and of them those that existed. */
+  handshakes = 0
+  revalidations = 0
+  /** Times that a client was not read because too many of its requests were in work. */
+  throttles = 0
+  bytesReceived = 0
+  /** With the lengths in front of the frames; of them, what watch events took. */
+  bytesSent = 0
+  watchBytes = 0
   /** Credentials that proved nothing. */
   authFailures = 0
   /** From a request to its answer, ms; a reset does not touch them. */

@@ -1,33 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ensemble, EnsembleCounter, EnsembleStatus } from '../ensemble/ensemble.ts'
 import { fileDescriptors } from '../listener/file-descriptors.ts'
-import type { Distribution, SizeRange } from '../measure.ts'
 import { DistributionSummary } from './summary.ts'
 import { addTlsSeries, type TlsFigures } from './tls-series.ts'
-
-/** What the listener counts, in the units of ZooKeeper's own metrics. */
-export interface ListenerFigures {
-  readonly connections: number
-  readonly outstanding: number
-  readonly packetsReceived: number
-  readonly packetsSent: number
-  readonly latencyMinMs: number
-  readonly latencyAverageMs: number
-  readonly latencyMaxMs: number
-  readonly connectionsRejected: number
-  readonly connectionsDropped: number
-  readonly authFailures: number
-  readonly responseBytes: SizeRange
-}
-
-/** What takes time, in ms; read at each scrape. */
-export interface Durations {
-  readonly syncMs: Distribution
-  readonly snapshotMs: Distribution
-  readonly electionMs: Distribution
-  readonly readLatencyMs: Distribution
-  readonly updateLatencyMs: Distribution
-}
+import {
+  type Durations,
+  type ListenerFigures,
+  type SeriesDefinition,
+  ZOOKEEPER_COUNTERS,
+  ZOOKEEPER_GAUGES,
+  ZOOKEEPER_SUMMARIES,
+} from './zookeeper-series.ts'
 
 export interface TransportFigures {
   readonly droppedFrames: number
@@ -49,89 +32,6 @@ export interface MetricsSources {
 export interface Metrics {
   readonly registry: Registry
 }
-
-interface SeriesDefinition {
-  readonly name: string
-  readonly help: string
-  readonly value: (status: EnsembleStatus, listener: ListenerFigures) => number
-}
-
-/** The names that ZooKeeper's published dashboards query (Prometheus provider, no prefix). */
-const ZOOKEEPER_GAUGES: readonly SeriesDefinition[] = [
-  { name: 'avg_latency', help: 'Mean request latency, ms', value: (_, l) => l.latencyAverageMs },
-  { name: 'max_latency', help: 'Greatest request latency, ms', value: (_, l) => l.latencyMaxMs },
-  { name: 'min_latency', help: 'Least request latency, ms', value: (_, l) => l.latencyMinMs },
-  { name: 'packets_received', help: 'Frames from clients', value: (_, l) => l.packetsReceived },
-  { name: 'packets_sent', help: 'Frames to clients', value: (_, l) => l.packetsSent },
-  { name: 'num_alive_connections', help: 'Client connections', value: (_, l) => l.connections },
-  { name: 'outstanding_requests', help: 'Requests in work', value: (_, l) => l.outstanding },
-  { name: 'auth_failed_count', help: 'Refused credentials', value: (_, l) => l.authFailures },
-  { name: 'znode_count', help: 'Znodes', value: (s) => s.znodes },
-  { name: 'watch_count', help: 'Watches of this server', value: (s) => s.watches },
-  { name: 'ephemerals_count', help: 'Ephemeral znodes', value: (s) => s.ephemerals },
-  { name: 'approximate_data_size', help: 'Paths and data, bytes', value: (s) => s.dataBytes },
-  { name: 'global_sessions', help: 'Sessions', value: (s) => s.sessions },
-  { name: 'local_sessions', help: 'Always 0: all sessions are replicated', value: () => 0 },
-  { name: 'learners', help: 'Servers that follow this leader', value: followersOf },
-  { name: 'synced_followers', help: 'Followers that keep up', value: syncedFollowersOf },
-  { name: 'synced_observers', help: 'Observers that keep up', value: syncedObserversOf },
-  { name: 'pending_syncs', help: 'Syncs and reads that wait', value: (s) => s.pendingSyncs },
-  { name: 'leader_uptime', help: 'Time as leader, ms', value: (s) => s.leaderUptimeMs },
-  ...sizes('proposal_size', 'batch proposed, bytes', (s) => s.measures.proposalBytes),
-  ...sizes('client_response_size', 'frame to a client, bytes', (_, l) => l.responseBytes),
-]
-
-/** Name and help of what takes time, under ZooKeeper's names. */
-const SUMMARIES: Readonly<Record<keyof Durations, readonly [name: string, help: string]>> = {
-  syncMs: ['fsynctime', 'Syncs of the write-ahead log, ms'],
-  snapshotMs: ['snapshottime', 'Snapshots written, ms'],
-  electionMs: ['election_time', 'Without a leader until one was known, ms'],
-  readLatencyMs: ['readlatency', 'Requests answered by this server alone, ms'],
-  updateLatencyMs: ['updatelatency', 'Requests answered by way of the log, ms'],
-}
-
-function sizes(
-  name: string,
-  help: string,
-  range: (status: EnsembleStatus, listener: ListenerFigures) => SizeRange,
-): SeriesDefinition[] {
-  return [
-    { name: `last_${name}`, help: `Last ${help}`, value: (s, l) => range(s, l).last },
-    { name: `max_${name}`, help: `Largest ${help}`, value: (s, l) => range(s, l).max },
-    { name: `min_${name}`, help: `Smallest ${help}`, value: (s, l) => range(s, l).min },
-  ]
-}
-
-/** ZooKeeper's counters have no suffix; dashboards take their rate. */
-const ZOOKEEPER_COUNTERS: readonly SeriesDefinition[] = [
-  {
-    name: 'connection_rejected',
-    help: 'Client connections refused because there were too many',
-    value: (_, l) => l.connectionsRejected,
-  },
-  {
-    name: 'connection_drop_count',
-    help: 'Client connections cut off: too many watches, or replies that were not read',
-    value: (_, l) => l.connectionsDropped,
-  },
-  {
-    name: 'stale_sessions_expired',
-    help: 'Sessions ended by silence',
-    value: ({ counters }) => counters.sessionsExpired,
-  },
-  {
-    name: 'proposal_count',
-    help: 'Batches proposed by this leader',
-    value: ({ counters }) => counters.proposals,
-  },
-  { name: 'commit_count', help: 'Log entries applied', value: ({ counters }) => counters.commits },
-  {
-    name: 'snap_count',
-    help: 'Snapshots sent to followers',
-    value: ({ counters }) => counters.snapshotsSent,
-  },
-  { name: 'looking_count', help: 'Changes of term', value: ({ counters }) => counters.elections },
-]
 
 const QUORATE_GAUGES: readonly SeriesDefinition[] = [
   {
@@ -240,9 +140,8 @@ export function buildMetrics(sources: MetricsSources): Metrics {
       return value(status, listener)
     })
   }
-  for (const [key, [name, help]] of Object.entries(SUMMARIES)) {
-    const values = sources.durations[key as keyof Durations]
-    new DistributionSummary(registry, { name, help, values }, sources.nowMs)
+  for (const { name, help, of } of ZOOKEEPER_SUMMARIES) {
+    new DistributionSummary(registry, { name, help, values: of(sources.durations) }, sources.nowMs)
   }
   for (const [key, [name, help]] of Object.entries(COUNTERS)) {
     total(registry, name, help, () => read().status.counters[key as EnsembleCounter])
@@ -311,26 +210,4 @@ function once<T>(make: () => T): () => T {
 
 function membersOf(status: EnsembleStatus, role: 'voter' | 'learner'): number {
   return status.raft.members.filter((member) => member.role === role).length
-}
-
-function followersOf(status: EnsembleStatus): number {
-  return status.raft.role === 'leader' ? status.raft.progress.length : 0
-}
-
-function syncedFollowersOf(status: EnsembleStatus): number {
-  return synced(status, 'voter')
-}
-
-function syncedObserversOf(status: EnsembleStatus): number {
-  return synced(status, 'learner')
-}
-
-function synced(status: EnsembleStatus, role: 'voter' | 'learner'): number {
-  if (status.raft.role !== 'leader') return 0
-  const ids = new Set(
-    status.raft.members.filter((member) => member.role === role).map((member) => member.id),
-  )
-  return status.raft.progress.filter(
-    (entry) => ids.has(entry.peer) && entry.peer !== status.id && entry.state === 'replicate',
-  ).length
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { buildAgentMetrics } from '../../agent/metrics.ts'
-import { Distribution, SizeRange } from '../../server/measure.ts'
+import { ServerStats } from '../../server/listener/server-stats.ts'
+import { Distribution } from '../../server/measure.ts'
 import { buildMetrics } from '../../server/metrics/metrics.ts'
 import { metricsIn } from '../support/promql.ts'
 import { prometheusTool, titleOf } from '../support/toolchain.ts'
@@ -55,21 +56,15 @@ function existing(): string[] {
   const none = new Distribution()
   const server = buildMetrics({
     ensemble,
-    listener: () => ({
-      connections: 0,
-      outstanding: 0,
-      packetsReceived: 0,
-      packetsSent: 0,
-      latencyMinMs: 0,
-      latencyAverageMs: 0,
-      latencyMaxMs: 0,
-      connectionsRejected: 0,
-      connectionsDropped: 0,
-      authFailures: 0,
-      responseBytes: new SizeRange(),
-    }),
+    listener: () => ({ connections: 0, outstanding: 0, stats: new ServerStats() }),
     transport: () => ({ droppedFrames: 0, refusedLinks: 0, silentLinks: 0 }),
-    durations: { ...ensemble.measures, syncMs: none, readLatencyMs: none, updateLatencyMs: none },
+    durations: {
+      ...ensemble.measures,
+      syncMs: none,
+      openingMs: none,
+      readLatencyMs: none,
+      updateLatencyMs: none,
+    },
     startedAtMs: 0,
     nowMs: () => 0,
   })

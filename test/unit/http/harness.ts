@@ -5,29 +5,18 @@ import { pino } from 'pino'
 import { buildApp } from '../../../server/http/app.ts'
 import type { App } from '../../../server/http/app-instance.ts'
 import type { AppOptions } from '../../../server/http/route-context.ts'
+import { ClientRegistry } from '../../../server/listener/client-registry.ts'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
-import { Distribution, SizeRange } from '../../../server/measure.ts'
+import { durationsOf, figuresOf, type WordContext } from '../../../server/listener/word-context.ts'
 import { buildMetrics } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble } from '../listener/manual-ensemble.ts'
-
-const NOTHING = {
-  connections: 0,
-  outstanding: 0,
-  packetsReceived: 0,
-  packetsSent: 0,
-  latencyMinMs: 0,
-  latencyAverageMs: 0,
-  latencyMaxMs: 0,
-  connectionsRejected: 0,
-  connectionsDropped: 0,
-  authFailures: 0,
-  responseBytes: new SizeRange(),
-}
+import { wordSource } from '../listener/word-source.ts'
 
 /** The HTTP side over an ensemble in the test's hand, which commits at once unless told otherwise. */
 export interface HttpHarness {
   readonly app: App
   readonly ensemble: ManualEnsemble
+  readonly commands: WordContext
   /** What was logged, one JSON object a line. */
   readonly logged: string[]
   close(): Promise<void>
@@ -41,17 +30,22 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
   for (const name of ['index.html', 'main.js', 'style.css']) {
     writeFileSync(join(pageDirectory, name), `the ${name}`)
   }
+  const registry = new ClientRegistry(ensemble)
+  ensemble.setHooks(registry)
+  const stats = new ServerStats()
+  const commands = { ...wordSource(), ensemble, registry, stats }
   const metrics = buildMetrics({
     ensemble,
-    listener: () => NOTHING,
+    listener: () => figuresOf(commands),
     transport: () => ({ droppedFrames: 0, refusedLinks: 0, silentLinks: 0 }),
-    durations: { ...ensemble.measures, ...new ServerStats(), syncMs: new Distribution() },
+    durations: durationsOf(commands),
     startedAtMs: 0,
     nowMs: () => 0,
   })
   const app = await buildApp({
     ensemble,
     metrics,
+    commands,
     logger: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     authorisation: { mode: 'open' },
     apiTimeoutMs: 1_000,
@@ -67,6 +61,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
   return {
     app,
     ensemble,
+    commands,
     logged,
     close: async () => {
       await app.close()

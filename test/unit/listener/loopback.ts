@@ -1,6 +1,7 @@
 import { Listener, type ListenerOptions } from '../../../server/listener/listener.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { ListenerHarness } from './client-harness.ts'
+import { wordSource } from './word-source.ts'
 
 const listeners = new Set<Listener>()
 
@@ -38,14 +39,7 @@ export async function listen(options: Partial<ListenerOptions> = {}) {
     handshakeTimeoutMs: 5_000,
     linearizableReads: false,
     fourLetterWords: ['ruok', 'srvr'],
-    words: {
-      version: '1',
-      builtOn: '01/01/2026 00:00 UTC',
-      startedAtMs: 0,
-      nowMs: () => 0,
-      configuration: [],
-      directories: () => ({ dataBytes: 0, logBytes: 0 }),
-    },
+    words: wordSource(),
     tls: null,
     ...options,
   })

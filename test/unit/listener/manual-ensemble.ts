@@ -11,6 +11,7 @@ import type {
   EnsembleHooks,
   EnsembleStatus,
   Outcome,
+  SessionDeadline,
   Submission,
 } from '../../../server/ensemble/ensemble.ts'
 import { COUNTERS } from '../../../server/metrics/metrics.ts'
@@ -56,6 +57,8 @@ export class ManualEnsemble implements Ensemble {
   removalRefusal: string | null = null
   readmissionRefusal: string | null = null
   snapshotRefusal: string | null = null
+  deadlines: readonly SessionDeadline[] = []
+  leadershipRequests = 0
   readonly transfers: (string | null)[] = []
   readonly removals: string[] = []
   readonly readmissions: string[] = []
@@ -180,6 +183,15 @@ export class ManualEnsemble implements Ensemble {
     done(this.removalRefusal)
   }
 
+  requestLeadership(): boolean {
+    this.leadershipRequests += 1
+    return this.leader !== null && !this.isLeader
+  }
+
+  sessionDeadlines(): readonly SessionDeadline[] {
+    return this.isLeader ? this.deadlines : []
+  }
+
   takeSnapshot(done: (refusal: string | null, index: number) => void): void {
     done(this.snapshotRefusal, this.machine.appliedIndex)
   }
@@ -208,7 +220,11 @@ export class ManualEnsemble implements Ensemble {
       leaderUptimeMs: this.role === 'leader' ? 60_000 : 0,
       logBytes: 16_777_216,
       logSegments: 1,
+      firstTerm: 2,
       snapshotIndex: 0,
+      snapshotZxid: 0,
+      snapshotBytes: 0,
+      snapshotTimeMs: -1,
       diskFull: false,
       links: [],
       counters: this.counters,

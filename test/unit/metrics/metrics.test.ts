@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
-import { Distribution, SizeRange } from '../../../server/measure.ts'
+import { Distribution } from '../../../server/measure.ts'
 import { buildMetrics, COUNTERS } from '../../../server/metrics/metrics.ts'
+import type { ListenerFigures } from '../../../server/metrics/zookeeper-series.ts'
 import { ManualEnsemble, MEMBER } from '../listener/manual-ensemble.ts'
 
 /** Names and types that ZooKeeper's published dashboards query; times are in ms. */
@@ -50,23 +51,18 @@ const ZOOKEEPER_SERIES: Readonly<Record<string, 'gauge' | 'counter' | 'summary'>
     : {}),
 }
 
-const LISTENER = {
-  connections: 3,
-  outstanding: 2,
-  packetsReceived: 11,
-  packetsSent: 12,
-  latencyMinMs: 0.5,
-  latencyAverageMs: 1.25,
-  latencyMaxMs: 9,
-  connectionsRejected: 4,
-  connectionsDropped: 5,
-  authFailures: 6,
-  responseBytes: new SizeRange(),
+/** A listener that has seen this much. */
+function listenerOf(counts: Partial<ServerStats> = {}, connections = 3): ListenerFigures {
+  const stats = new ServerStats()
+  stats.answered(0.5, false)
+  stats.answered(2, false)
+  Object.assign(stats, { packetsReceived: 11, connectionsRejected: 4, ...counts })
+  return { connections, outstanding: 2, stats }
 }
 
 function build() {
   const ensemble = new ManualEnsemble()
-  let listener = LISTENER
+  let listener = listenerOf()
   const stats = new ServerStats()
   const syncMs = new Distribution()
   let nowMs = 5_000
@@ -79,6 +75,7 @@ function build() {
       readLatencyMs: stats.readLatencyMs,
       updateLatencyMs: stats.updateLatencyMs,
       syncMs,
+      openingMs: new Distribution(),
     },
     startedAtMs: 1_000,
     nowMs: () => nowMs,
@@ -88,7 +85,7 @@ function build() {
     registry,
     stats,
     syncMs,
-    change: (figures: typeof LISTENER, at: number) => {
+    change: (figures: ListenerFigures, at: number) => {
       listener = figures
       nowMs = at
     },
@@ -156,7 +153,7 @@ describe('metrics', () => {
     expect(first.get('quorate_peer_frames_dropped_total')).toBe(7)
     ensemble.counters.sessionsExpired = 2
     ensemble.ready = false
-    change({ ...LISTENER, connections: 9, connectionsRejected: 6 }, 6_500)
+    change(listenerOf({ connectionsRejected: 6 }, 9), 6_500)
     const second = parse(await registry.metrics()).values
     expect(second.get('num_alive_connections')).toBe(9)
     expect(second.get('connection_rejected')).toBe(6)
@@ -187,7 +184,7 @@ describe('metrics', () => {
   it('forget in their quantiles, not in their sums, what is two windows old', async () => {
     const { registry, syncMs, change } = build()
     const median = async (atMs: number) => {
-      change(LISTENER, atMs)
+      change(listenerOf(), atMs)
       const text = await registry.metrics()
       expect(parse(text).values.get('fsynctime_count')).toBe(1)
       return Number(/^fsynctime\{quantile="0.5"\} (\S+)$/m.exec(text)?.[1])

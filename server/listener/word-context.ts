@@ -1,0 +1,110 @@
+import type { Ensemble, EnsembleStatus } from '../ensemble/ensemble.ts'
+import {
+  type Durations,
+  type ListenerFigures,
+  type MonitoredValue,
+  monitoredValues,
+} from '../metrics/zookeeper-series.ts'
+import type { ClientRegistry } from './client-registry.ts'
+import type { ServerStats } from './server-stats.ts'
+
+/** What the four-letter words and the commands of the AdminServer report on. */
+export interface WordContext {
+  readonly ensemble: Ensemble
+  readonly registry: ClientRegistry
+  readonly stats: ServerStats
+  /** "1.2.3" and MM/DD/YYYY HH:MM UTC: the form that clients' parsers expect. */
+  readonly version: string
+  readonly builtOn: string
+  readonly startedAtMs: number
+  readonly nowMs: () => number
+  readonly wallClockMs: () => number
+  readonly configuration: ServedConfiguration
+  /** Bytes of the files of snapshots and of the log. */
+  readonly directories: () => { readonly dataBytes: number; readonly logBytes: number }
+  readonly measured: Pick<Durations, 'syncMs' | 'openingMs'>
+  /** ZooKeeper's trace mask: kept for who asks for it again; nothing is traced by it. */
+  readonly trace: { mask: bigint }
+  /** Lines and entries that a word or command lists before it stops and says so. */
+  readonly listedMax: number
+}
+
+/** What `conf` and the command `configuration` tell. */
+export interface ServedConfiguration {
+  readonly clientPort: number
+  /** -1: none. */
+  readonly secureClientPort: number
+  readonly dataDirectory: string
+  readonly logDirectory: string
+  readonly tickMs: number
+  readonly connectionsPerAddressMax: number
+  readonly sessionTimeoutMsMin: number
+  readonly sessionTimeoutMsMax: number
+  readonly electionTimeoutMs: number
+  readonly peerPort: number
+}
+
+/** The mask of a ZooKeeper that nobody has told another one. */
+export const TRACE_MASK = 306n
+
+/** ZooKeeper's words for what a server is. */
+export function modeOf({
+  raft,
+}: EnsembleStatus): 'standalone' | 'leader' | 'observer' | 'follower' {
+  if (raft.members.length === 1 && raft.role === 'leader') return 'standalone'
+  if (raft.role === 'leader') return 'leader'
+  return raft.role === 'learner' ? 'observer' : 'follower'
+}
+
+/** The listener's own figures, as metrics take them. */
+export function figuresOf({ registry, stats }: Pick<WordContext, 'registry' | 'stats'>) {
+  return {
+    connections: registry.count,
+    outstanding: registry.outstanding(),
+    stats,
+  } satisfies ListenerFigures
+}
+
+export function durationsOf({
+  ensemble,
+  stats,
+  measured,
+}: Pick<WordContext, 'ensemble' | 'stats' | 'measured'>): Durations {
+  const { readLatencyMs, updateLatencyMs } = stats
+  return { ...ensemble.status().measures, readLatencyMs, updateLatencyMs, ...measured }
+}
+
+/** All metrics under ZooKeeper's names, as `mntr` and the command `monitor` list them. */
+export function monitoredOf(context: WordContext): readonly MonitoredValue[] {
+  const status = context.ensemble.status()
+  const identity = {
+    fullVersion: fullVersion(context),
+    mode: modeOf(status),
+    uptimeMs: context.nowMs() - context.startedAtMs,
+  }
+  return monitoredValues(identity, status, figuresOf(context), durationsOf(context))
+}
+
+export function fullVersion({ version, builtOn }: WordContext): string {
+  return `${version}, built on ${builtOn}`
+}
+
+/** A server's name as ZooKeeper's number where it is one, as the servers of a zoo.cfg have. */
+export function serverId(name: string): number | string {
+  return /^\d+$/.test(name) ? Number(name) : name
+}
+
+/** The configuration in the lines of a zoo.cfg; a server has one port for its peers. */
+export function serverLines({ raft }: EnsembleStatus): readonly string[] {
+  return raft.members.map(({ name, peerAddress, clientAddress, observer }) => {
+    const electionPort = peerAddress.slice(peerAddress.lastIndexOf(':') + 1)
+    const role = observer ? 'observer' : 'participant'
+    return `server.${name}=${peerAddress}:${electionPort}:${role};${clientAddress}`
+  })
+}
+
+/** One figure for all znodes; equal on servers that have applied the same requests. */
+export function treeDigest({ machine }: Ensemble): number {
+  const [a, b] = machine.tree.digest
+  return a * 2 ** 21 + Math.floor(b / 2 ** 11)
+}
