@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
+import { afterAll, describe, expect, it } from 'vitest'
+import { ZkClient } from '../../server/cli/zk-client.ts'
+import { OPEN_ACL } from '../../server/core/tree/acl.ts'
+import { CertificateAuthority, type IssuedCertificate } from '../support/certificates.ts'
+import { titleOf, zookeeperTool } from '../support/toolchain.ts'
+import { ensembleFor, type ServerName } from './servers.ts'
+
+const tool = zookeeperTool()
+const authority = new CertificateAuthority()
+const stranger = new CertificateAuthority()
+const client = authority.issue({
+  subject: '/C=DE/O=Acme, Inc./OU=a\\+b=c #1/emailAddress=me@example.org/CN= client ',
+})
+const NAME =
+  'CN=\\ client\\ ,1.2.840.113549.1.9.1=#160e6d65406578616d706c652e6f7267,OU=a\\+b\\=c \\#1,O=Acme\\, Inc.,C=DE'
+afterAll(() => {
+  authority.remove()
+  stranger.remove()
+})
+
+/** The same file for both: one port for all clients, TLS between the servers. */
+function settings(): Record<string, string> {
+  const stores = (keyStore: string, prefix: string) => ({
+    [`${prefix}keyStore.location`]: keyStore,
+    [`${prefix}keyStore.type`]: 'PEM',
+    [`${prefix}trustStore.location`]: authority.certificate,
+    [`${prefix}trustStore.type`]: 'PEM',
+  })
+  return {
+    serverCnxnFactory: 'org.apache.zookeeper.server.NettyServerCnxnFactory',
+    'client.portUnification': 'true',
+    'authProvider.x509': 'org.apache.zookeeper.server.auth.X509AuthenticationProvider',
+    ...stores(authority.issue().both, 'ssl.'),
+    sslQuorum: 'true',
+    ...stores(authority.issue().both, 'ssl.quorum.'),
+  }
+}
+
+function as({ certificate, key }: IssuedCertificate): ConnectionOptions {
+  const [ca, cert] = [authority.certificate, certificate].map((file) => readFileSync(file))
+  return { ca, cert, key: readFileSync(key) } as ConnectionOptions
+}
+
+describe.each<ServerName>(['quorate', 'zookeeper'])('TLS on %s', (name) => {
+  describe.skipIf(name === 'zookeeper' && tool.found === null)(titleOf('', tool), () => {
+    const target = ensembleFor(name, { servers: 3, settings: settings() })
+    const port = (n: number) => target.ensemble().clientPorts[n] ?? 0
+    const dial = (n: number, tls: ConnectionOptions | null) =>
+      ZkClient.connect([`127.0.0.1:${port(n)}`], 10_000, tls)
+
+    it('gives a client with a certificate its name, and plain ones theirs', async () => {
+      const owner = await dial(0, as(client))
+      await owner.create(
+        '/own',
+        null,
+        [{ scheme: 'auth', id: '', permissions: 31 }],
+        'persistent',
+        false,
+        0,
+      )
+      expect(await owner.acl('/own')).toEqual([{ scheme: 'x509', id: NAME, permissions: 31 }])
+      const plain = await dial(1, null)
+      await plain.sync('/own')
+      await expect(plain.set('/own', null, -1)).rejects.toThrow('noAuth')
+      const other = await dial(2, as(authority.issue({ subject: '/CN=client' })))
+      await other.sync('/own')
+      await expect(other.set('/own', null, -1)).rejects.toThrow('noAuth')
+      await owner.set('/own', null, -1)
+      for (const each of [owner, plain, other]) await each.close()
+    })
+
+    it('keeps out certificates of others, and clients without one', async () => {
+      await expect(dial(0, as(stranger.issue()))).rejects.toThrow('no session')
+      const ca = readFileSync(authority.certificate)
+      await expect(dial(0, { ca })).rejects.toThrow('no session')
+    })
+
+    it.skipIf(tool.found === null)(
+      "serves ZooKeeper's own Java client",
+      async () => {
+        const first = await dial(0, null)
+        await first.create('/java', Buffer.from('here'), OPEN_ACL, 'persistent', false, 0)
+        await first.close()
+        expect(zkCli(port(0), client.both, 'get', '/java')).toContain('here')
+        expect(zkCli(port(0), client.both, 'whoami')).toContain(`x509: ${NAME}`)
+        const refused = zkCli(port(0), stranger.issue().both, 'get', '/java')
+        expect(refused).not.toContain('here')
+      },
+      180_000,
+    )
+  })
+})
+
+/** What zkCli prints for one command, over TLS. */
+function zkCli(port: number, keyStore: string, ...command: readonly string[]): string {
+  if (tool.found === null) throw new Error(tool.reason)
+  const properties = {
+    clientCnxnSocket: 'org.apache.zookeeper.ClientCnxnSocketNetty',
+    'client.secure': 'true',
+    'ssl.keyStore.location': keyStore,
+    'ssl.keyStore.type': 'PEM',
+    'ssl.trustStore.location': authority.certificate,
+    'ssl.trustStore.type': 'PEM',
+  }
+  const { java, classPath } = tool.found
+  const { stdout, stderr } = spawnSync(
+    java,
+    [
+      ...Object.entries(properties).map(([key, value]) => `-Dzookeeper.${key}=${value}`),
+      ...['-cp', classPath, 'org.apache.zookeeper.ZooKeeperMain', '-waitforconnection'],
+      ...['-timeout', '5000', '-server', `127.0.0.1:${port}`, ...command],
+    ],
+    { encoding: 'utf8', timeout: 60_000 },
+  )
+  return stdout + stderr
+}

@@ -1,0 +1,83 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { CertificateAuthority } from '../support/certificates.ts'
+import { fourLetterWord, type ServerEnsemble } from '../support/processes.ts'
+import { createEnsemble } from '../support/server-ensemble.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const bundle = join(repository, 'dist', 'quorate.js')
+const authority = new CertificateAuthority()
+const stranger = new CertificateAuthority()
+let ensemble: ServerEnsemble
+
+/** Each server has a certificate of its own, in a file of its own. */
+const storeOf = (server: number) => authority.file(`server-${server}.pem`)
+
+beforeAll(async () => {
+  let server = 0
+  ensemble = await createEnsemble(
+    {
+      name: 'quorate',
+      http: true,
+      cwd: repository,
+      settings: (httpPort) => {
+        const store = storeOf(server++)
+        copyFileSync(authority.issue().both, store)
+        return {
+          'quorate.httpPort': String(httpPort),
+          sslQuorum: 'true',
+          'ssl.quorum.keyStore.location': store,
+          'ssl.quorum.trustStore.location': authority.certificate,
+        }
+      },
+      command: ({ configuration }) => ({
+        command: process.execPath,
+        args: [bundle, 'serve', configuration],
+      }),
+    },
+    { servers: 3 },
+  )
+  await ensemble.start()
+})
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') console.error(ensemble.logs())
+})
+afterAll(async () => {
+  await ensemble.stop()
+  authority.remove()
+  stranger.remove()
+})
+
+const port = (server: number) => ensemble.clientPorts[server] ?? 0
+
+async function series(server: number, name: string): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${ensemble.httpPorts[server]}/metrics`)
+  const line = (await response.text()).split('\n').find((text) => text.startsWith(`${name}{`))
+  return Number(line?.split(' ').at(-1))
+}
+
+const handshakeFailures = 'quorate_tls_handshake_failures_total'
+
+describe('an ensemble with TLS between its servers', () => {
+  it('forms, and tells how long its certificates last', async () => {
+    const seconds = await series(0, 'quorate_tls_certificate_expires_in_seconds')
+    expect(Math.round(seconds / 86_400)).toBe(30)
+    expect(await fourLetterWord(port(0), 'srvr')).toMatch(/Mode: (leader|follower)/)
+  })
+
+  it('keeps out a server with a wrong certificate until it gets a right one', async () => {
+    await ensemble.terminate(2)
+    copyFileSync(stranger.issue().both, storeOf(2))
+    const before = await series(0, handshakeFailures)
+    const back = ensemble.restart(2)
+    await waitFor('refusals', async () => (await series(0, handshakeFailures)) > before + 2)
+    expect(await fourLetterWord(port(2), 'srvr')).toContain('not currently serving')
+    expect(await fourLetterWord(port(0), 'srvr')).toMatch(/Mode: (leader|follower)/)
+    copyFileSync(authority.issue().both, storeOf(2))
+    await back
+    expect(await series(2, 'quorate_tls_reloads_total')).toBe(1)
+  })
+})
