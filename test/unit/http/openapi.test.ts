@@ -46,6 +46,7 @@ describe('the OpenAPI document', () => {
     expect(names.sort()).toEqual([
       'DELETE /v1/data/{key}',
       'DELETE /v1/ensemble/members/{name}',
+      'GET /commands/{*}',
       'GET /livez',
       'GET /readyz',
       'GET /v1/data/{key}',
