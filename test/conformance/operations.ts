@@ -17,6 +17,7 @@ export const err = {
   invalidAcl: -114,
   authFailed: -115,
   noWatcher: -121,
+  quotaExceeded: -125,
 } as const
 
 export const flag = {

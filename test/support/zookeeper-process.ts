@@ -15,9 +15,13 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
   return await createEnsemble(
     {
       name: 'zookeeper',
-      http: false,
+      http: options.monitored === true,
+      metricsApart: true,
       // The types that Quorate has without being asked: znodes with a time to live.
-      settings: () => ({ extendedTypesEnabled: 'true' }),
+      settings: (httpPort, metricsPort) => ({
+        extendedTypesEnabled: 'true',
+        ...(options.monitored === true ? monitoring(httpPort, metricsPort) : {}),
+      }),
       command: ({ directory, configuration }) => {
         const logback = join(directory, 'logback.xml')
         writeFileSync(logback, logbackConfiguration(join(directory, 'output.log')))
@@ -27,6 +31,7 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
             '-cp',
             classPath,
             `-Dlogback.configurationFile=${logback}`,
+            ...systemProperties(options),
             'org.apache.zookeeper.server.quorum.QuorumPeerMain',
             configuration,
           ],
@@ -35,6 +40,23 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
     },
     options,
   )
+}
+
+/** ZooKeeper reads these as they are: in its file they become `zookeeper.znode…`, and say nothing. */
+function systemProperties({ settings = {} }: EnsembleOptions): string[] {
+  return Object.entries(settings)
+    .filter(([key]) => key.startsWith('znode.container.'))
+    .map(([key, value]) => `-D${key}=${value}`)
+}
+
+function monitoring(httpPort: number, metricsPort: number): Readonly<Record<string, string>> {
+  return {
+    'admin.enableServer': 'true',
+    'admin.serverPort': String(httpPort),
+    'metricsProvider.className':
+      'org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider',
+    'metricsProvider.httpPort': String(metricsPort),
+  }
 }
 
 function logbackConfiguration(file: string): string {

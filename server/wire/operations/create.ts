@@ -63,8 +63,8 @@ export function writeCreate(writer: JuteWriter, opcode: number, operation: Creat
 /** The opcode that carries this creation, as the Java client picks it. */
 export function createOpcode(operation: Create): number {
   if (operation.mode === 'ttl') return Opcode.createTtl
-  if (!operation.withStat) return Opcode.create
-  return operation.mode === 'container' ? Opcode.createContainer : Opcode.create2
+  if (operation.mode === 'container') return Opcode.createContainer
+  return operation.withStat ? Opcode.create2 : Opcode.create
 }
 
 /** The reply: the path alone for create, path and Stat for the others. */
@@ -80,12 +80,15 @@ export function readCreateReply(reader: JuteReader, opcode: number): CreateResul
   return { kind: 'create', path, stat: opcode === Opcode.create ? null : readStat(reader) }
 }
 
-/** createTTL takes the ttl flags only, and those no other opcode; createContainer makes containers. */
+/**
+ * createTTL takes the ttl flags only, and those no other opcode. Containers are made by
+ * createContainer: the flag in another create makes an ordinary znode in ZooKeeper, and here.
+ */
 function flagsFor(opcode: number, number: number): Flags | undefined {
   const flags = FLAGS[number]
   if (flags === undefined || (flags.mode === 'ttl') !== (opcode === Opcode.createTtl)) {
     return undefined
   }
-  if (opcode !== Opcode.createContainer) return flags
+  if (opcode !== Opcode.createContainer) return flags.mode === 'container' ? FLAGS[0] : flags
   return number === 0 || flags.mode === 'container' ? FLAGS[4] : undefined
 }

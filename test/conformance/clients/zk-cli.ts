@@ -8,10 +8,10 @@ import { type Ended, run } from './command.ts'
 import { commands, printed, told } from './zk-cli-transcript.ts'
 
 const WITHIN_MS = 90_000
-const logback = fileURLToPath(new URL('logback.xml', import.meta.url))
+export const logback = fileURLToPath(new URL('logback.xml', import.meta.url))
 
 /** What the commands printed: without the greeting, the events and what differs from run to run. */
-function plain(output: string): string[] {
+export function plain(output: string): string[] {
   return output
     .split('\n')
     .filter((line) => !/^(|Connecting to .*|Welcome to .*|JLine .*|WATCHER::)$/.test(line))

@@ -131,7 +131,7 @@ export const request: fc.Arbitrary<Request> = fc.record({
 
 /** Creations as the wire can carry them: what the opcode implies is so. */
 const sentCreate = create.map((operation) => {
-  const withStat = operation.withStat || operation.mode === 'ttl'
+  const withStat = operation.withStat || ['ttl', 'container'].includes(operation.mode)
   if (operation.mode === 'ttl') {
     return { ...operation, withStat, ttlMs: 1 + (operation.ttlMs % (2 ** 40 - 1)) }
   }

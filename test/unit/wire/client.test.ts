@@ -42,8 +42,8 @@ const operationOf = (request: ReturnType<typeof decodeClientRequest>) =>
 describe('create flags', () => {
   const refused = { kind: 'error', code: -8 }
   it.each([
-    ['op 1 flags 4 makes a container', '00000001', '00000004', '', { mode: 'container' }],
-    ['op 15 flags 4 makes a container', '0000000f', '00000004', '', { mode: 'container' }],
+    ['op 1 flags 4 makes no container', '00000001', '00000004', '', { mode: 'persistent' }],
+    ['op 15 flags 4 makes no container', '0000000f', '00000004', '', { mode: 'persistent' }],
     ['op 19 flags 4 makes a container', '00000013', '00000004', '', { mode: 'container' }],
     ['op 19 flags 0 makes a container', '00000013', '00000000', '', { mode: 'container' }],
     ['op 1 flags 1', '00000001', '00000001', '', { mode: 'ephemeral', sequential: false }],
