@@ -115,19 +115,17 @@ describe('the port for TLS', () => {
     expect(ensemble.machine.sessions.count).toBe(0)
   })
 
-  it('ends sessions in order when the listener closes', async () => {
+  it('closes with the listener, and waits for no handshake', async () => {
     const { listener, securePort } = await secure()
-    const socket = await handshake(securePort, as(client))
-    let ended = false
-    socket.on('end', () => {
-      ended = true
-    })
-    socket.resume()
-    socket.write(Uint8Array.of(0, 0))
-    await waitFor('the connection', () => listener.stats.connectionsRejected === 0)
+    const zookeeper = await zk(securePort, client)
+    const half = connectPlain(securePort, '127.0.0.1')
+    sockets.push(half)
+    half.on('error', () => {}).write(Uint8Array.of(0x16, 3, 1))
+    const late = zookeeper.get('/', true).then(() => zookeeper.stat('/none', false))
     forgetListener(listener)
     await listener.close()
-    await waitFor('the end', () => ended)
+    await expect(late).rejects.toThrow('connectionLoss')
+    await waitFor('the end of the handshake', () => half.destroyed)
   })
 
   it('takes PKCS12, and keys with a password', async () => {
@@ -176,16 +174,24 @@ describe('certificates of clients', () => {
     expect(credentials.handshakeFailures).toBe(1)
   })
 
-  it('are shown at every connection: nothing resumes', async () => {
-    const { securePort, credentials } = await secure()
-    let ticket: Buffer | undefined
-    const socket = await handshake(securePort, as(null))
-    socket.on('session', (session) => {
-      ticket = session
-    })
-    await waitFor('the refusal', () => socket.closed)
-    expect([ticket, credentials.handshakeFailures]).toEqual([undefined, 1])
-  })
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'are shown at every connection: nothing resumes in %s',
+    async (version) => {
+      const { securePort } = await secure()
+      const options = { ...as(client), minVersion: version, maxVersion: version }
+      const first = await handshake(securePort, options)
+      let session = version === 'TLSv1.2' ? first.getSession() : undefined
+      first.on('session', (given) => {
+        session = given
+      })
+      // A ticket comes before the answer.
+      first.write('ruok')
+      first.resume()
+      await waitFor('its end', () => first.closed)
+      const again = await handshake(securePort, { ...options, ...(session && { session }) })
+      expect(again.isSessionReused()).toBe(false)
+    },
+  )
 
   it('are an identity that ACLs hold to', async () => {
     const { securePort, port, listener } = await secure()
