@@ -172,6 +172,7 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
         client: settings.clientPort,
         http: settings.httpPort,
         peer: settings.peerPort,
+        ...(settings.secureClientPort === 0 ? {} : { 'secure-client': settings.secureClientPort }),
       })
       expect(settings.httpAuth).toBe('token')
       expect(settings.httpToken).not.toBe('')

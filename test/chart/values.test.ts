@@ -57,6 +57,18 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         'server.ports.client and server.ports.http are both 2181: the containers of a pod share its ports',
       ],
       [
+        { 'server.ports.secureClient': 2888, 'server.tls.existingSecret': 'certificates' },
+        'server.ports.peer and server.ports.secureClient are both 2888: the containers of a pod share its ports',
+      ],
+      [
+        { 'server.tls.peers': 'prefer' },
+        'server.tls.peers is prefer: server.tls.existingSecret must name the certificates',
+      ],
+      [
+        { 'server.tls.existingSecret': 'certificates', 'server.config.tlsClientAuth': 'none' },
+        'server.config.tlsClientAuth follows from server.tls.clientAuth and cannot be set beside it',
+      ],
+      [
         { 'agent.port': 2888 },
         'agent.port and server.ports.peer are both 2888: the containers of a pod share its ports',
       ],

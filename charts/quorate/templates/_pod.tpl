@@ -108,6 +108,11 @@ volumeMounts:
   - name: secrets
     mountPath: {{ .descriptor.secretDirectory }}
     readOnly: true
+  {{- if .descriptor.tlsSecret }}
+  - name: tls
+    mountPath: {{ .descriptor.tlsDirectory }}
+    readOnly: true
+  {{- end }}
   - name: run
     mountPath: {{ include "quorate.agent.runDirectory" . }}
   - name: tmp
@@ -137,6 +142,12 @@ secret:
   {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.secretKeys) | nindent 2 }}
 - name: agent-secrets
   {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.agentSecretKeys) | nindent 2 }}
+{{- with .descriptor.tlsSecret }}
+- name: tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 288 # 0440
+{{- end }}
 - {{- include "quorate.tokenVolume" . | nindent 2 }}
 - name: run
   emptyDir:

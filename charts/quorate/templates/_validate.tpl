@@ -33,7 +33,7 @@ server.replicaCount is {{ $server.replicaCount }}: an ensemble has at least 1; t
 {{- end -}}
 {{- end -}}
 {{- $ports := dict -}}
-{{- range $name, $port := merge (dict "agent.port" .Values.agent.port) (dict "server.ports.client" $server.ports.client "server.ports.peer" $server.ports.peer "server.ports.http" $server.ports.http) -}}
+{{- range $name, $port := merge (dict "agent.port" .Values.agent.port) (dict "server.ports.client" $server.ports.client "server.ports.peer" $server.ports.peer "server.ports.http" $server.ports.http) (ternary (dict "server.ports.secureClient" $server.ports.secureClient) (dict) (ne $server.tls.existingSecret "")) -}}
 {{- $other := get $ports (toString $port) -}}
 {{- if $other }}
 {{ $other }} and {{ $name }} are both {{ $port }}: the containers of a pod share its ports
@@ -46,12 +46,12 @@ server.persistence.log.enabled needs server.persistence.enabled
 {{- if and $server.persistence.log.enabled (eq $server.persistence.log.name $server.persistence.name) }}
 server.persistence.name and server.persistence.log.name are both {{ $server.persistence.name }}: they are two volumes
 {{- end -}}
-{{- range $name := list "config" "secrets" "agent-secrets" "kube-api-access" "run" "tmp" -}}
+{{- range $name := list "config" "secrets" "agent-secrets" "tls" "kube-api-access" "run" "tmp" -}}
 {{- if or (eq $name $server.persistence.name) (eq $name $server.persistence.log.name) }}
 {{ $name }} is a volume of the chart's own: choose another server.persistence.name
 {{- end -}}
 {{- end -}}
-{{- $fixed := include "quorate.server.fixedSettings" . | fromYaml -}}
+{{- $fixed := include "quorate.server.fixedSettings" (dict "values" $server) | fromYaml -}}
 {{- range $name := keys (default dict $server.config) | sortAlpha -}}
 {{- with get $fixed $name }}
 server.config.{{ $name }} follows from {{ . }} and cannot be set beside it
@@ -77,6 +77,9 @@ secretsJob.enabled is false: server.auth.existingSecret must name a secret with 
 {{- end -}}
 {{- if eq $auth.existingSecretKeys.joinKey $auth.existingSecretKeys.httpToken }}
 server.auth.existingSecretKeys: joinKey and httpToken must be two keys
+{{- end -}}
+{{- if and (not $server.tls.existingSecret) (ne $server.tls.peers "none") }}
+server.tls.peers is {{ $server.tls.peers }}: server.tls.existingSecret must name the certificates
 {{- end -}}
 {{- $budget := $server.podDisruptionBudget -}}
 {{- if and $budget.enabled (ne (toString $budget.minAvailable) "") (ne (toString $budget.maxUnavailable) "1") }}

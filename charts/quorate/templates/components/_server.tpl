@@ -12,6 +12,7 @@ What the chart knows about the server. Fields of a descriptor:
   configFiles     file name -> text, mounted at configDirectory
   claims          volumes: name, mountPath, and the block of values
   secretKeys      key of the secret -> file name, mounted at secretDirectory
+  tlsSecret       name of a secret of certificates, mounted whole at tlsDirectory; "" for none
   probes          startup, liveness, readiness: path and the port's name (agent for the sidecar)
   agentSecretKeys key of the secret -> file name, for the agent
   agentEnv        of the agent, beside what every agent gets
@@ -31,11 +32,16 @@ configFiles:
 secretDirectory: /etc/quorate-secrets
 secretKeys:
   {{ $keys.joinKey }}: join-key
+tlsSecret: {{ .values.tls.existingSecret | quote }}
+tlsDirectory: /etc/quorate-tls
 ports:
   client: {{ .values.ports.client }}
+  {{- if .values.tls.existingSecret }}
+  secure-client: {{ .values.ports.secureClient }}
+  {{- end }}
   peer: {{ .values.ports.peer }}
   http: {{ .values.ports.http }}
-clientPorts: [client, http]
+clientPorts: [client, http{{ if .values.tls.existingSecret }}, secure-client{{ end }}]
 peerPorts: [peer]
 metricsPorts: [http]
 env:
@@ -109,6 +115,16 @@ httpAuth: server.auth.http
 httpToken: server.auth
 secret: server.auth
 secretFile: server.auth
+{{- if .values.tls.existingSecret }}
+secureClientPort: server.ports.secureClient
+secureClientHost: all addresses
+tlsCertificateFile: server.tls
+tlsKeyFile: server.tls
+tlsCaFile: server.tls
+tlsClientAuth: server.tls.clientAuth
+peerTls: server.tls.peers
+peerPortUnification: server.tls.peers
+{{- end }}
 {{- end -}}
 
 {{- define "quorate.server.config" -}}
@@ -120,5 +136,17 @@ secretFile: server.auth
   "dataDirectory" (include "quorate.server.dataDirectory" .)
   "logDirectory" (include "quorate.server.logDirectory" .)
   "secretFile" "/etc/quorate-secrets/join-key" -}}
+{{- with .values.tls -}}
+{{- if .existingSecret -}}
+{{- $settings = merge $settings (dict
+  "secureClientPort" $.values.ports.secureClient
+  "tlsCertificateFile" "/etc/quorate-tls/tls.crt"
+  "tlsKeyFile" "/etc/quorate-tls/tls.key"
+  "tlsCaFile" "/etc/quorate-tls/ca.crt"
+  "tlsClientAuth" .clientAuth
+  "peerTls" (has .peers (list "prefer" "require"))
+  "peerPortUnification" (has .peers (list "accept" "prefer"))) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml (mergeOverwrite (deepCopy (default dict .values.config)) $settings) -}}
 {{- end -}}
