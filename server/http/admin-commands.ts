@@ -7,7 +7,7 @@ import {
   fullVersion,
   modeOf,
   monitoredOf,
-  serverId,
+  serverNumbers,
   treeDigest,
   type WordContext,
 } from '../listener/word-context.ts'
@@ -124,7 +124,8 @@ function listsOf<V>(map: ReadonlyMap<string | number, ReadonlySet<V>>): Record<s
   return Object.fromEntries([...map].map(([key, values]) => [key, [...values]]))
 }
 
-function configuration({ configuration: served, ensemble }: WordContext): CommandBody {
+function configuration(context: WordContext): CommandBody {
+  const { configuration: served } = context
   return {
     client_port: served.clientPort,
     data_dir: served.dataDirectory,
@@ -133,9 +134,13 @@ function configuration({ configuration: served, ensemble }: WordContext): Comman
     max_client_cnxns: served.connectionsPerAddressMax,
     min_session_timeout: served.sessionTimeoutMsMin,
     max_session_timeout: served.sessionTimeoutMsMax,
-    server_id: serverId(ensemble.status().name),
+    server_id: ownNumber(context),
     client_port_listen_backlog: -1,
   }
+}
+
+function ownNumber(context: WordContext): number {
+  return serverNumbers(context).get(context.ensemble.status().name) ?? 0
 }
 
 function connections(
@@ -216,13 +221,14 @@ function lastSnapshot({ ensemble }: WordContext): CommandBody {
   }
 }
 
-function leader({ ensemble }: WordContext): CommandBody {
+function leader(context: WordContext): CommandBody {
+  const { ensemble } = context
   const status = ensemble.status()
   if (modeOf(status) === 'standalone') return { error: 'server is not initialized' }
   const known = status.raft.members.find(({ id }) => id === status.raft.leader)
   return {
     is_leader: ensemble.isLeader,
-    leader_id: known === undefined ? -1 : serverId(known.name),
+    leader_id: serverNumbers(context).get(known?.name ?? '') ?? -1,
     leader_ip: known === undefined ? '' : hostOf(known.peerAddress),
   }
 }
@@ -232,7 +238,9 @@ function hostOf(address: string): string {
 }
 
 /** What the leader's link to an observer carried is not counted by ZooKeeper's measures. */
-function observers({ ensemble }: WordContext): CommandBody {
+function observers(context: WordContext): CommandBody {
+  const { ensemble } = context
+  const numbers = serverNumbers(context)
   const { raft } = ensemble.status()
   const observing = raft.progress.flatMap(({ peer, state }) => {
     const member = raft.members.find(({ id, observer }) => id === peer && observer)
@@ -242,7 +250,7 @@ function observers({ ensemble }: WordContext): CommandBody {
     synced_observers: observing.filter(({ synced }) => synced).length,
     observers: observing.map(({ member: { name, peerAddress } }) => ({
       remote_socket_address: `/${peerAddress}`,
-      sid: serverId(name),
+      sid: numbers.get(name) ?? 0,
     })),
   }
 }
@@ -307,14 +315,16 @@ function systemProperties(context: WordContext): CommandBody {
   return Object.fromEntries(Object.entries(all).sort(([left], [right]) => (left < right ? -1 : 1)))
 }
 
-function votingView({ ensemble }: WordContext): CommandBody {
+function votingView(context: WordContext): CommandBody {
+  const { ensemble } = context
+  const numbers = serverNumbers(context)
   const status = ensemble.status()
   const voters =
     modeOf(status) === 'standalone'
       ? []
       : status.raft.members.filter(({ role, observer }) => role === 'voter' && !observer)
   const view = voters.map((member) => [
-    member.name,
+    numbers.get(member.name) ?? 0,
     {
       server_addresses: [member.peerAddress],
       // One port for both: there are no connections for elections alone.
@@ -326,13 +336,14 @@ function votingView({ ensemble }: WordContext): CommandBody {
   return { current_config: Object.fromEntries(view) }
 }
 
-function zabState({ ensemble }: WordContext): CommandBody {
+function zabState(context: WordContext): CommandBody {
+  const { ensemble } = context
   const status = ensemble.status()
   if (modeOf(status) === 'standalone') return { voting: false, zabstate: '' }
   const self = status.raft.members.find(({ id }) => id === status.id)
   const addresses = addressesOf(self)
   return {
-    myid: serverId(status.name),
+    myid: ownNumber(context),
     is_leader: ensemble.isLeader,
     quorum_address: addresses,
     election_address: addresses,

@@ -2,9 +2,10 @@ import type { EnsembleStatus } from '../ensemble/ensemble.ts'
 import { processEnvironment } from './process-environment.ts'
 import {
   fullVersion,
+  membershipText,
   modeOf,
   monitoredOf,
-  serverLines,
+  serverNumbers,
   treeDigest,
   type WordContext,
 } from './word-context.ts'
@@ -195,15 +196,15 @@ function configurationText(asked: Asked): string {
     ['minSessionTimeout', configuration.sessionTimeoutMsMin],
     ['maxSessionTimeout', configuration.sessionTimeoutMsMax],
     ['clientPortListenBacklog', -1],
-    ['serverId', status.name],
+    ['serverId', serverNumbers(asked).get(status.name) ?? 0],
   ]
   const text = properties(lines, (key, value) => `${key}=${value}`)
   return modeOf(status) === 'standalone' ? text : text + ensembleText(asked, status)
 }
 
 /** What a server of an ensemble adds; ticks of silence that it bears, as Raft's timeout has it. */
-function ensembleText({ configuration, ensemble }: Asked, status: EnsembleStatus): string {
-  const { electionTimeoutMs, tickMs, peerPort } = configuration
+function ensembleText(asked: Asked, status: EnsembleStatus): string {
+  const { electionTimeoutMs, tickMs, peerPort } = asked.configuration
   const limit = Math.max(1, Math.ceil((2 * electionTimeoutMs) / tickMs))
   const self = status.raft.members.find((member) => member.id === status.id)
   const lines: (readonly [string, string | number])[] = [
@@ -214,9 +215,7 @@ function ensembleText({ configuration, ensemble }: Asked, status: EnsembleStatus
     ['quorumPort', peerPort],
     ['peerType', self?.observer === true ? 1 : 0],
   ]
-  const version = ensemble.machine.tree.stat('/zookeeper/config')?.mzxid ?? 0
-  const members = [...serverLines(status), `version=${version.toString(16)}`].join('\n')
-  return `${properties(lines, (key, value) => `${key}=${value}`)}membership: \n${members}`
+  return `${properties(lines, (key, value) => `${key}=${value}`)}membership: \n${membershipText(asked)}`
 }
 
 function logText({ raft, firstTerm, snapshotIndex }: EnsembleStatus): string {

@@ -1,3 +1,4 @@
+import { numbersOf, parseConfig } from '../ensemble/dynamic-config.ts'
 import type { Ensemble, EnsembleStatus } from '../ensemble/ensemble.ts'
 import {
   type Durations,
@@ -89,18 +90,19 @@ export function fullVersion({ version, builtOn }: WordContext): string {
   return `${version}, built on ${builtOn}`
 }
 
-/** A server's name as ZooKeeper's number where it is one, as the servers of a zoo.cfg have. */
-export function serverId(name: string): number | string {
-  return /^\d+$/.test(name) ? Number(name) : name
+/** ZooKeeper's numbers of the servers, by name: those of /zookeeper/config. */
+export function serverNumbers({ ensemble }: WordContext): ReadonlyMap<string, number> {
+  return numbersOf(ensemble.status().raft.members, parseConfig(presentConfig(ensemble)))
 }
 
-/** The configuration in the lines of a zoo.cfg; a server has one port for its peers. */
-export function serverLines({ raft }: EnsembleStatus): readonly string[] {
-  return raft.members.map(({ name, peerAddress, clientAddress, observer }) => {
-    const electionPort = peerAddress.slice(peerAddress.lastIndexOf(':') + 1)
-    const role = observer ? 'observer' : 'participant'
-    return `server.${name}=${peerAddress}:${electionPort}:${role};${clientAddress}`
-  })
+/** What /zookeeper/config holds: the members, then the version; before it is written, no members. */
+export function membershipText({ ensemble }: WordContext): string {
+  const present = presentConfig(ensemble)
+  return present === '' ? 'version=0' : present
+}
+
+function presentConfig({ machine }: Ensemble): string {
+  return new TextDecoder().decode(machine.tree.data('/zookeeper/config') ?? new Uint8Array())
 }
 
 /** One figure for all znodes; equal on servers that have applied the same requests. */

@@ -13,6 +13,8 @@ export interface ServerEnsemble {
   readonly clientPorts: readonly number[]
   /** One per server; empty where the servers speak no HTTP. */
   readonly httpPorts: readonly number[]
+  /** Where `/metrics` is: one per server; empty where there is none. */
+  readonly metricsPorts: readonly number[]
   readonly tickMs: number
   /** Starts all servers and resolves when each serves clients. */
   start(): Promise<void>
@@ -131,12 +133,16 @@ process.once('exit', () => {
   for (const server of running) if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL')
 })
 
-/** Sends a four-letter word and resolves with the whole answer. */
-export function fourLetterWord(port: number, word: string, timeoutMs = 10_000): Promise<string> {
+/** Sends a four-letter word, or what else a connection may begin with; the whole answer. */
+export function fourLetterWord(
+  port: number,
+  word: string | Uint8Array,
+  timeoutMs = 10_000,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''
     const socket = connect(port, '127.0.0.1', () => socket.write(word))
-    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`${word}: no answer`)))
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`${String(word)}: no answer`)))
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1')
     })

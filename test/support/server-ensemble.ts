@@ -11,6 +11,11 @@ export interface EnsembleOptions {
   /** 1 is a standalone server, without server lines. */
   readonly servers: 1 | 3
   readonly tickMs?: number
+  /**
+   * Apache ZooKeeper brings its AdminServer and its metrics for Prometheus, which make its start
+   * slower; Quorate has both in any case.
+   */
+  readonly monitored?: boolean
   /** Further lines of the configuration file. */
   readonly settings?: Readonly<Record<string, string>>
   /** Where the data directories are made; the system's temporary directory by default. */
@@ -26,11 +31,13 @@ export interface ServerFiles {
 export interface ServerKind {
   readonly name: string
   readonly http: boolean
+  /** Metrics have a port of their own. */
+  readonly metricsApart?: boolean
   readonly cwd?: string
   /** The command that serves a configuration file in the foreground. */
   command(files: ServerFiles): { readonly command: string; readonly args: readonly string[] }
   /** Lines of the configuration that this kind alone has. */
-  settings(httpPort: number): Readonly<Record<string, string>>
+  settings(httpPort: number, metricsPort: number): Readonly<Record<string, string>>
 }
 
 /**
@@ -42,9 +49,10 @@ export async function createEnsemble(
   options: EnsembleOptions,
 ): Promise<ServerEnsemble> {
   const count = options.servers
-  const ports = await reservePorts(count * 4)
+  const ports = await reservePorts(count * 5)
   const part = (n: number) => ports.slice(n * count, (n + 1) * count)
   const [clientPorts, peerPorts, electionPorts, httpPorts] = [part(0), part(1), part(2), part(3)]
+  const metricsPorts = kind.metricsApart === true ? part(4) : httpPorts
   const directory = mkdtempSync(join(options.parentDirectory ?? tmpdir(), `quorate-${kind.name}-`))
   const tickMs = options.tickMs ?? DEFAULT_TICK_MS
   const serverLines = clientPorts.map(
@@ -65,7 +73,7 @@ export async function createEnsemble(
       maxClientCnxns: '0',
       '4lw.commands.whitelist': '*',
       'admin.enableServer': 'false',
-      ...kind.settings(httpPorts[i] ?? 0),
+      ...kind.settings(httpPorts[i] ?? 0, metricsPorts[i] ?? 0),
       ...options.settings,
     }
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
@@ -75,12 +83,14 @@ export async function createEnsemble(
     const log = join(home, 'output.log')
     return new ServerProcess(`${kind.name} ${i + 1}`, command, args, log, kind.cwd)
   })
-  return new FileConfiguredEnsemble(kind, { clientPorts, httpPorts, tickMs, directory }, processes)
+  const place = { clientPorts, httpPorts, metricsPorts, tickMs, directory }
+  return new FileConfiguredEnsemble(kind, place, processes)
 }
 
 interface Place {
   readonly clientPorts: readonly number[]
   readonly httpPorts: readonly number[]
+  readonly metricsPorts: readonly number[]
   readonly tickMs: number
   readonly directory: string
 }
@@ -89,6 +99,7 @@ class FileConfiguredEnsemble implements ServerEnsemble {
   readonly name: string
   readonly clientPorts: readonly number[]
   readonly httpPorts: readonly number[]
+  readonly metricsPorts: readonly number[]
   readonly tickMs: number
   readonly #directory: string
   readonly #processes: readonly ServerProcess[]
@@ -97,6 +108,7 @@ class FileConfiguredEnsemble implements ServerEnsemble {
     this.name = kind.name
     this.clientPorts = place.clientPorts
     this.httpPorts = kind.http ? place.httpPorts : []
+    this.metricsPorts = kind.http ? place.metricsPorts : []
     this.tickMs = place.tickMs
     this.#directory = place.directory
     this.#processes = processes

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fourLetterWord, modeOf } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
-import { create } from '../operations.ts'
+import { create, exists, getChildren, getData } from '../operations.ts'
 import { Sessions, type Target } from './target.ts'
 
 /** Names that dashboards read, from `mntr` of any server. */
@@ -21,6 +21,16 @@ const MONITORED = [
   'zk_approximate_data_size',
   'zk_open_file_descriptor_count',
   'zk_max_file_descriptor_count',
+]
+
+const ENVIRONMENT = [
+  'zookeeper.version',
+  'host.name',
+  ...['version', 'vendor', 'home', 'class.path', 'library.path', 'io.tmpdir', 'compiler'].map(
+    (name) => `java.${name}`,
+  ),
+  ...['os.name', 'os.arch', 'os.version', 'user.name', 'user.home', 'user.dir'],
+  ...['os.memory.free', 'os.memory.max', 'os.memory.total'],
 ]
 
 export function fourLetterSuite(target: Target): void {
@@ -51,6 +61,10 @@ export function fourLetterSuite(target: Target): void {
       expect(lines[6]).toMatch(/^Zxid: 0x[0-9a-f]+$/)
       expect(lines[7]).toMatch(/^Mode: (leader|follower)$/)
       expect(lines[8]).toMatch(/^Node count: \d+$/)
+      const leads = lines[7] === 'Mode: leader'
+      expect(lines.slice(9)).toEqual(
+        leads ? [expect.stringMatching(/^Proposal sizes last\/min\/max: \d+\/\d+\/\d+$/)] : [],
+      )
       expect(BigInt(lines[6]?.slice('Zxid: '.length) ?? '0')).toBeGreaterThanOrEqual(zxid)
     })
 
@@ -64,7 +78,7 @@ export function fourLetterSuite(target: Target): void {
       const text = await ask('stat')
       expect(text).toMatch(/^Zookeeper version: /)
       expect(text).toMatch(
-        /\nClients:\n( \/127\.0\.0\.1:\d+\[\d+\]\(queued=\d+,recved=\d+,sent=\d+\)\n)+\n/,
+        /\nClients:\n( \/127\.0\.0\.1:\d+\[\d+\]\(queued=\d+,recved=\d+,sent=\d+\)\n){2,}\n/,
       )
       expect(text).toMatch(/\nMode: (leader|follower)\nNode count: \d+\n/)
       expect(client.connection.isClosed).toBe(false)
@@ -114,10 +128,170 @@ export function fourLetterSuite(target: Target): void {
       expect(lines).toContain('serverId=1')
     })
 
-    it('closes on a word that it does not know', async () => {
+    it('conf, line by line', async () => {
+      const { clientPorts } = target.ensemble()
+      const lines = (await ask('conf')).split('\n')
+      const keys = lines.map((line) => /^[^=:]+(=|: $)/.exec(line)?.[0].replace('=', ''))
+      expect(keys).toEqual([
+        ...'clientPort secureClientPort dataDir dataDirSize dataLogDir dataLogSize'.split(' '),
+        ...'tickTime maxClientCnxns minSessionTimeout maxSessionTimeout'.split(' '),
+        ...'clientPortListenBacklog serverId initLimit syncLimit electionAlg'.split(' '),
+        ...'electionPort quorumPort peerType'.split(' '),
+        'membership: ',
+        ...'server.1 server.2 server.3 version'.split(' '),
+      ])
+      const values = new Map(lines.map((line) => line.split('=') as [string, string]))
+      for (const key of ['dataDirSize', 'dataLogSize', 'initLimit', 'syncLimit', 'electionPort']) {
+        expect(values.get(key)).toMatch(/^\d+$/)
+      }
+      expect(values.get('dataDir')).toMatch(/^\//)
+      expect(values.get('secureClientPort')).toBe('-1')
+      expect(values.get('clientPortListenBacklog')).toBe('-1')
+      expect(values.get('peerType')).toBe('0')
+      expect(values.get('version')).toMatch(/^[0-9a-f]+$/)
+      for (const [i, port] of clientPorts.entries()) {
+        expect(values.get(`server.${i + 1}`)).toMatch(
+          new RegExp(`^[\\w.]+:\\d+:\\d+:participant;[\\w.]+:${port}$`),
+        )
+      }
+    })
+
+    it('cons, with the last request of each client and the connection of the asker', async () => {
+      const client = await sessions.client()
+      const place = await sessions.place(client)
+      await getData(client, place)
+      const sid = client.session.sessionId.toString(16)
+      const text = await ask('cons')
+      expect(text).toMatch(/^( \/127\.0\.0\.1:\d+\[\d\]\(.*\)\n)+\n$/)
+      expect(text).toMatch(/^ \/127\.0\.0\.1:\d+\[0\]\(queued=0,recved=1,sent=0\)$/m)
+      const own = text.split('\n').find((line) => line.includes(`sid=0x${sid},`))
+      expect(own).toMatch(
+        /\[1\]\(queued=0,recved=3,sent=3,sid=0x[0-9a-f]+,lop=GETD,est=\d{13},to=\d+,lcxid=0x2,lzxid=0x[0-9a-f]+,lresp=\d+,llat=\d+,minlat=\d+,avglat=\d+,maxlat=\d+\)$/,
+      )
+      expect(await ask('crst')).toBe('Connection stats reset.\n')
+      const after = (await ask('cons')).split('\n').find((line) => line.includes(`sid=0x${sid},`))
+      expect(after).toMatch(
+        /\(queued=0,recved=0,sent=0,sid=0x[0-9a-f]+,lop=NA,est=\d+,to=\d+,lzxid=0xf{16},lresp=0,llat=0,minlat=0,avglat=0,maxlat=0\)$/,
+      )
+    })
+
+    it('srst, after which counting begins anew', async () => {
+      expect(await ask('srst')).toBe('Server stats reset.\n')
+      expect(await ask('srvr')).toMatch(
+        /\nLatency min\/avg\/max: \d+\/\d+\.\d+\/\d+\nReceived: \d\nSent: \d\n/,
+      )
+    })
+
+    it('dump, with sessions, their ephemerals and connections', async () => {
+      const client = await sessions.client()
+      const place = await sessions.place(client)
+      await create(client, `${place}/e`, '', { flags: 1 })
+      const sid = `0x${client.session.sessionId.toString(16)}`
+      const leader = await waitFor('a leader', async () => {
+        for (const [index] of target.ensemble().clientPorts.entries()) {
+          if (modeOf(await ask('srvr', index)) === 'leader') return { index }
+        }
+        return null
+      })
+      const date = '\\w{3} \\w{3} \\d\\d \\d\\d:\\d\\d:\\d\\d UTC \\d{4}'
+      const ephemeral = `Sessions with Ephemerals \\(\\d+\\):\n(.*\n)*${sid}:\n\t${place}/e\n`
+      const sets = (what: string, member: string) =>
+        `${what} Sets \\(\\d+\\)/\\(\\d+\\):\n(\\d+ expire at ${date}:\n(\t${member}\n)*)+`
+      const rest = `ephemeral nodes dump:\n${ephemeral}(.*\n)*Connections dump:\n${sets('Connections', 'ip: /127.0.0.1:\\d+ sessionId: 0x[0-9a-f]+')}$`
+      for (const [server] of target.ensemble().clientPorts.entries()) {
+        const text = await ask('dump', server)
+        const tracked =
+          server === leader.index
+            ? sets('Session', '0x[0-9a-f]+')
+            : 'Global Sessions\\(\\d+\\):\n(0x[0-9a-f]+\t\\d+ms\n)+'
+        expect(text).toMatch(new RegExp(`^SessionTracker dump:\n${tracked}${rest}`))
+        expect(text).toContain(`${sid}`)
+      }
+    })
+
+    it("envi, with ZooKeeper's keys", async () => {
+      const lines = (await ask('envi')).trimEnd().split('\n')
+      expect(lines[0]).toBe('Environment:')
+      expect(lines.slice(1).map((line) => line.slice(0, line.indexOf('=')))).toEqual(ENVIRONMENT)
+    })
+
+    it('dirs', async () => {
+      expect(await ask('dirs')).toMatch(/^datadir_size: \d+\nlogdir_size: \d+\n$/)
+    })
+
+    it('wchs, wchc and wchp, of one client', async () => {
+      const client = await sessions.client()
+      const place = await sessions.place(client)
+      await exists(client, place, true)
+      await getData(client, place, true)
+      await getChildren(client, place, true)
+      const sid = client.session.sessionId.toString(16)
+      expect(await ask('wchs')).toBe('1 connections watching 1 paths\nTotal watches:1\n')
+      expect(await ask('wchc')).toBe(`0x${sid}\n\t${place}\n\n`)
+      expect(await ask('wchp')).toBe(`${place}\n\t0x${sid}\n\n`)
+      await exists(client, `${place}/none`, true)
+      expect(await ask('wchs')).toBe('1 connections watching 2 paths\nTotal watches:2\n')
+    })
+
+    it('hash, as zxid and digest', async () => {
+      expect(await ask('hash')).toMatch(/^([0-9a-f]+: -?\d+\n)*$/)
+    })
+
+    it('gtmk and stmk, with the mask in eight bytes', async () => {
+      const mask = (value: bigint) => {
+        const bytes = Buffer.from('stmk........')
+        bytes.writeBigInt64BE(value, 4)
+        return fourLetterWord(sessions.port(), bytes)
+      }
+      expect(await ask('gtmk', 1)).toBe('306')
+      expect(await mask(4626n)).toBe('4626')
+      expect(await ask('gtmk')).toBe('4626')
+      expect(await mask(306n)).toBe('306')
+    })
+
+    it('closes on a word that it does not know, and on the interrupt of telnet', async () => {
       expect(await ask('wxyz')).toBe('')
+      const interrupt = Buffer.from([0xff, 0xf4, 0xff, 0xfd])
+      expect(await fourLetterWord(sessions.port(), interrupt)).toBe('')
+    })
+
+    it('takes a word alone or with a newline, and no word in a session', async () => {
+      expect(await ask('ruok\r\n')).toBe('imok')
+      const client = await sessions.client()
+      client.connection.write(Buffer.from('ruok'))
+      expect(Buffer.concat(await client.connection.closed()).toString()).not.toContain('imok')
     })
   })
+}
+
+/** Of an ensemble that allows `ruok` alone. */
+export function refusedWords(target: Target): void {
+  it('refuses the words that are not in the list, but never srvr', async () => {
+    const [port = 0] = target.ensemble().clientPorts
+    for (const word of ['mntr', 'stat', 'stmk', 'isro', 'hash', 'wchp', 'crst']) {
+      expect(await fourLetterWord(port, word)).toBe(
+        `${word} is not executed because it is not in the whitelist.\n`,
+      )
+    }
+    expect(await fourLetterWord(port, 'ruok')).toBe('imok')
+    expect(await fourLetterWord(port, 'srvr')).toMatch(/^Zookeeper version: /)
+    expect(await fourLetterWord(port, 'wxyz')).toBe('')
+  })
+}
+
+/** Of the first server of an ensemble whose other servers are gone. */
+export async function wordsWithoutService(port: number): Promise<void> {
+  const refusal = 'This ZooKeeper instance is not currently serving requests'
+  const ask = (word: string) => fourLetterWord(port, word)
+  await waitFor('no service', async () => (await ask('srvr')).startsWith(refusal), 60_000)
+  for (const word of 'srvr stat cons crst conf dirs dump mntr wchs wchc wchp srst'.split(' ')) {
+    expect(await ask(word), word).toBe(`${refusal}\n`)
+  }
+  expect(await ask('hash')).toBe(refusal)
+  expect(await ask('isro')).toBe('null')
+  expect(await ask('ruok')).toBe('imok')
+  expect(await ask('gtmk')).toBe('306')
+  expect(await ask('envi')).toMatch(/^Environment:\nzookeeper\.version=/)
 }
 
 export function standaloneWords(target: Target): void {

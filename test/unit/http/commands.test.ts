@@ -137,7 +137,7 @@ describe('commands of the AdminServer', () => {
     expect(Object.keys((await ask('voting_view')).body.current_config)).toEqual(['1'])
     expect((await ask('observers')).body).toMatchObject({
       synced_observers: 1,
-      observers: [{ sid: 'pod-1', remote_socket_address: '/127.0.0.1:2888' }],
+      observers: [{ sid: 2, remote_socket_address: '/127.0.0.1:2888' }],
     })
   })
 

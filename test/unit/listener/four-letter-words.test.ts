@@ -171,6 +171,9 @@ describe('four-letter words', () => {
     ].join('\n')
     expect(ask(harness, 'conf')).toBe(alone)
     harness.ensemble.members = [MEMBER, { ...MEMBER, id: 'id-2', name: '2', observer: true }]
+    expect(ask(harness, 'conf')).toMatch(/\nmembership: \nversion=0$/)
+    const servers = Buffer.from('server.1=a:1:1:participant;b:2\nserver.2=c:1:1:observer;d:2\n')
+    harness.ensemble.applyForeign({ kind: 'setConfig', servers })
     expect(ask(harness, 'conf').slice(alone.length)).toBe(
       [
         'initLimit=1',
@@ -180,9 +183,9 @@ describe('four-letter words', () => {
         'quorumPort=2888',
         'peerType=0',
         'membership: ',
-        'server.1=127.0.0.1:2888:2888:participant;127.0.0.1:2181',
-        'server.2=127.0.0.1:2888:2888:observer;127.0.0.1:2181',
-        'version=0',
+        'server.1=a:1:1:participant;b:2',
+        'server.2=c:1:1:observer;d:2',
+        'version=1',
       ].join('\n'),
     )
   })
