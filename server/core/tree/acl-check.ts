@@ -1,4 +1,5 @@
 import { type Acl, type AclEntry, type Identity, OPEN_ACL, Permission } from './acl.ts'
+import { isDistinguishedName } from './distinguished-name.ts'
 
 /** The schemes that a list may name; `auth` is replaced when the list is stored. */
 const SCHEMES = new Set(['world', 'digest', 'ip', 'x509', 'sasl'])
@@ -72,6 +73,7 @@ function isValid({ scheme, id }: AclEntry): boolean {
   if (scheme === 'world') return id === 'anyone'
   if (scheme === 'digest') return isUserAndHash(id)
   if (scheme === 'ip') return parseRange(id) !== null
+  if (scheme === 'x509') return isDistinguishedName(id)
   return id.length > 0
 }
 
