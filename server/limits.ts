@@ -85,6 +85,8 @@ export const limits = {
   joinRetryTicks: 10,
   /** A learner this close to the leader's log is promoted. */
   promotionLagEntries: 100,
+  /** For the servers of a reconfiguration to join. */
+  reconfigMsMax: 20_000,
   /** Removed servers whose incarnation is remembered; the oldest is forgotten beyond. */
   retiredServersMax: 1_000,
 } as const

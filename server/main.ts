@@ -56,6 +56,7 @@ export async function runServer(config: Config): Promise<void> {
     expectedVoters: settings.expectedVoters,
     limits: { ...limits, ...config, ...settingsOfLimits(settings) },
     enforcesQuotas: settings.enforceQuota,
+    reconfigEnabled: settings.reconfigEnabled,
     onFault: (fault) => die(logger, fault),
   })
   const tls = new Map<string, Credentials>()

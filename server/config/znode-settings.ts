@@ -1,8 +1,12 @@
 import { Type } from 'typebox'
 import { limits } from '../limits.ts'
 
-/** Quotas, containers and znodes with a time to live; a part of the schema. */
+/** Reconfiguration, quotas, containers and znodes with a time to live; a part of the schema. */
 export const znodeSettings = {
+  reconfigEnabled: Type.Boolean({
+    default: false,
+    description: 'ZooKeeper clients may change the members; a static list only forms the ensemble',
+  }),
   enforceQuota: Type.Boolean({
     default: false,
     description: 'As leader: hard limits of quotas are enforced, and any limit passed is logged',
@@ -30,6 +34,7 @@ export const znodeSettings = {
 
 /** The keys of a zoo.cfg: system properties of ZooKeeper. */
 export const znodeKeys = {
+  reconfigEnabled: 'reconfigEnabled',
   enforceQuota: 'enforceQuota',
   extendedTypesEnabled: 'extendedTypesEnabled',
   'znode.container.checkIntervalMs': 'containerCheckMs',

@@ -3,12 +3,14 @@ import type { Operation } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
 import type { Member } from '../core/raft/message.ts'
 import { CONFIG_PATH } from '../core/tree/tree.ts'
-import { configText, serversOf } from './dynamic-config.ts'
+import { configText, parseConfig, serversOf } from './dynamic-config.ts'
 
 export interface ConfigDutyOptions {
   readonly machine: () => StateMachine
   /** The configuration as of what is applied. */
   readonly members: () => readonly Member[]
+  /** A reconfiguration is under way, at whose end the copy is written. */
+  readonly paused: () => boolean
   /** Hands in a request of the server itself; `done` is called when its outcome is known. */
   readonly submit: (operation: Operation, done: () => void) => void
 }
@@ -29,9 +31,9 @@ export class ConfigDuty {
   tick(): void {
     const { machine, members, submit } = this.#options
     const { clusterVersion, tree } = machine()
-    if (this.#writing || clusterVersion < SINCE_VERSION.quotas) return
+    if (this.#writing || this.#options.paused() || clusterVersion < SINCE_VERSION.quotas) return
     const present = Buffer.from(tree.data(CONFIG_PATH) ?? []).toString('utf8')
-    const servers = configText(members(), present)
+    const servers = configText(members(), parseConfig(present))
     if (servers === serversOf(present)) return
     this.#writing = true
     submit({ kind: 'setConfig', servers: Buffer.from(servers, 'utf8') }, () => {

@@ -13,8 +13,8 @@ export interface ConfigLine {
  * them. There is one port between servers here, so it stands in both places. A server that has yet to
  * catch up before it votes is not listed: it serves no clients.
  */
-export function configText(members: readonly Member[], present: string): string {
-  const numbers = numbersOf(members, parseConfig(present))
+export function configText(members: readonly Member[], present: readonly ConfigLine[]): string {
+  const numbers = numbersOf(members, present)
   return linesOf(members, numbers)
     .sort((left, right) => left.number - right.number)
     .map((line) => `${formatLine(line)}\n`)

@@ -1,4 +1,5 @@
 import type { PeerId, SessionId } from '../core/brand.ts'
+import type { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation, RequestResult, Trigger } from '../core/machine/operation.ts'
 import type { StateMachine } from '../core/machine/state-machine.ts'
 import type { RaftStatus } from '../core/raft/step.ts'
@@ -6,6 +7,10 @@ import type { Identity } from '../core/tree/acl.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
 import type { WatchTable } from '../core/watch/watch-table.ts'
 import type { Distribution, SizeRange } from '../measure.ts'
+import type { Reconfig } from '../wire/operations/reconfig.ts'
+
+/** ZooKeeper's code; null: nobody here knows what became of it. */
+export type ReconfigDone = (code: ErrorCode | null) => void
 
 /** A write as a client connection (or HTTP route) hands it in. */
 export interface Submission {
@@ -77,6 +82,8 @@ export interface Ensemble {
   transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget'
   /** Lets a server that was removed come back with the disk that it has. */
   readmitMember(name: string, done: (refusal: string | null) => void): void
+  /** ZooKeeper's reconfig, for a client of this server. */
+  reconfigure(request: Reconfig, identities: readonly Identity[], done: ReconfigDone): void
   removeMember(name: string, done: (refusal: string | null) => void): void
   takeSnapshot(done: (refusal: string | null, index: number) => void): void
 }

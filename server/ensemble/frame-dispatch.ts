@@ -31,6 +31,10 @@ export function dispatchFrame(rooms: Rooms, loop: Loop, from: PeerId, frame: Pee
     case 'transferRequest':
       if (loop.raft().isLeader) loop.step({ kind: 'transferLeadership', to: frame.to })
       return
+    case 'reconfig':
+      return rooms.reconfigRequests.received(from, frame)
+    case 'reconfigReply':
+      return rooms.reconfigRequests.answered(frame)
     case 'leaving':
       return
   }

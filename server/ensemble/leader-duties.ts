@@ -8,6 +8,7 @@ import { ContainerDuty, type ContainerLimits } from './container-duty.ts'
 import type { Ensemble } from './ensemble.ts'
 import type { Environment } from './environment.ts'
 import { commonVersion, type Membership } from './membership.ts'
+import type { Reconfiguration } from './reconfiguration.ts'
 import { CLUSTER_VERSION_MAX } from './replica-options.ts'
 import type { SessionDuty } from './session-duty.ts'
 
@@ -20,6 +21,7 @@ export interface LeaderDutiesOptions {
   readonly machine: () => StateMachine
   /** The configuration as of what is applied. */
   readonly members: () => readonly Member[]
+  readonly reconfiguration: Reconfiguration
   readonly submit: Ensemble['submit']
 }
 
@@ -42,6 +44,7 @@ export class LeaderDuties {
     this.#config = new ConfigDuty({
       machine,
       members,
+      paused: () => options.reconfiguration.underWay,
       submit: (operation, done) => this.#options.submit(requestOf(operation), done),
     })
   }
@@ -49,12 +52,14 @@ export class LeaderDuties {
   /** At each tick: what is due of the housekeeping. */
   tick(): void {
     this.#containers.tick()
+    this.#options.reconfiguration.tick()
     this.#config.tick()
   }
 
   /** At each tick without the right to do so. */
   rest(): void {
     this.#containers.rest()
+    this.#options.reconfiguration.rest()
   }
 
   /** Ends the sessions that were silent for too long. */

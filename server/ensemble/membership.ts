@@ -27,6 +27,11 @@ interface Appended {
 export interface MembershipOptions {
   readonly environment: Environment
   readonly forming: Forming
+  /**
+   * Who stands in the static list belongs to the ensemble and nobody else does, whoever is removed:
+   * always so, unless clients of ZooKeeper may reconfigure it.
+   */
+  readonly listBinds: boolean
   readonly transport: Transport
   readonly retirement: Retirement
   readonly electionTicks: number
@@ -126,13 +131,14 @@ export class Membership {
       return `server ${joiner.name} holds the data of cluster ${joiner.clusterId}`
     }
     if (status.role !== 'leader' || this.#changeUnderWay) return null
-    const { forming, electionTicks, retirement } = this.#options
+    const { forming, listBinds, electionTicks, retirement } = this.#options
     if (this.#mayBeRetired(joiner)) {
       // A new leader has removals to apply yet: the joiner asks again.
       if (!status.committedInTerm || !retirement.knowsUpTo(status.commit)) return null
       if (retirement.has(joiner.id)) return retiredRefusal(joiner.name)
     }
-    const listed = forming.kind === 'static' ? forming.servers.map(({ name }) => name) : null
+    const binding = listBinds && forming.kind === 'static' ? forming.servers : null
+    const listed = binding?.map(({ name }) => name) ?? null
     const verdict = judgeJoin(joiner, status, electionTicks, listed)
     if (verdict.kind === 'refuse') return verdict.reason
     if (verdict.kind === 'change') this.change(verdict.members, () => {})
@@ -141,7 +147,7 @@ export class Membership {
 
   /** A server of a static list belongs there, whoever removed it: it is taken back. */
   #mayBeRetired(joiner: Hello): boolean {
-    if (this.#options.forming.kind === 'static') return false
+    if (this.#options.listBinds) return false
     return !this.#members.some((member) => member.id === joiner.id)
   }
 
@@ -188,7 +194,7 @@ export class Membership {
    * whoever wants it; for a server that is in the configuration the note means nothing.
    */
   remove(name: string, done: ChangeDone): void {
-    const { forming, retirement, status } = this.#options
+    const { listBinds, retirement, status } = this.#options
     const leaving = this.#members.find((member) => member.name === name)
     if (leaving === undefined) return done('unknownMember')
     if (!this.#members.some(({ role, id }) => role === 'voter' && id !== leaving.id)) {
@@ -196,7 +202,7 @@ export class Membership {
     }
     if (status().role !== 'leader') return done('notLeader')
     if (this.#changeUnderWay) return done('changeInProgress')
-    if (forming.kind === 'static') return this.#drop(leaving, done)
+    if (listBinds) return this.#drop(leaving, done)
     retirement.retire(leaving, (refusal) => {
       // Before the ensemble has formed nothing is written; there is nothing to protect yet either.
       if (refusal === null || refusal === 'notFormed') this.#drop(leaving, done)

@@ -32,6 +32,7 @@ export interface ReplicaLimits extends ContainerLimits {
   readonly joinRetryTicks: number
   readonly promotionLagEntries: number
   readonly retiredServersMax: number
+  readonly reconfigMsMax: number
 }
 
 export interface ReplicaOptions {
@@ -52,6 +53,8 @@ export interface ReplicaOptions {
   readonly limits: ReplicaLimits
   /** As leader: hard limits of quotas hold, and writes above any limit are logged. */
   readonly enforcesQuotas?: boolean
+  /** As leader: clients of ZooKeeper may change the members. */
+  readonly reconfigEnabled?: boolean
   /** The disk failed, or holds what cannot be read: the process must end. */
   readonly onFault: (fault: StorageFault) => void
   /** Sees every applied entry with its results, after they were dealt out (tests, audit). */

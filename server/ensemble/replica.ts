@@ -4,14 +4,17 @@ import type { StateMachine } from '../core/machine/state-machine.ts'
 import type { Entry, HardState } from '../core/raft/message.ts'
 import { Raft } from '../core/raft/raft.ts'
 import type { RaftInput, RaftOptions, RaftOutput } from '../core/raft/step.ts'
+import type { Identity } from '../core/tree/acl.ts'
 import type { WatchTable } from '../core/watch/watch-table.ts'
 import type { OpenedStorage } from '../storage/storage.ts'
+import type { Reconfig } from '../wire/operations/reconfig.ts'
 import type {
   Contact,
   Ensemble,
   EnsembleHooks,
   EnsembleStatus,
   Outcome,
+  ReconfigDone,
   SessionDeadline,
   Submission,
   SubmitRefusal,
@@ -370,6 +373,7 @@ export class Replica implements Ensemble {
     proposals.leadershipChanged()
     sessions.leaderChanged()
     membership.leadershipChanged()
+    this.#rooms.reconfigRequests.leadershipChanged()
     snapshots.files.stopStreams()
   }
 
@@ -444,6 +448,11 @@ export class Replica implements Ensemble {
 
   readmitMember(name: string, done: (refusal: string | null) => void): void {
     this.#rooms.membership.readmit(name, done)
+  }
+
+  reconfigure(request: Reconfig, identities: readonly Identity[], done: ReconfigDone): void {
+    if (this.#state !== 'running') return done(null)
+    this.#rooms.reconfigRequests.ask(request, identities, done)
   }
 
   removeMember(name: string, done: (refusal: string | null) => void): void {

@@ -18,6 +18,8 @@ import { Membership } from './membership.ts'
 import { Proposals } from './proposals.ts'
 import { QuotaWarnings } from './quota-warnings.ts'
 import { Readiness } from './readiness.ts'
+import { ReconfigRequests } from './reconfig-requests.ts'
+import { Reconfiguration } from './reconfiguration.ts'
 import { CLUSTER_VERSION_MAX, type ReplicaOptions } from './replica-options.ts'
 import { Retirement } from './retirement.ts'
 import { SessionDuty } from './session-duty.ts'
@@ -59,6 +61,8 @@ export class Rooms {
   readonly membership: Membership
   readonly proposals: Proposals
   readonly snapshots: SnapshotDuty
+  readonly reconfiguration: Reconfiguration
+  readonly reconfigRequests: ReconfigRequests
   readonly duties: LeaderDuties
   readonly readiness: Readiness
   readonly #options: ReplicaOptions
@@ -98,6 +102,8 @@ export class Rooms {
     this.membership = this.#openMembership()
     this.proposals = this.#openProposals()
     this.snapshots = this.#openSnapshots()
+    this.reconfiguration = this.#openReconfiguration()
+    this.reconfigRequests = this.#openReconfigRequests(origin)
     this.duties = new LeaderDuties({
       environment,
       limits,
@@ -106,6 +112,7 @@ export class Rooms {
       membership: this.membership,
       machine: () => this.applier.machine,
       members: () => this.applier.position.members,
+      reconfiguration: this.reconfiguration,
       submit: loop.submit,
     })
     this.readiness = new Readiness(limits.promotionLagEntries)
@@ -169,11 +176,12 @@ export class Rooms {
   }
 
   #openMembership(): Membership {
-    const { environment, forming, limits } = this.#options
+    const { environment, forming, limits, reconfigEnabled } = this.#options
     const { raft, step, token } = this.#loop
     return new Membership({
       environment,
       forming,
+      listBinds: forming.kind === 'static' && reconfigEnabled !== true,
       transport: this.transport,
       retirement: new Retirement({
         machine: () => this.applier.machine,
@@ -188,6 +196,39 @@ export class Rooms {
       token,
       bootstrap: () => this.identity.found(),
       adopt: (clusterId) => this.identity.adopt(clusterId),
+    })
+  }
+
+  #openReconfiguration(): Reconfiguration {
+    const { environment, limits, reconfigEnabled } = this.#options
+    const { raft, submit } = this.#loop
+    return new Reconfiguration({
+      environment,
+      enabled: reconfigEnabled === true,
+      machine: () => this.applier.machine,
+      members: () => this.applier.position.members,
+      status: () => raft().status(),
+      links: () => this.transport.links(),
+      membership: this.membership,
+      submit: (operation, done) =>
+        submit({ session: 0, connection: 0, identities: [], operation }, done),
+      electionTicks: limits.electionTicks,
+      withinMs: limits.reconfigMsMax,
+    })
+  }
+
+  #openReconfigRequests(origin: number): ReconfigRequests {
+    const { environment, limits } = this.#options
+    const { raft } = this.#loop
+    return new ReconfigRequests({
+      environment,
+      transport: this.transport,
+      reconfiguration: this.reconfiguration,
+      leader: () => raft().leader,
+      isLeader: () => raft().isLeader,
+      clusterVersion: () => this.applier.machine.clusterVersion,
+      origin,
+      withinMs: 2 * limits.reconfigMsMax,
     })
   }
 

@@ -1,13 +1,16 @@
+import { assert } from '../core/assert.ts'
 import type { SessionId, Zxid } from '../core/brand.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation } from '../core/machine/operation.ts'
 import type { Identity } from '../core/tree/acl.ts'
+import { CONFIG_PATH } from '../core/tree/tree.ts'
 import type { WatchEvent, Watcher } from '../core/watch/watch.ts'
 import type { Ensemble, Outcome } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
 import {
   writeAddWatchedReply,
   writeAuthReply,
+  writeDataReply,
   writeHeaderReply,
   writeIdentitiesReply,
   writeNotification,
@@ -125,6 +128,7 @@ export class ClientConnection implements Watcher {
       },
       submit: (operation, done) => this.#submit(this.#allowed(operation), this.#session, done),
       barrier: (done) => this.#ensemble.barrier(done),
+      reconfigure: (request, done) => this.#ensemble.reconfigure(request, this.#identities, done),
       answer: (pending) => this.#answer(pending),
       drained: () => {
         if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
@@ -302,7 +306,11 @@ export class ClientConnection implements Watcher {
   }
 
   #authenticate(scheme: string | null, credential: Uint8Array | null): void {
-    const identity = authenticate(this.#options.authenticator, scheme, credential)
+    // The address proves itself.
+    const identity =
+      scheme === 'ip'
+        ? { scheme, id: this.address }
+        : authenticate(this.#options.authenticator, scheme, credential)
     if (identity === null) {
       this.#options.stats.authFailures += 1
       writeAuthReply(this.#out, ErrorCode.authFailed)
@@ -344,6 +352,9 @@ export class ClientConnection implements Watcher {
       return this.#answerWrite(pending, request.opcode, request.xid)
     }
     if (pending.barrier === 'waiting') return false
+    if (request.kind === 'reconfig' && pending.outcome !== null) {
+      return this.#answerWrite(pending, request.opcode, request.xid)
+    }
     if (pending.barrier === 'failed') {
       this.close()
       return true
@@ -392,8 +403,7 @@ export class ClientConnection implements Watcher {
         writeHeaderReply(this.#out, xid, zxid, ErrorCode.ok)
         break
       case 'addWatch':
-        addWatch(this.#ensemble, this, request)
-        writeAddWatchedReply(this.#out, xid, zxid)
+        this.#answerAddWatch(xid, zxid, addWatch(this.#ensemble, this, request))
         break
       case 'removeWatches':
         writeHeaderReply(this.#out, xid, zxid, removeWatches(this.#ensemble, this, request))
@@ -402,10 +412,10 @@ export class ClientConnection implements Watcher {
         writeHeaderReply(this.#out, xid, zxid, checkWatches(this.#ensemble, this, request))
         break
       case 'whoAmI':
-        writeIdentitiesReply(this.#out, xid, zxid, this.#identities)
+        writeIdentitiesReply(this.#out, xid, zxid, this.#identities.map(withoutSecret))
         break
       case 'reconfig':
-        writeHeaderReply(this.#out, xid, zxid, ErrorCode.reconfigDisabled)
+        this.#answerConfig(xid, zxid)
         break
       case 'sasl':
         writeHeaderReply(this.#out, xid, zxid, ErrorCode.unimplemented)
@@ -420,6 +430,19 @@ export class ClientConnection implements Watcher {
       this.#options.stats.connectionsDropped += 1
       this.close()
     }
+  }
+
+  #answerAddWatch(xid: number, zxid: Zxid, error: ErrorCode): void {
+    if (error === ErrorCode.ok) writeAddWatchedReply(this.#out, xid, zxid)
+    else writeHeaderReply(this.#out, xid, zxid, error)
+  }
+
+  /** The configuration as it is now, which the reconfiguration's client asked for. */
+  #answerConfig(xid: number, zxid: number): void {
+    const { tree } = this.#ensemble.machine
+    const stat = tree.stat(CONFIG_PATH)
+    assert(stat !== undefined, 'the configuration is always there')
+    writeDataReply(this.#out, xid, zxid, tree.data(CONFIG_PATH) ?? null, stat)
   }
 
   // --- Watches -----------------------------------------------------------------------------------
@@ -499,4 +522,9 @@ export class ClientConnection implements Watcher {
     this.#out.reset()
     this.#end()
   }
+}
+
+/** Who a client is, for whoAmI: of a digest the user's name alone. */
+function withoutSecret({ scheme, id }: Identity): Identity {
+  return { scheme, id: scheme === 'digest' ? (id.split(':', 1)[0] ?? '') : id }
 }

@@ -1,6 +1,8 @@
+import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation } from '../core/machine/operation.ts'
-import type { Outcome } from '../ensemble/ensemble.ts'
+import type { Outcome, ReconfigDone } from '../ensemble/ensemble.ts'
 import type { ClientRequest, DecodeFailure } from '../wire/client-request.ts'
+import type { Reconfig } from '../wire/operations/reconfig.ts'
 
 /** What is answered in order. Pings and auth are answered out of band and never wait. */
 export type Answerable =
@@ -13,7 +15,7 @@ export interface Pending {
   readonly receivedAtMs: number
   /** What the log said; null: not yet, or a request that is answered here. */
   outcome: Outcome | null
-  /** For sync and linearizable reads: what the barrier said. */
+  /** For sync, reconfig and linearizable reads: what the barrier said. */
   barrier: 'none' | 'waiting' | 'passed' | 'failed'
   answered: boolean
 }
@@ -23,6 +25,7 @@ export interface QueueOwner {
   readonly open: boolean
   submit(operation: Operation, done: (outcome: Outcome) => void): void
   barrier(done: (ok: boolean) => void): void
+  reconfigure(request: Reconfig, done: ReconfigDone): void
   /** Answers the request at the head, or ends the connection: true; or it must wait: false. */
   answer(pending: Pending): boolean
   /** Some were answered: there may be room for more. */
@@ -101,6 +104,7 @@ export class RequestQueue {
       this.#handedIn += 1
       if (request.kind === 'write') this.#handIn(pending, request.operation)
       else if (request.kind === 'closeSession') this.#handIn(pending, { kind: 'closeSession' })
+      else if (request.kind === 'reconfig') this.#reconfigure(pending, request)
       else if (request.kind === 'sync' || this.#linearizableReads) this.#askBarrier(pending)
     }
   }
@@ -114,14 +118,32 @@ export class RequestQueue {
     })
   }
 
+  /** The members change first; then it is a read behind a barrier, or a write that failed. */
+  #reconfigure(pending: Pending, request: Reconfig): void {
+    pending.barrier = 'waiting'
+    this.#barriersWaiting += 1
+    this.#owner.reconfigure(request, (code) => {
+      if (code === ErrorCode.ok) this.#owner.barrier((ok) => this.#passed(pending, ok))
+      else if (code === null) this.#passed(pending, false)
+      else {
+        this.#owner.submit({ kind: 'error', code }, (outcome) => {
+          pending.outcome = outcome
+          this.#passed(pending, true)
+        })
+      }
+    })
+  }
+
   #askBarrier(pending: Pending): void {
     pending.barrier = 'waiting'
     this.#barriersWaiting += 1
-    this.#owner.barrier((ok) => {
-      pending.barrier = ok ? 'passed' : 'failed'
-      this.#barriersWaiting -= 1
-      this.drain()
-      if (this.#owner.open) this.#handInAll()
-    })
+    this.#owner.barrier((ok) => this.#passed(pending, ok))
+  }
+
+  #passed(pending: Pending, ok: boolean): void {
+    pending.barrier = ok ? 'passed' : 'failed'
+    this.#barriersWaiting -= 1
+    this.drain()
+    if (this.#owner.open) this.#handInAll()
   }
 }

@@ -2,7 +2,10 @@ import { unreachable } from '../core/assert.ts'
 import { readMembers, readSnapshotMeta, writeMembers, writeSnapshotMeta } from './entry-codec.ts'
 import { JuteReader, type JuteWriter } from './jute.ts'
 import { readMessage, writeMessage } from './message-codec.ts'
+import { readReconfig, writeReconfig } from './operations/reconfig.ts'
 import type { Hello, PeerFrame } from './peer-frame.ts'
+import { toErrorCode } from './records.ts'
+import { readSenders, writeSenders } from './request-codec.ts'
 
 /**
  * The first byte of every frame and hello. A newer build adds fields at the end, which older ones
@@ -24,6 +27,8 @@ const Kind = {
   joinReply: 9,
   transferRequest: 10,
   leaving: 11,
+  reconfig: 12,
+  reconfigReply: 13,
 } as const satisfies Record<PeerFrame['kind'], number>
 
 /** Appends a frame, without any length before it: the transport frames and limits it. */
@@ -71,7 +76,16 @@ export function encodePeerFrame(writer: JuteWriter, frame: PeerFrame): void {
 
 type RareFrame = Extract<
   PeerFrame,
-  { kind: 'snapshotChunkReply' | 'join' | 'joinReply' | 'transferRequest' | 'leaving' }
+  {
+    kind:
+      | 'snapshotChunkReply'
+      | 'join'
+      | 'joinReply'
+      | 'transferRequest'
+      | 'leaving'
+      | 'reconfig'
+      | 'reconfigReply'
+  }
 >
 
 function writeRareFrame(writer: JuteWriter, frame: RareFrame): void {
@@ -94,6 +108,16 @@ function writeRareFrame(writer: JuteWriter, frame: RareFrame): void {
       writer.ustring(frame.to)
       break
     case 'leaving':
+      break
+    case 'reconfig':
+      writer.long(frame.ticket)
+      writeReconfig(writer, frame.request)
+      writeSenders(writer, frame.identities)
+      break
+    case 'reconfigReply':
+      writer.long(frame.ticket)
+      writer.boolean(frame.code !== null)
+      writer.int(frame.code ?? 0)
       break
     default:
       unreachable(frame)
@@ -178,6 +202,19 @@ function readRareFrame(reader: JuteReader, kind: number): PeerFrame | null {
       return { kind: 'transferRequest', to: reader.string() }
     case Kind.leaving:
       return { kind: 'leaving' }
+    case Kind.reconfig:
+      return {
+        kind: 'reconfig',
+        ticket: reader.long(),
+        request: readReconfig(reader),
+        identities: readSenders(reader),
+      }
+    case Kind.reconfigReply: {
+      const ticket = reader.long()
+      const known = reader.boolean()
+      const code = toErrorCode(reader.int())
+      return { kind: 'reconfigReply', ticket, code: known ? code : null }
+    }
     default:
       return null
   }

@@ -1,5 +1,8 @@
 import type { LogIndex, PeerId, SessionId, Term } from '../core/brand.ts'
+import type { ErrorCode } from '../core/machine/error-code.ts'
 import type { Member, Message, SnapshotMeta } from '../core/raft/message.ts'
+import type { Identity } from '../core/tree/acl.ts'
+import type { Reconfig } from './operations/reconfig.ts'
 
 /** How a server introduces itself when a peer link opens (both ways, proved by the ensemble secret). */
 export interface Hello {
@@ -83,5 +86,14 @@ export type PeerFrame =
     }
   /** A stopping leader's or operator's wish that the receiver take over or the sender step down. */
   | { readonly kind: 'transferRequest'; readonly to: PeerId }
+  /** A client's reconfiguration, for the leader; `ticket` finds who waits for the answer. */
+  | {
+      readonly kind: 'reconfig'
+      readonly ticket: number
+      readonly request: Reconfig
+      readonly identities: readonly Identity[]
+    }
+  /** What became of it; null when the receiver does not lead, or leads no more. */
+  | { readonly kind: 'reconfigReply'; readonly ticket: number; readonly code: ErrorCode | null }
   /** A stopping server announces itself, so that its silence needs no time-out to be believed. */
   | { readonly kind: 'leaving' }

@@ -140,12 +140,12 @@ export function holdsRequests(bytes: Uint8Array, count: number): boolean {
   return reader.remaining === 0
 }
 
-function writeSenders(writer: JuteWriter, identities: readonly Identity[]): void {
+export function writeSenders(writer: JuteWriter, identities: readonly Identity[]): void {
   writer.varint(identities.length)
   for (const identity of identities) writeIdentity(writer, identity)
 }
 
-function readSenders(reader: JuteReader): readonly Identity[] {
+export function readSenders(reader: JuteReader): readonly Identity[] {
   const count = reader.varint()
   if (count > reader.remaining) reader.fail()
   if (count === 0 || reader.failed) return NO_IDENTITIES

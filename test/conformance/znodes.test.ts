@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe } from 'vitest'
 import { titleOf, zookeeperTool } from '../support/toolchain.ts'
 import { zkCliQuotaSuite } from './clients/zk-cli-quota.ts'
@@ -5,6 +6,7 @@ import { ensembleFor } from './servers.ts'
 import { configurationSuite } from './suite/configurations.ts'
 import { containerSuite } from './suite/containers.ts'
 import { quotaSuite } from './suite/quotas.ts'
+import { reconfigurationSuite } from './suite/reconfigurations.ts'
 import type { Target } from './suite/target.ts'
 
 /** Znodes that the servers themselves keep, count or remove. */
@@ -15,6 +17,15 @@ function znodeSuites(target: Target): void {
   zkCliQuotaSuite(target)
 }
 
+const digest = createHash('sha1').update('super:secret').digest('base64')
+const reconfigurable = {
+  servers: 3,
+  settings: {
+    reconfigEnabled: 'true',
+    'DigestAuthenticationProvider.superDigest': `super:${digest}`,
+    'quorate.superDigest': `super:${digest}`,
+  },
+} as const
 const options = {
   servers: 3,
   settings: { enforceQuota: 'true', 'znode.container.checkIntervalMs': '1000' },
@@ -24,7 +35,15 @@ describe('Quorate that keeps znodes', () => {
   znodeSuites(ensembleFor('quorate', options))
 })
 
+describe('Quorate that is reconfigured', () => {
+  reconfigurationSuite(ensembleFor('quorate', reconfigurable))
+})
+
 const tool = zookeeperTool()
 describe.skipIf(tool.found === null)(titleOf('Apache ZooKeeper that keeps znodes', tool), () => {
   znodeSuites(ensembleFor('zookeeper', options))
+})
+
+describe.skipIf(tool.found === null)(titleOf('Apache ZooKeeper that is reconfigured', tool), () => {
+  reconfigurationSuite(ensembleFor('zookeeper', reconfigurable))
 })

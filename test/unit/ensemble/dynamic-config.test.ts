@@ -23,7 +23,7 @@ const numbers = (names: readonly string[], present = '') =>
   parseConfig(
     configText(
       names.map((name) => member(name)),
-      present,
+      parseConfig(present),
     ),
   ).map(({ number, peerAddress }) => `${number} ${peerAddress.split('.')[0]}`)
 
@@ -35,7 +35,7 @@ describe('the configuration as ZooKeeper writes it', () => {
       member('3', { role: 'learner' }),
       member('1', { peerAddress: '[::1]:2888', clientAddress: '[::1]:2181' }),
     ]
-    expect(configText(members, '')).toBe(
+    expect(configText(members, [])).toBe(
       'server.1=[::1]:2888:2888:participant;[::1]:2181\n' +
         'server.2=2.example:2888:2888:participant;2.example:2181\n' +
         'server.10=10.example:2888:2888:observer;10.example:2181\n',
@@ -50,7 +50,7 @@ describe('the configuration as ZooKeeper writes it', () => {
   })
 
   it('keeps the number that a server was given', () => {
-    const first = configText([member('red'), member('blue'), member('green')], '')
+    const first = configText([member('red'), member('blue'), member('green')], [])
     expect(numbers(['green', 'blue'], first)).toEqual(['2 blue', '3 green'])
     expect(numbers(['yellow', 'green', 'blue'], first)).toEqual(['1 yellow', '2 blue', '3 green'])
   })
@@ -59,12 +59,13 @@ describe('the configuration as ZooKeeper writes it', () => {
 describe('a leader', () => {
   function leader(members: readonly Member[]) {
     const driver = new Driver()
-    const state = { members }
+    const state = { members, paused: false }
     const waiting: (() => void)[] = []
     const asked: Operation[] = []
     const duty = new ConfigDuty({
       machine: () => driver.machine,
       members: () => state.members,
+      paused: () => state.paused,
       submit: (operation, done) => {
         asked.push(operation)
         waiting.push(() => {
@@ -98,9 +99,13 @@ describe('a leader', () => {
     duty.tick()
     expect(asked).toHaveLength(1)
     state.members = [member('1'), member('2')]
+    state.paused = true
+    duty.tick()
+    expect(asked).toHaveLength(1)
+    state.paused = false
     duty.tick()
     settle()
-    expect(serversOf(driver.data('/zookeeper/config') ?? '')).toBe(configText(state.members, ''))
+    expect(serversOf(driver.data('/zookeeper/config') ?? '')).toBe(configText(state.members, []))
   })
 
   it('tells the watches of it', () => {

@@ -79,6 +79,7 @@ function leading(forming: Forming = { kind: 'join', seeds: [] }) {
   const membership = new Membership({
     environment: environment as Environment,
     forming,
+    listBinds: forming.kind === 'static',
     transport: transport as Transport,
     retirement: retirement as Retirement,
     electionTicks: 20,

@@ -2,6 +2,7 @@ import type { Batch, Operation, Request } from '../../../server/core/machine/ope
 import { StateMachine } from '../../../server/core/machine/state-machine.ts'
 import type { Member } from '../../../server/core/raft/message.ts'
 import type { RaftStatus, Role } from '../../../server/core/raft/step.ts'
+import type { Identity } from '../../../server/core/tree/acl.ts'
 import { WatchTable } from '../../../server/core/watch/watch-table.ts'
 import { noMeasures } from '../../../server/ensemble/counters.ts'
 import type {
@@ -11,10 +12,12 @@ import type {
   EnsembleHooks,
   EnsembleStatus,
   Outcome,
+  ReconfigDone,
   SessionDeadline,
   Submission,
 } from '../../../server/ensemble/ensemble.ts'
 import { COUNTERS } from '../../../server/metrics/metrics.ts'
+import type { Reconfig } from '../../../server/wire/operations/reconfig.ts'
 
 interface Waiting {
   readonly request: Request
@@ -61,6 +64,11 @@ export class ManualEnsemble implements Ensemble {
   leadershipRequests = 0
   readonly transfers: (string | null)[] = []
   readonly removals: string[] = []
+  readonly reconfigurations: {
+    readonly request: Reconfig
+    readonly identities: readonly Identity[]
+    readonly done: ReconfigDone
+  }[] = []
   readonly readmissions: string[] = []
   readonly touched: number[] = []
   readonly submitted: Submission[] = []
@@ -176,6 +184,10 @@ export class ManualEnsemble implements Ensemble {
   readmitMember(name: string, done: (refusal: string | null) => void): void {
     this.readmissions.push(name)
     done(this.readmissionRefusal)
+  }
+
+  reconfigure(request: Reconfig, identities: readonly Identity[], done: ReconfigDone): void {
+    this.reconfigurations.push({ request, identities, done })
   }
 
   removeMember(name: string, done: (refusal: string | null) => void): void {

@@ -382,4 +382,20 @@ export const peerFrame: fc.Arbitrary<PeerFrame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('transferRequest' as const), to: text }),
   fc.constant({ kind: 'leaving' } as const),
+  fc.record({
+    kind: fc.constant('reconfig' as const),
+    ticket: natural,
+    request: fc.record({
+      joining: fc.option(text),
+      leaving: fc.option(text),
+      newMembers: fc.option(text),
+      configId: natural,
+    }),
+    identities: fc.array(identity, { maxLength: 3 }),
+  }),
+  fc.record({
+    kind: fc.constant('reconfigReply' as const),
+    ticket: natural,
+    code: fc.option(errorCode),
+  }),
 )

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import { waitFor } from '../../support/wait-for.ts'
+import { authenticate, create, err, getData, setData } from '../operations.ts'
+import { Fields } from '../raw-bytes.ts'
+import { type Message, op, type RawClient } from '../raw-client.ts'
+import { Sessions, type Target } from './target.ts'
+
+const CONFIG = '/zookeeper/config'
+const WITHIN_MS = 60_000
+
+interface Change {
+  readonly joining?: string
+  readonly leaving?: string
+  readonly members?: string
+  readonly version?: bigint
+}
+
+/** Changes of the members, on servers with reconfigEnabled whose superuser is super:secret. */
+export function reconfigurationSuite(target: Target): void {
+  describe('reconfig', () => {
+    const sessions = new Sessions(target)
+
+    const superuser = async (server = 0): Promise<RawClient> => {
+      const client = await sessions.client({}, server)
+      expect((await authenticate(client, 'digest', 'super:secret')).err).toBe(err.ok)
+      return client
+    }
+    const reconfig = (client: RawClient, change: Change): Promise<Message> =>
+      client.request(
+        op.reconfig,
+        new Fields()
+          .text(change.joining ?? null)
+          .text(change.leaving ?? null)
+          .text(change.members ?? null)
+          .long(change.version ?? -1n),
+      )
+    const code = async (client: RawClient, change: Change) => (await reconfig(client, change)).err
+    const lines = async (client: RawClient): Promise<string[]> =>
+      ((await getData(client, CONFIG)).data ?? '').split('\n').slice(0, -1)
+
+    it('is refused to clients that may not write the configuration', async () => {
+      const client = await sessions.client()
+      await waitFor('the configuration', async () => (await lines(client)).length === 3, WITHIN_MS)
+      expect(await code(client, { leaving: '9' })).toBe(err.noAuth)
+    })
+
+    it.each([
+      ['another version', { leaving: '9', version: 77n }, err.badVersion],
+      ['a number that is none', { leaving: 'x' }, err.marshalling],
+      ['a joiner without a number', { joining: 'foo=127.0.0.1:1:2;3' }, err.marshalling],
+      ['a joiner without ports', { joining: 'server.9=foo' }, err.badArguments],
+      ['a joiner without an equals sign', { joining: 'server.9' }, err.badArguments],
+      [
+        'a joiner without a client port',
+        { joining: 'server.9=127.0.0.1:1:2:participant' },
+        err.badArguments,
+      ],
+      ['fewer than two voters', { leaving: '1,2' }, err.badArguments],
+      ['members that make no sense', { members: 'server.1=x' }, err.badArguments],
+      ['no members', { members: '' }, err.badArguments],
+    ] as const)('refuses %s, whoever asks', async (_what, change, expected) => {
+      const before = await lines(await sessions.client())
+      expect(await code(await superuser(), change)).toBe(expected)
+      expect(await code(await sessions.client({}, 1), change)).toBe(expected)
+      expect(await lines(await sessions.client())).toEqual(before)
+    })
+
+    it.each([
+      ['nothing at all', {}],
+      ['the leaving of nobody', { leaving: '9' }],
+      ['empty lists', { joining: '', leaving: '' }],
+    ] as const)('of %s is a new version of the same', async (_what, change) => {
+      const client = await superuser()
+      const before = await getData(client, CONFIG, true)
+      const reply = await reconfig(client, change)
+      const data = reply.body.text() ?? ''
+      const stat = reply.body.stat()
+      expect({ data, stat }).toEqual({
+        data: before.data?.replace(/[0-9a-f]+$/, stat.mzxid.toString(16)),
+        stat: { ...before.stat, mzxid: reply.zxid, mtime: stat.mtime, dataLength: data.length },
+      })
+      const events = await client.settle()
+      expect(events.map(({ type, path }) => [type, path])).toEqual([[3, CONFIG]])
+      expect(await code(client, { version: stat.mzxid })).toBe(err.ok)
+      expect(await code(client, { version: stat.mzxid })).toBe(err.badVersion)
+    })
+
+    // The second server leads neither ensemble: it has neither the least number nor the greatest.
+    it('takes a server out, and in again', async () => {
+      const client = await superuser(0)
+      const before = await lines(client)
+      const second = before.find((line) => line.startsWith('server.2=')) ?? ''
+      await getData(client, CONFIG, true)
+      const removed = await reconfig(client, { leaving: '2' })
+      expect(removed.err).toBe(err.ok)
+      const rest = before.filter((line) => line !== second)
+      expect((removed.body.text() ?? '').split('\n').slice(0, -1)).toEqual(rest)
+      expect((await client.settle()).map(({ type }) => type)).toEqual([3])
+      const place = await sessions.place(client)
+      const other = await superuser(2)
+      await waitFor(
+        'the other server knows',
+        async () => (await lines(other)).length === 2,
+        WITHIN_MS,
+      )
+      expect(await code(other, { joining: second })).toBe(err.ok)
+      expect(await lines(other)).toEqual(before)
+      await waitFor(
+        'the second server serves',
+        async () => {
+          try {
+            const at = await sessions.client({}, 1)
+            await create(at, `${place}/second`)
+            return (await setData(at, `${place}/second`, 'x')).err === err.ok
+          } catch {
+            return false
+          }
+        },
+        WITHIN_MS,
+      )
+    }, 150_000)
+
+    it('makes a server an observer, and a participant again, by the whole list', async () => {
+      const client = await superuser(0)
+      const before = await lines(client)
+      const asked = before.map((line) =>
+        line.startsWith('server.2=') ? line.replace('participant', 'observer') : line,
+      )
+      expect(await code(client, { members: asked.join(',') })).toBe(err.ok)
+      const after = await superuser(0)
+      expect(await lines(after)).toEqual(asked)
+      expect(await code(after, { members: before.join('\n') })).toBe(err.ok)
+      expect(await lines(await sessions.client())).toEqual(before)
+    }, 150_000)
+  })
+}
