@@ -1,10 +1,20 @@
+import { connect, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Credentials } from '../../../server/tls/credentials.ts'
 import type { TcpTransportOptions } from '../../../server/transport/tcp-transport.ts'
 import { CertificateAuthority, type IssuedCertificate } from '../../support/certificates.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { waitFor } from '../../support/wait-for.ts'
-import { chunk, closeAll, numbered, type Peer, sequences, start } from './loopback-peer.ts'
+import {
+  chunk,
+  closeAll,
+  numbered,
+  type Peer,
+  sequences,
+  servers,
+  sockets,
+  start,
+} from './loopback-peer.ts'
 
 let authority: CertificateAuthority
 let stranger: CertificateAuthority
@@ -105,6 +115,35 @@ describe('links with TLS', () => {
     a.transport.setTargets([`127.0.0.1:${nobody}`])
     await waitFor('the warning', () => a.logged.some((line) => line.includes('cannot be reached')))
     expect(failures(own)).toBe(0)
+  })
+})
+
+describe('a handshake that nobody answers', () => {
+  it('is given up, and the dialling goes on', async () => {
+    const [port = 0, mute = 0] = await reservePorts(2)
+    let dials = 0
+    const server = createServer((socket) => {
+      dials += 1
+      sockets.push(socket)
+      socket.on('error', () => {}).resume()
+    })
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(mute, '127.0.0.1', resolve))
+    const a = await start('a', port, { ...tlsOf(), handshakeTimeoutMs: 100 })
+    a.transport.setTargets([`127.0.0.1:${mute}`])
+    await waitFor('further dials', () => dials >= 3)
+  })
+
+  it('leaves the peer port when its time is over', async () => {
+    const right = tlsOf({ shared: true })
+    const [port = 0] = await reservePorts(1)
+    await start('b', port, { ...right, handshakeTimeoutMs: 100 })
+    const half = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+    sockets.push(...half)
+    for (const socket of half) socket.on('error', () => {}).resume()
+    half[0]?.write(Uint8Array.of(0x16, 3, 1))
+    await waitFor('their end', () => half.every((socket) => socket.closed))
+    expect(failures(right)).toBe(1)
   })
 })
 
