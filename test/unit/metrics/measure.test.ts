@@ -17,6 +17,7 @@ describe('a distribution', () => {
           const exact = sorted[Math.ceil(q * values.length) - 1] ?? 0
           expect(Math.abs(distribution.quantile(q) / exact - 1)).toBeLessThan(0.023)
           expect(distribution.count).toBe(values.length)
+          expect([distribution.min, distribution.max]).toEqual([sorted[0], sorted.at(-1)])
           expect(distribution.sum).toBeCloseTo(
             values.reduce((sum, value) => sum + value, 0),
             3,

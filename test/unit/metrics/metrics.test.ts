@@ -46,6 +46,27 @@ const ZOOKEEPER_SERIES: Readonly<Record<string, 'gauge' | 'counter' | 'summary'>
   commit_count: 'counter',
   snap_count: 'counter',
   looking_count: 'counter',
+  quorum_size: 'gauge',
+  connection_drop_probability: 'gauge',
+  synced_non_voting_followers: 'gauge',
+  connection_request_count: 'counter',
+  connection_revalidate_count: 'counter',
+  sessionless_connections_expired: 'counter',
+  cnxn_closed_without_zk_server_running: 'counter',
+  request_throttle_wait_count: 'counter',
+  bytes_received_count: 'counter',
+  response_bytes: 'counter',
+  watch_bytes: 'counter',
+  unrecoverable_error_count: 'counter',
+  dbinittime: 'summary',
+  unavailable_time: 'summary',
+  leader_unavailable_time: 'summary',
+  propagation_latency: 'summary',
+  quorum_ack_latency: 'summary',
+  node_created_watch_count: 'summary',
+  node_deleted_watch_count: 'summary',
+  node_changed_watch_count: 'summary',
+  node_children_watch_count: 'summary',
   ...(process.platform === 'linux'
     ? { open_file_descriptor_count: 'gauge', max_file_descriptor_count: 'gauge' }
     : {}),
@@ -221,9 +242,10 @@ describe('metrics', () => {
       { peer: 'id-3', state: 'probe', ...progress },
       { peer: 'id-4', state: 'replicate', ...progress },
     ]
-    const names = ['learners', 'synced_followers', 'synced_observers', 'quorate_raft_voters']
+    const names = ['learners', 'synced_followers', 'synced_observers', 'quorum_size']
     const leading = parse(await registry.metrics()).values
     expect(names.map((name) => leading.get(name))).toEqual([3, 1, 1, 3])
+    expect(leading.get('synced_non_voting_followers')).toBe(0)
     ensemble.role = 'follower'
     const following = parse(await registry.metrics()).values
     expect(names.map((name) => following.get(name))).toEqual([0, 0, 0, 3])

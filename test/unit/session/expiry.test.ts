@@ -127,6 +127,11 @@ describe('the queue of expiry', () => {
             for (const [one] of due) deadlines.delete(one)
           }
           expect(queue.count).toBe(deadlines.size)
+          const told = queue.deadlines()
+          const times = told.map(({ atMs }) => atMs)
+          expect(times).toEqual([...times].sort((left, right) => left - right))
+          const each = told.flatMap(({ atMs, sessions }) => [...sessions].map((one) => [one, atMs]))
+          expect(each.sort()).toEqual([...deadlines].sort())
         }
       }),
     )
