@@ -35,6 +35,7 @@ export type Limits = Partial<
     | 'outstandingMax'
     | 'watchesMax'
     | 'linearizableReads'
+    | 'extendedTypes'
   >
 >
 
