@@ -5,7 +5,7 @@ import { titleOf, zookeeperTool } from '../support/toolchain.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { ensembleFor, type ServerName } from './servers.ts'
 import { adminSuite, commandsWithoutService } from './suite/admin-server.ts'
-import { refusedWords, wordsWithoutService } from './suite/four-letter-words.ts'
+import { raftKeeperWords, refusedWords, wordsWithoutService } from './suite/four-letter-words.ts'
 import { Sessions, type Target } from './suite/target.ts'
 
 const tool = zookeeperTool()
@@ -49,11 +49,11 @@ function listed(name: string): boolean {
 }
 
 describe.each(
-  servers.map((name) => ({
-    name,
-    title: name === 'zookeeper' ? titleOf('Apache ZooKeeper', tool) : 'Quorate',
-  })),
-)('$title', ({ name }) => {
+  servers.map((name) => {
+    const title = name === 'zookeeper' ? titleOf('Apache ZooKeeper', tool) : 'Quorate'
+    return [title, name] as const
+  }),
+)('%s', (_title, name) => {
   describe.skipIf(skipped(name))('monitored', () => {
     const target = ensembleFor(name, {
       servers: 3,
@@ -62,6 +62,7 @@ describe.each(
     })
     const sessions = new Sessions(target)
     adminSuite(target)
+    if (name === 'quorate') raftKeeperWords(target)
 
     it('has metrics for Prometheus', async () => {
       await sessions.client()
@@ -119,6 +120,7 @@ describe.skipIf(tool.found === null)(titleOf('What Apache ZooKeeper measures', t
 
   it('is in mntr under the same name and printed alike, or listed', () => {
     const own = lines.get('quorate') ?? new Map()
+    expect(own.size).toBeGreaterThan(50)
     const theirs = lines.get('zookeeper') ?? new Map()
     expect(theirs.size).toBeGreaterThan(150)
     for (const [name, kind] of theirs) {

@@ -279,6 +279,61 @@ export function refusedWords(target: Target): void {
   })
 }
 
+/** The words that RaftKeeper has and ZooKeeper has not. */
+export function raftKeeperWords(target: Target): void {
+  describe("RaftKeeper's words", () => {
+    const ports = () => target.ensemble().clientPorts
+    const ask = (word: string, server = 0) => fourLetterWord(ports()[server] ?? 0, word)
+    const leaderNow = async () => {
+      const modes = await Promise.all(ports().map(async (_, i) => modeOf(await ask('srvr', i))))
+      return modes.indexOf('leader')
+    }
+    const leader = () =>
+      waitFor('a leader', async () => {
+        const index = await leaderNow()
+        return index < 0 ? null : { index }
+      })
+    const logInfo = async () =>
+      new Map((await ask('lgif')).split('\n').map((line) => line.split('\t') as [string, string]))
+
+    it('lgif and csnp: the log, and a snapshot of it', async () => {
+      const before = await logInfo()
+      const number = (key: string) => Number(before.get(key))
+      expect([...before.keys()]).toEqual([
+        ...['first_log_idx', 'first_log_term', 'last_log_idx', 'last_log_term'],
+        ...['last_committed_log_idx', 'leader_committed_log_idx', 'target_committed_log_idx'],
+        'last_snapshot_idx',
+        '',
+      ])
+      expect(number('first_log_idx')).toBeGreaterThan(0)
+      expect(number('last_log_idx')).toBeGreaterThanOrEqual(number('last_committed_log_idx'))
+      expect(number('last_log_term')).toBeGreaterThanOrEqual(number('first_log_term'))
+      const asked = Number(await ask('csnp'))
+      expect(asked).toBeGreaterThanOrEqual(number('last_committed_log_idx'))
+      await waitFor('the snapshot', async () => {
+        return Number((await logInfo()).get('last_snapshot_idx')) >= asked
+      })
+    })
+
+    it('uptm: seconds', async () => {
+      expect(await ask('uptm')).toMatch(/^\d+$/)
+    })
+
+    it('rqld: leadership for the server that is asked', async () => {
+      const former = (await leader()).index
+      const next = (former + 1) % 3
+      expect(await ask('rqld', next)).toBe('Sent leadership request to leader.')
+      await waitFor('the server leads', async () => (await leaderNow()) === next)
+    })
+
+    it('ydld: leadership for another one', async () => {
+      const former = (await leader()).index
+      expect(await ask('ydld', former)).toBe('Sent yield leadership request.')
+      await waitFor('another leads', async () => ![-1, former].includes(await leaderNow()))
+    })
+  })
+}
+
 /** Of the first server of an ensemble whose other servers are gone. */
 export async function wordsWithoutService(port: number): Promise<void> {
   const refusal = 'This ZooKeeper instance is not currently serving requests'
