@@ -17,21 +17,27 @@ export function setWatches(
   const { relativeZxid, data, exist, child } = request
   const persistent = request.persistent ?? NONE
   const persistentRecursive = request.persistentRecursive ?? NONE
-  const { missed, armed } = restoreWatches(
-    machine.tree,
-    { relativeZxid, data, exist, child, persistent, persistentRecursive },
-    machine.lastZxid,
-  )
+  const { missed, armed } = restoreWatches(machine.tree, {
+    relativeZxid,
+    data,
+    exist,
+    child,
+    persistent,
+    persistentRecursive,
+  })
   for (const { kind, path } of armed) watches.add(watcher, kind, path)
   return missed
 }
 
+/** AddWatchMode of 3.9: any other is taken for a body that cannot be read. */
 export function addWatch(
   { watches }: Ensemble,
   watcher: Watcher,
   { mode, path }: RequestOf<'addWatch'>,
-): void {
+): ErrorCode {
+  if (mode !== 0 && mode !== 1) return ErrorCode.marshallingError
   watches.add(watcher, mode === 1 ? 'persistentRecursive' : 'persistent', path)
+  return ErrorCode.ok
 }
 
 export function removeWatches(
@@ -39,8 +45,10 @@ export function removeWatches(
   { connection }: Watcher,
   { path, type }: RequestOf<'removeWatches'>,
 ): ErrorCode {
+  const kinds = kindsOfType(type)
+  if (kinds === null) return ErrorCode.marshallingError
   let removed = false
-  for (const kind of kindsOfType(type)) {
+  for (const kind of kinds) {
     if (watches.remove(connection, kind, path)) removed = true
   }
   return removed ? ErrorCode.ok : ErrorCode.noWatcher
@@ -51,12 +59,17 @@ export function checkWatches(
   { connection }: Watcher,
   { path, type }: RequestOf<'checkWatches'>,
 ): ErrorCode {
-  const found = kindsOfType(type).some((kind) => watches.has(connection, kind, path))
+  const kinds = kindsOfType(type)
+  if (kinds === null) return ErrorCode.marshallingError
+  const found = kinds.some((kind) => watches.has(connection, kind, path))
   return found ? ErrorCode.ok : ErrorCode.noWatcher
 }
 
-/** WatcherType of 3.9: 1 children, 2 data, 3 any, 4 persistent, 5 persistent recursive. */
-function kindsOfType(type: number): readonly WatchKind[] {
+/**
+ * WatcherType of 3.9: 1 children, 2 data, 3 any, 4 persistent, 5 persistent recursive; null for any
+ * other, which ZooKeeper takes for a body that cannot be read.
+ */
+function kindsOfType(type: number): readonly WatchKind[] | null {
   switch (type) {
     case 1:
       return ['child']
@@ -69,6 +82,6 @@ function kindsOfType(type: number): readonly WatchKind[] {
     case 5:
       return ['persistentRecursive']
     default:
-      return []
+      return null
   }
 }

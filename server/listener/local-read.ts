@@ -55,9 +55,14 @@ export function answerRead(ensemble: Ensemble, client: Reader, request: ReadRequ
     case 'multiRead':
       return {
         kind: 'multiRead',
-        results: request.reads.map((item) => answerRead(ensemble, client, item)),
+        results: request.reads.map((item) => answerRead(ensemble, client, unwatched(item))),
       }
   }
+}
+
+/** A multiRead sets no watches, whatever its items ask for, as in ZooKeeper. */
+function unwatched(request: ReadRequest): ReadRequest {
+  return 'watch' in request ? { ...request, watch: false } : request
 }
 
 function refusal(code: ErrorCode): ReadResult {

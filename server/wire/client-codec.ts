@@ -36,7 +36,7 @@ import type { ReadRequest, ReadResult } from './read.ts'
 export type ReplyBody =
   | OperationResult
   | ReadResult
-  | { readonly kind: 'sync'; readonly path: string }
+  | { readonly kind: 'sync'; readonly path: string | null }
   | { readonly kind: 'whoAmI'; readonly identities: readonly Identity[] }
   | { readonly kind: 'sasl'; readonly token: Uint8Array | null }
   | { readonly kind: 'reconfig'; readonly data: Uint8Array | null; readonly stat: Stat }

@@ -140,7 +140,12 @@ export function writeDataReply(
   writer.endFrame(frame)
 }
 
-export function writeSyncReply(writer: JuteWriter, xid: number, zxid: number, path: string): void {
+export function writeSyncReply(
+  writer: JuteWriter,
+  xid: number,
+  zxid: number,
+  path: string | null,
+): void {
   const frame = writer.beginFrame()
   writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
   writeSync(writer, path)

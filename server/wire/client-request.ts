@@ -4,7 +4,7 @@ import { JuteReader } from './jute.ts'
 import { Opcode } from './opcode.ts'
 import { type AddWatch, readAddWatch } from './operations/add-watch.ts'
 import { type Auth, readAuth } from './operations/auth.ts'
-import { readCreate } from './operations/create.ts'
+import { readCreate, UNREADABLE } from './operations/create.ts'
 import { readDelete } from './operations/delete.ts'
 import { readExists } from './operations/exists.ts'
 import { readGetAcl } from './operations/get-acl.ts'
@@ -31,10 +31,10 @@ interface Header {
 
 /** Everything a client can ask after the handshake. */
 export type ClientRequest =
-  /** Goes through the log. Bad create flags are an `error` operation: they take a zxid, too. */
+  /** Goes through the log. What is refused at the wire is an `error` operation: it takes a zxid, too. */
   | (Header & { readonly kind: 'write'; readonly operation: Operation })
   | (Header & { readonly kind: 'read'; readonly read: ReadRequest })
-  | (Header & { readonly kind: 'sync'; readonly path: string })
+  | (Header & { readonly kind: 'sync'; readonly path: string | null })
   | (Header & { readonly kind: 'ping' })
   | (Header & { readonly kind: 'auth' } & Auth)
   | (Header & { readonly kind: 'setWatches' } & SetWatches)
@@ -136,6 +136,8 @@ export function decodeClientRequest(frame: Uint8Array): ClientRequest | DecodeFa
   const handler = table[opcode + OPCODE_SHIFT] ?? unimplemented
   const request = handler(reader, xid, opcode)
   if (!reader.failed) return request
+  // The one write that takes a zxid in ZooKeeper though it cannot be read.
+  if (opcode === Opcode.multi) return { kind: 'write', xid, opcode, operation: UNREADABLE }
   return { kind: 'malformed', xid, opcode, error: ErrorCode.marshallingError }
 }
 

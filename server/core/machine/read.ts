@@ -1,17 +1,21 @@
 import { type Acl, type Identity, Permission } from '../tree/acl.ts'
 import { allows, maskDigests } from '../tree/acl-check.ts'
-import { validatePath } from '../tree/path.ts'
+import { keptAs } from '../tree/path.ts'
 import type { Stat } from '../tree/stat.ts'
 import { ErrorCode } from './error-code.ts'
 import type { StateMachine } from './state-machine.ts'
 
-/** Reads of one server's state for a client; a refusal is its code. */
+/**
+ * Reads of one server's state for a client; a refusal is its code. A path that no znode can have is one
+ * that no znode has: only writes, and exists for a NUL, look at how it is made, as in ZooKeeper.
+ */
 
 export function exists(
   machine: StateMachine,
   path: string,
   identities: readonly Identity[],
 ): Stat | ErrorCode {
+  if (path.includes('\0')) return ErrorCode.badArguments
   return readable(machine, path, identities)
 }
 
@@ -23,7 +27,7 @@ export function getData(
 ): { readonly data: Uint8Array | null; readonly stat: Stat } | ErrorCode {
   const stat = readable(machine, path, identities)
   if (typeof stat === 'number') return stat
-  return { data: machine.tree.data(path) ?? null, stat }
+  return { data: machine.tree.data(keptAs(path)) ?? null, stat }
 }
 
 export function getChildren(
@@ -33,7 +37,7 @@ export function getChildren(
 ): { readonly children: readonly string[]; readonly stat: Stat } | ErrorCode {
   const stat = readable(machine, path, identities)
   if (typeof stat === 'number') return stat
-  return { children: machine.tree.children(path), stat }
+  return { children: machine.tree.children(keptAs(path)), stat }
 }
 
 /** READ or ADMIN; without ADMIN the hashes of digests are masked. */
@@ -42,9 +46,9 @@ export function getAcl(
   path: string,
   identities: readonly Identity[],
 ): { readonly acl: Acl; readonly stat: Stat } | ErrorCode {
-  const acl = machine.tree.acl(path)
-  const stat = machine.tree.stat(path)
-  if (acl === undefined || stat === undefined) return missing(path)
+  const acl = machine.tree.acl(keptAs(path))
+  const stat = machine.tree.stat(keptAs(path))
+  if (acl === undefined || stat === undefined) return ErrorCode.noNode
   if (!allows(acl, identities, Permission.read | Permission.admin)) return ErrorCode.noAuth
   return { acl: allows(acl, identities, Permission.admin) ? acl : maskDigests(acl), stat }
 }
@@ -56,7 +60,7 @@ export function getAllChildrenNumber(
 ): { readonly count: number } | ErrorCode {
   const stat = readable(machine, path, identities)
   if (typeof stat === 'number') return stat
-  return { count: machine.tree.descendantCount(path) }
+  return { count: machine.tree.descendantCount(keptAs(path)) }
 }
 
 /** The session's ephemerals below a prefix. */
@@ -69,13 +73,9 @@ function readable(
   path: string,
   identities: readonly Identity[],
 ): Stat | ErrorCode {
-  const stat = machine.tree.stat(path)
-  if (stat === undefined) return missing(path)
-  const acl = machine.tree.acl(path)
+  const stat = machine.tree.stat(keptAs(path))
+  if (stat === undefined) return ErrorCode.noNode
+  const acl = machine.tree.acl(keptAs(path))
   if (acl === undefined || !allows(acl, identities, Permission.read)) return ErrorCode.noAuth
   return stat
-}
-
-function missing(path: string): ErrorCode {
-  return validatePath(path) ? ErrorCode.noNode : ErrorCode.badArguments
 }

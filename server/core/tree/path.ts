@@ -45,3 +45,8 @@ function isForbidden(unit: number): boolean {
   if (unit < 0x7f) return false
   return unit <= 0x9f || (unit >= 0xd800 && unit <= 0xf8ff) || unit >= 0xfff0
 }
+
+/** The root has two names for who reads: ZooKeeper keeps it under the empty path as well. */
+export function keptAs(path: string): string {
+  return path === '' ? '/' : path
+}

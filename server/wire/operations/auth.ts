@@ -2,19 +2,17 @@ import type { JuteReader, JuteWriter } from '../jute.ts'
 
 export interface Auth {
   readonly scheme: string
-  readonly auth: Uint8Array
+  readonly auth: Uint8Array | null
 }
 
-const NOTHING = new Uint8Array(0)
-
 /**
- * Body of auth (100): an unused int, the scheme, the credential. Nulls are read as empty. The
- * credential is a view into the input. The reply has no body.
+ * Body of auth (100): an unused int, the scheme (null is empty), the credential, a view into the
+ * input. The reply has no body.
  */
 export function readAuth(reader: JuteReader): Auth {
   reader.int()
   const scheme = reader.ustring() ?? ''
-  return { scheme, auth: reader.buffer() ?? NOTHING }
+  return { scheme, auth: reader.buffer() }
 }
 
 export function writeAuth(writer: JuteWriter, auth: Auth): void {

@@ -26,21 +26,26 @@ const FLAGS: readonly Flags[] = [
 /** The longest ttl: ZooKeeper keeps it in 40 bits (reference B6). */
 const TTL_MS_MAX = 2 ** 40 - 1
 const BAD_FLAGS: Operation = { kind: 'error', code: ErrorCode.badArguments }
+/** Takes its zxid and fails: what ZooKeeper finds out of a write only after it gave it one. */
+export const UNREADABLE: Operation = { kind: 'error', code: ErrorCode.marshallingError }
 
 /**
  * Body of create (1), create2 (15), createContainer (19) and createTTL (21). Flags that do not fit
  * the opcode, and a ttl outside 1..2^40 - 1, are no marshalling error but a write that takes its
- * zxid and fails with badArguments. The data is a view into the input.
+ * zxid and fails with badArguments; so is a null path, with marshallingError; in a multi
+ * so are flags that do not fit. The data is a view into the input.
  */
-export function readCreate(reader: JuteReader, opcode: number): Operation {
-  const path = reader.string()
+export function readCreate(reader: JuteReader, opcode: number, inMulti = false): Operation {
+  const path = reader.ustring()
   const data = reader.buffer()
   const acl = readAcl(reader)
   const number = reader.int()
   const withTtl = opcode === Opcode.createTtl
   const ttlMs = withTtl ? reader.longOr(-1) : 0
   const flags = flagsFor(opcode, number)
+  if (inMulti && flags === undefined) return UNREADABLE
   if (flags === undefined || (withTtl && (ttlMs < 1 || ttlMs > TTL_MS_MAX))) return BAD_FLAGS
+  if (path === null) return UNREADABLE
   const { mode, sequential } = flags
   const withStat = opcode !== Opcode.create
   return { kind: 'create', path, data, acl, mode, sequential, ttlMs, withStat }

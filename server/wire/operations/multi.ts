@@ -8,6 +8,7 @@ import {
   createOpcode,
   readCreate,
   readCreateReply,
+  UNREADABLE,
   writeCreate,
   writeCreateReply,
 } from './create.ts'
@@ -26,7 +27,9 @@ export function readMulti(reader: JuteReader): Multi {
   while (!reader.failed) {
     const header = readMultiHeader(reader)
     if (header.done) break
-    operations.push(readItem(reader, header.type))
+    const operation = readItem(reader, header.type)
+    if (operation === UNREADABLE) reader.fail()
+    operations.push(operation)
   }
   return { kind: 'multi', operations }
 }
@@ -61,7 +64,7 @@ function readItem(reader: JuteReader, type: number): Operation {
     case Opcode.create2:
     case Opcode.createContainer:
     case Opcode.createTtl:
-      return readCreate(reader, type)
+      return readCreate(reader, type, true)
     case Opcode.delete:
       return readDelete(reader)
     case Opcode.setData:

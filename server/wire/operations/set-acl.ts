@@ -5,9 +5,14 @@ import { readAcl, readStat, writeAcl, writeStat } from '../records.ts'
 type SetAcl = Extract<Operation, { kind: 'setAcl' }>
 type SetAclResult = Extract<OperationResult, { kind: 'setAcl' }>
 
-/** Body of setACL (7): path, acl, version (compared to the aversion). */
+/** Body of setACL (7): path (null is empty), acl, version (compared to the aversion). */
 export function readSetAcl(reader: JuteReader): SetAcl {
-  return { kind: 'setAcl', path: reader.string(), acl: readAcl(reader), version: reader.int() }
+  return {
+    kind: 'setAcl',
+    path: reader.ustring() ?? '',
+    acl: readAcl(reader),
+    version: reader.int(),
+  }
 }
 
 export function writeSetAcl(writer: JuteWriter, operation: SetAcl): void {

@@ -5,11 +5,14 @@ import { readStat, writeStat } from '../records.ts'
 type SetData = Extract<Operation, { kind: 'setData' }>
 type SetDataResult = Extract<OperationResult, { kind: 'setData' }>
 
-/** Body of setData (5): path, data, version (-1 any). The data is a view into the input. */
+/**
+ * Body of setData (5): path, data, version (-1 any). The data is a view into the input. A null path is an
+ * empty one, which no znode has: bad arguments, as in ZooKeeper.
+ */
 export function readSetData(reader: JuteReader): SetData {
   return {
     kind: 'setData',
-    path: reader.string(),
+    path: reader.ustring() ?? '',
     data: reader.buffer(),
     version: reader.int(),
   }

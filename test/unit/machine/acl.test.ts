@@ -110,8 +110,10 @@ describe('reads', () => {
       expect(typeof answer(machine, '/a', [ANN])).toBe('object')
       expect(answer(machine, '/a', [BOB])).toBe(ErrorCode.noAuth)
       expect(answer(machine, '/none', [BOB])).toBe(ErrorCode.noNode)
-      expect(answer(machine, '/a/', [BOB])).toBe(ErrorCode.badArguments)
+      expect(answer(machine, '/a/', [BOB])).toBe(ErrorCode.noNode)
+      expect(typeof answer(machine, '', [BOB])).toBe('object')
     }
+    expect(read.exists(machine, '/a\0', [BOB])).toBe(ErrorCode.badArguments)
     expect(read.getAllChildrenNumber(machine, '/a', [BOB])).toBe(ErrorCode.noAuth)
     const closed = scene(grant(ANN, Permission.admin)).machine
     expect(read.getAcl(closed, '/a', [ANN])).toMatchObject({ acl: grant(ANN, 16) })

@@ -24,10 +24,10 @@ function restore(list: List, path: string, relativeZxid?: number): string {
   const { tree, seen } = scene()
   const none = { data: [], exist: [], child: [], persistent: [], persistentRecursive: [] }
   const lists = { ...none, relativeZxid: relativeZxid ?? seen, [list]: [path] }
-  const { missed, armed } = restoreWatches(tree, lists, 99)
+  const { missed, armed } = restoreWatches(tree, lists)
   expect(missed.length + armed.length).toBe(1)
   for (const event of missed) {
-    expect(event).toMatchObject({ path, zxid: 99 })
+    expect(event).toMatchObject({ path, zxid: -1 })
     return `missed ${event.type}`
   }
   return `armed ${armed.map((one) => `${one.kind} ${one.path}`)}`
@@ -76,8 +76,8 @@ describe('what a client that comes back is told, and waits for again', () => {
     driver.ok(remove('/p/a'))
     const none = { data: [], exist: [], persistent: [], persistentRecursive: [] }
     const lists = { ...none, relativeZxid: seen, child: ['/p'] }
-    expect(restoreWatches(driver.machine.tree, lists, 99).missed).toEqual([
-      { type: 4, path: '/p', zxid: 99 },
+    expect(restoreWatches(driver.machine.tree, lists).missed).toEqual([
+      { type: 4, path: '/p', zxid: -1 },
     ])
   })
 
@@ -91,11 +91,11 @@ describe('what a client that comes back is told, and waits for again', () => {
       persistent: ['/same'],
       persistentRecursive: ['/'],
     }
-    expect(restoreWatches(tree, lists, 99)).toEqual({
+    expect(restoreWatches(tree, lists)).toEqual({
       missed: [
-        { type: 2, path: '/gone', zxid: 99 },
-        { type: 1, path: '/new', zxid: 99 },
-        { type: 4, path: '/parent', zxid: 99 },
+        { type: 2, path: '/gone', zxid: -1 },
+        { type: 1, path: '/new', zxid: -1 },
+        { type: 4, path: '/parent', zxid: -1 },
       ],
       armed: [
         { kind: 'data', path: '/same' },

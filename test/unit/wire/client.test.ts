@@ -73,31 +73,21 @@ describe('create flags', () => {
     expect(operationOf(created(opcode, flags, ttl))).toMatchObject(expected)
   })
 
-  it('are an error operation inside a multi, which decodes', () => {
+  it('make a multi with them one that cannot be read', () => {
     const hex = `00000001 0000000e 00000001 00 ffffffff ${BODY} 00000063 ffffffff 01 ffffffff`
-    expect(operationOf(decodeClientRequest(fromHex(hex)))).toEqual({
-      kind: 'multi',
-      operations: [refused],
-    })
+    expect(operationOf(decodeClientRequest(fromHex(hex)))).toEqual({ kind: 'error', code: -5 })
   })
 })
 
 describe('requests that cannot be', () => {
   it.each([
-    ['null path in create', 'ffffffff 00000000 ffffffff 00000000', '00000001'],
     ['null path in getData', 'ffffffff 00', '00000004'],
     ['null path in exists', 'ffffffff 00', '00000003'],
-    [
-      'a read inside a multi',
-      '00000004 00 ffffffff 00000001 2f 00 ffffffff 01 ffffffff',
-      '0000000e',
-    ],
     [
       'a write inside a multiRead',
       '00000002 00 ffffffff 00000001 2f 00000000 ffffffff 01 ffffffff',
       '00000016',
     ],
-    ['a multi without its end', '00000002 00 ffffffff 00000001 2f 00000000', '0000000e'],
     ['a path longer than the frame', '7fffffff 2f', '00000002'],
     ['a vector of 2^31 - 1 ACLs', '00000001 2f ffffffff 7fffffff 00000000', '00000001'],
   ])('%s is a marshalling error', (_name, body, opcode) => {
@@ -106,6 +96,29 @@ describe('requests that cannot be', () => {
       xid: 9,
       opcode: Number.parseInt(opcode, 16),
       error: -5,
+    })
+  })
+
+  it.each([
+    ['a null path in create', 'ffffffff 00000000 ffffffff 00000000', '00000001'],
+    ['a null path in delete', 'ffffffff 00000000', '00000002'],
+    [
+      'a read inside a multi',
+      '00000004 00 ffffffff 00000001 2f 00 ffffffff 01 ffffffff',
+      '0000000e',
+    ],
+    ['a multi without its end', '00000002 00 ffffffff 00000001 2f 00000000', '0000000e'],
+    [
+      'flags without a meaning inside a multi',
+      '00000001 00 ffffffff 00000001 2f 00000000 00000000 00000007 ffffffff 01 ffffffff',
+      '0000000e',
+    ],
+  ])('%s is a marshalling error that takes a zxid', (_name, body, opcode) => {
+    expect(decodeClientRequest(fromHex(`00000009 ${opcode} ${body}`))).toEqual({
+      kind: 'write',
+      xid: 9,
+      opcode: Number.parseInt(opcode, 16),
+      operation: { kind: 'error', code: -5 },
     })
   })
 
@@ -121,11 +134,11 @@ describe('requests that cannot be', () => {
     }
   })
 
-  it('null ACL, scheme, credential and lists are read as empty', () => {
+  it('null ACL, scheme and lists are read as empty, a null credential as null', () => {
     const create = fromHex('00000001 00000001 00000001 2f ffffffff ffffffff 00000000')
     expect(operationOf(decodeClientRequest(create))).toMatchObject({ kind: 'create', acl: [] })
     const auth = fromHex('fffffffc 00000064 00000000 ffffffff ffffffff')
-    expect(decodeClientRequest(auth)).toMatchObject({ scheme: '', auth: new Uint8Array(0) })
+    expect(decodeClientRequest(auth)).toMatchObject({ scheme: '', auth: null })
     const watches = fromHex('fffffff8 00000065 0000000000000000 ffffffff ffffffff ffffffff')
     expect(decodeClientRequest(watches)).toMatchObject({ data: [], exist: [], child: [] })
   })

@@ -18,6 +18,7 @@ import {
 import { decodeClientRequest } from '../../../server/wire/client-request.ts'
 import { FrameSplitter } from '../../../server/wire/framing.ts'
 import { JuteWriter } from '../../../server/wire/jute.ts'
+import { Opcode } from '../../../server/wire/opcode.ts'
 import { ALL, type Fixture, OTHERS, READS, WRITES } from './fixtures.ts'
 import { framed, fromHex, toHex } from './hex.ts'
 
@@ -74,7 +75,13 @@ describe.each(ALL)('$name', (fixture) => {
         expect(cut).toEqual({ kind: 'close' })
       } else {
         const { xid, opcode } = fixture.request
-        expect(cut).toEqual({ kind: 'malformed', xid, opcode, error: -5 })
+        const multi = opcode === Opcode.multi
+        const operation = { kind: 'error', code: -5 }
+        expect(cut).toEqual(
+          multi
+            ? { kind: 'write', xid, opcode, operation }
+            : { kind: 'malformed', xid, opcode, error: -5 },
+        )
       }
     }
   })
