@@ -34,7 +34,10 @@ const HELLO: Hello = {
 }
 
 /** The membership of server 1, which leads three, with Raft in the test's hand. */
-function leading(forming: Forming = { kind: 'join', seeds: [] }) {
+function leading(
+  forming: Forming = { kind: 'join', seeds: [] },
+  listBinds = forming.kind === 'static',
+) {
   const inputs: Extract<RaftInput, { kind: 'changeMembership' }>[] = []
   const timers: { readonly ms: number; readonly call: () => void }[] = []
   const members = [member('1'), member('2'), member('3')]
@@ -79,7 +82,7 @@ function leading(forming: Forming = { kind: 'join', seeds: [] }) {
   const membership = new Membership({
     environment: environment as Environment,
     forming,
-    listBinds: forming.kind === 'static',
+    listBinds,
     transport: transport as Transport,
     retirement: retirement as Retirement,
     electionTicks: 20,
@@ -266,6 +269,19 @@ describe('a server that was removed', () => {
     const { removed, join } = leading({ kind: 'static', servers })
     removed('3', 7)
     expect(join('3')).toEqual({ refusal: null, changed: [['id-1', 'id-2', 'id-3']] })
+  })
+
+  it('stays out of a static list that only formed the ensemble, whose others may come', () => {
+    const servers = ['1', '2', '3'].map((name) => ({
+      name,
+      peerAddress: `${name}:2888`,
+      observer: false,
+    }))
+    const { removed, join } = leading({ kind: 'static', servers }, false)
+    removed('3', 7)
+    const refusal = 'SERVER_RETIRED: server 3 was removed from the ensemble'
+    expect(join('3')).toEqual({ refusal, changed: [] })
+    expect(join('4')).toEqual({ refusal: null, changed: [['id-1', 'id-2', 'id-4']] })
   })
 
   it('stays when its removal cannot be noted, except before anything was written', () => {
