@@ -193,23 +193,25 @@ function dump({ ensemble, nowMs, listedMax }: WordContext): CommandBody {
   const expiry: Record<string, number[]> = {}
   const paths: Record<string, string[]> = {}
   let left = listedMax
+  let complete = true
   const take = <T>(values: ReadonlySet<T>): T[] => {
     const taken = [...values].slice(0, left)
     left -= taken.length
+    if (taken.length < values.size) complete = false
     return taken
   }
   for (const { inMs, sessions } of ensemble.sessionDeadlines()) {
-    if (left === 0) break
+    if (!complete) break
     expiry[now + inMs] = take(sessions)
   }
   for (const [session, owned] of ensemble.machine.tree.ephemerals) {
-    if (left === 0) break
+    if (!complete) break
     paths[session] = take(owned)
   }
   return {
     expiry_time_to_session_ids: expiry,
     session_id_to_ephemeral_paths: paths,
-    ...cut(left > 0),
+    ...cut(complete),
   }
 }
 

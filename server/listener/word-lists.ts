@@ -131,7 +131,9 @@ function connections(context: WordContext, asker: Asker | null): Lines {
   const sets = new Map<number, string[]>()
   const add = (deadlineMs: number, line: string) => {
     const bucket = Math.ceil(deadlineMs / CONNECTION_GRAIN_MS) * CONNECTION_GRAIN_MS
-    sets.set(bucket, [...(sets.get(bucket) ?? []), line])
+    const together = sets.get(bucket)
+    if (together === undefined) sets.set(bucket, [line])
+    else together.push(line)
   }
   if (asker !== null) add(nowMs() + CONNECTION_GRAIN_MS, `\tip: ${place(asker)} sessionId: 0x0`)
   let listed = 0

@@ -157,6 +157,8 @@ describe('commands of the AdminServer', () => {
       command: 'dump',
       error: null,
     })
+    ensemble.deadlines = [{ inMs: 500, sessions: new Set([1, 2]) }]
+    expect((await ask('dump')).body).not.toHaveProperty('truncated')
     ensemble.deadlines = [{ inMs: 500, sessions: new Set([1, 2, 3]) }]
     const { body } = await ask('dump')
     expect(body).toMatchObject({ expiry_time_to_session_ids: { 5000: [1, 2] }, truncated: true })
