@@ -1,8 +1,10 @@
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ZkClient } from '../../server/cli/zk-client.ts'
 import { CertificateAuthority } from '../support/certificates.ts'
+import { reservePorts } from '../support/ports.ts'
 import { fourLetterWord, type ServerEnsemble } from '../support/processes.ts'
 import { createEnsemble } from '../support/server-ensemble.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -12,22 +14,28 @@ const bundle = join(repository, 'dist', 'quorate.js')
 const authority = new CertificateAuthority()
 const stranger = new CertificateAuthority()
 let ensemble: ServerEnsemble
+let securePorts: readonly number[] = []
 
 /** Each server has a certificate of its own, in a file of its own. */
 const storeOf = (server: number) => authority.file(`server-${server}.pem`)
 
 beforeAll(async () => {
   let server = 0
+  securePorts = await reservePorts(3)
   ensemble = await createEnsemble(
     {
       name: 'quorate',
       http: true,
       cwd: repository,
       settings: (httpPort) => {
+        const securePort = String(securePorts[server])
         const store = storeOf(server++)
         copyFileSync(authority.issue().both, store)
         return {
           'quorate.httpPort': String(httpPort),
+          secureClientPort: securePort,
+          'ssl.keyStore.location': store,
+          'ssl.trustStore.location': authority.certificate,
           sslQuorum: 'true',
           'ssl.quorum.keyStore.location': store,
           'ssl.quorum.trustStore.location': authority.certificate,
@@ -53,13 +61,30 @@ afterAll(async () => {
 
 const port = (server: number) => ensemble.clientPorts[server] ?? 0
 
+/** Of the links between the servers. */
 async function series(server: number, name: string): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${ensemble.httpPorts[server]}/metrics`)
-  const line = (await response.text()).split('\n').find((text) => text.startsWith(`${name}{`))
+  const line = (await response.text())
+    .split('\n')
+    .find((text) => text.startsWith(`${name}{for="peer"}`))
   return Number(line?.split(' ').at(-1))
 }
 
 const handshakeFailures = 'quorate_tls_handshake_failures_total'
+
+describe('a server with a port for TLS', () => {
+  it('serves who shows a certificate there', async () => {
+    const { certificate, key } = authority.issue({ subject: '/CN=client' })
+    const [ca, cert] = [authority.certificate, certificate].map((file) => readFileSync(file))
+    const place = [`localhost:${securePorts[1]}`]
+    const client = await ZkClient.connect(place, 10_000, { ca, cert, key: readFileSync(key) })
+    const own = [{ scheme: 'auth', id: '', permissions: 31 }]
+    await client.create('/own', null, own, 'persistent', false, 0)
+    expect(await client.acl('/own')).toEqual([{ scheme: 'x509', id: 'CN=client', permissions: 31 }])
+    await client.close()
+    await expect(ZkClient.connect(place, 10_000, { ca })).rejects.toThrow('no session')
+  })
+})
 
 describe('an ensemble with TLS between its servers', () => {
   it('forms, and tells how long its certificates last', async () => {
