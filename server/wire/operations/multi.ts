@@ -58,7 +58,11 @@ export function readMultiReply(reader: JuteReader): MultiResult {
   return { kind: 'multi', results }
 }
 
+/** Every item begins with its path. One that is null cannot be read in ZooKeeper, whatever the item. */
+const NULL_PATH = new Uint8Array([0xff, 0xff, 0xff, 0xff])
+
 function readItem(reader: JuteReader, type: number): Operation {
+  if (reader.consume(NULL_PATH)) reader.fail()
   switch (type) {
     case Opcode.create:
     case Opcode.create2:
