@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net'
-import { waitFor } from '../support/wait-for.ts'
 import { Fields, frame, Taken } from './raw-bytes.ts'
 
 const ANSWER_WITHIN_MS = 30_000
@@ -74,13 +73,19 @@ export class RawConnection {
   #buffered: Buffer = Buffer.alloc(0)
   #payloads: Buffer[] = []
   #closed = false
+  /** Called when a payload has come, or the end. */
+  #changed: () => void = () => undefined
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.setNoDelay(true)
-    socket.on('data', (chunk) => this.#take(chunk))
+    socket.on('data', (chunk) => {
+      this.#take(chunk)
+      this.#changed()
+    })
     socket.on('close', () => {
       this.#closed = true
+      this.#changed()
     })
     // A reset is one of the ways a server closes; 'close' follows.
     socket.on('error', () => undefined)
@@ -106,13 +111,13 @@ export class RawConnection {
 
   /** The next payload that the server sent; null when it closed the connection instead. */
   async payload(withinMs = ANSWER_WITHIN_MS): Promise<Buffer | null> {
-    await waitFor('a frame', () => this.#payloads.length > 0 || this.#closed, withinMs)
+    await this.#until('a frame', () => this.#payloads.length > 0 || this.#closed, withinMs)
     return this.#payloads.shift() ?? null
   }
 
   /** Takes no more frames; resolves when the server has closed, with the frames it had sent. */
   async closed(withinMs = ANSWER_WITHIN_MS): Promise<Buffer[]> {
-    await waitFor('the server closes the connection', () => this.#closed, withinMs)
+    await this.#until('the end of the connection', () => this.#closed, withinMs)
     return this.#payloads.splice(0)
   }
 
@@ -123,6 +128,22 @@ export class RawConnection {
 
   pause(): void {
     this.#socket.pause()
+  }
+
+  #until(what: string, met: () => boolean, withinMs: number): Promise<void> {
+    if (met()) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#changed = () => undefined
+        reject(new Error(`${what}: not within ${withinMs} ms`))
+      }, withinMs)
+      this.#changed = () => {
+        if (!met()) return
+        clearTimeout(timer)
+        this.#changed = () => undefined
+        resolve()
+      }
+    })
   }
 
   #take(chunk: Buffer): void {
@@ -137,7 +158,7 @@ export class RawConnection {
   }
 }
 
-function connectRequest(options: ConnectOptions): Buffer {
+export function connectRequest(options: ConnectOptions): Buffer {
   const fields = new Fields()
     .int(0)
     .long(options.lastZxidSeen ?? 0n)

@@ -1,4 +1,5 @@
 import { aclSuite } from './suite/acls.ts'
+import { cornerSuite } from './suite/corners.ts'
 import { createSuite } from './suite/creates.ts'
 import { dataSuite } from './suite/data.ts'
 import { fourLetterSuite, standaloneWords } from './suite/four-letter-words.ts'
@@ -27,6 +28,7 @@ export function conformanceSuite(target: Target, supports: Supports): void {
   setWatchesSuite(target)
   multiSuite(target)
   laterSuite(target)
+  cornerSuite(target)
   fourLetterSuite(target)
   restartSuite(target)
 }

@@ -1,0 +1,23 @@
+import { Command } from 'commander'
+import { campaign } from './campaign.ts'
+
+const number = (text: string) => Number.parseInt(text, 10)
+
+/** `npm run fuzz`: the same seeded requests to Apache ZooKeeper and to Quorate, and what differs. */
+const options = new Command()
+  .option('--from <seed>', 'the first seed', number, 1)
+  .option('--to <seed>', 'the last seed', number, 20)
+  .option('--operations <n>', 'how many operations a seed has', number, 1_000)
+  .option('--seed <seed>', 'run this seed alone', number)
+  .option('--keep-going', 'go on with the next seed at a difference')
+  .parse()
+  .opts<{ from: number; to: number; operations: number; seed?: number; keepGoing?: true }>()
+
+const { passed } = await campaign({
+  from: options.seed ?? options.from,
+  to: options.seed ?? options.to,
+  operations: options.operations,
+  keepGoing: options.keepGoing === true,
+  report: (line) => console.log(line),
+})
+process.exitCode = passed ? 0 : 1
