@@ -28,7 +28,10 @@ function drawStep(random: Random): Step {
   const chance = random.unit()
   if (chance < 0.72) {
     const length = random.pick([1, 1, 1, 1, 2, 3, 6])
-    return { kind: 'requests', slot, requests: Array.from({ length }, () => drawRequest(random)) }
+    const requests = Array.from({ length }, () => drawRequest(random))
+    // Nothing right behind a setACL: see pipelined-acl in docs/compatibility.md.
+    const last = requests.findIndex(({ type }) => type === op.setAcl)
+    return { kind: 'requests', slot, requests: last < 0 ? requests : requests.slice(0, last + 1) }
   }
   if (chance < 0.82) return { kind: 'doubtful', slot, request: drawDoubtful(random) }
   if (chance < 0.86) return drawOpen(random, slot)
