@@ -53,6 +53,8 @@ function leader(options: { readonly enabled?: boolean } = {}) {
     id: 'id-1',
     progress: state.members.map(({ id, name }) => ({
       peer: id,
+      match: 0,
+      state: 'replicate' as const,
       silentTicks: state.silentTicks.get(name) ?? 0,
     })),
   })
