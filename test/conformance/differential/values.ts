@@ -52,7 +52,7 @@ const ODD = [
 const LOOSE = [null, '', 'a', 'a/b', '.', '/no-such-place/a', '/no-such-place'] as const
 
 /** Read by all, written by none: what each server has of its own under here is its own affair. */
-const SYSTEM = ['/', '/zookeeper', '/zookeeper/quota', '/zookeeper/config'] as const
+const SYSTEM = ['/', '/zookeeper', '/zookeeper/quota', '/zookeeper/quota'] as const
 
 /** Paths of requests that may be refused but must not change the system's own znodes. */
 export function anyPath(random: Random): Path {
