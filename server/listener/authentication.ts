@@ -13,7 +13,9 @@ export interface Authenticator {
 export function certificateIdentities(subject: string | null, superSubject: string): Identity[] {
   if (subject === null) return []
   const own = { scheme: 'x509', id: subject }
-  return superSubject !== '' && subject === superSubject ? [own, { scheme: 'super', id: subject }] : [own]
+  return superSubject !== '' && subject === superSubject
+    ? [own, { scheme: 'super', id: subject }]
+    : [own]
 }
 
 /** The identity that a credential proves, or null: the scheme is unknown or the credential bad. */
