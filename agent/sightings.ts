@@ -2,6 +2,7 @@ import type {
   DiskReport,
   EngineView,
   Fetched,
+  Observation,
   PeerReport,
   Self,
   StatefulSetView,
@@ -21,14 +22,10 @@ export interface SightingsOptions {
 }
 
 /** What an agent can see beside its own signals. */
-export interface Seen {
-  readonly ownerUid: string | null
-  readonly statefulSet: Fetched<StatefulSetView>
-  readonly record: Fetched<StoredRecord>
-  readonly disk: DiskReport
-  readonly peers: readonly PeerReport[]
-  readonly engine: EngineView
-}
+export type Seen = Pick<
+  Observation,
+  'ownerUid' | 'statefulSet' | 'record' | 'disk' | 'peers' | 'engine'
+>
 
 /** What the answers are needed for now: it says how new they must be. */
 export interface Need {

@@ -1,5 +1,5 @@
 import type { SessionId, Term, Zxid } from '../brand.ts'
-import type { Acl, Identity } from '../tree/acl.ts'
+import { type Acl, type Identity, OPEN_ACL } from '../tree/acl.ts'
 import type { Stat } from '../tree/stat.ts'
 import type { ErrorCode } from './error-code.ts'
 
@@ -123,4 +123,18 @@ export interface Batch {
   /** Stamped by the leader: the larger of the previous entry's and its wall clock, ms since epoch. */
   readonly timeMs: number
   readonly requests: readonly Request[]
+}
+
+/** A znode that stays, open to all: what `create` makes when nothing else is asked for. */
+export function plainCreate(path: string, data: Uint8Array | null) {
+  return {
+    kind: 'create',
+    path,
+    data,
+    acl: OPEN_ACL,
+    mode: 'persistent',
+    sequential: false,
+    ttlMs: 0,
+    withStat: false,
+  } as const
 }
