@@ -189,13 +189,17 @@ export class Membership {
    */
   remove(name: string, done: ChangeDone): void {
     const { forming, retirement, status } = this.#options
+    const { role: own, membersIndex, commit } = status()
+    if (own !== 'leader') return done('notLeader')
+    if (this.#changeUnderWay) return done('changeInProgress')
     const leaving = this.#members.find((member) => member.name === name)
-    if (leaving === undefined) return done('unknownMember')
+    if (leaving === undefined) {
+      // Until the newest configuration has committed, whom it leaves out may yet be a member.
+      return done(membersIndex > commit ? 'changeInProgress' : 'unknownMember')
+    }
     if (!this.#members.some(({ role, id }) => role === 'voter' && id !== leaving.id)) {
       return done('lastVoter')
     }
-    if (status().role !== 'leader') return done('notLeader')
-    if (this.#changeUnderWay) return done('changeInProgress')
     if (forming.kind === 'static') return this.#drop(leaving, done)
     retirement.retire(leaving, (refusal) => {
       // Before the ensemble has formed nothing is written; there is nothing to protect yet either.
@@ -206,8 +210,8 @@ export class Membership {
 
   /** Lets a removed server come back with the disk that it has: it asks by itself. */
   readmit(name: string, done: ChangeDone): void {
-    if (this.#members.some((member) => member.name === name)) return done('alreadyMember')
     if (this.#options.status().role !== 'leader') return done('notLeader')
+    if (this.#members.some((member) => member.name === name)) return done('alreadyMember')
     this.#options.retirement.readmit(name, done)
   }
 
@@ -283,8 +287,15 @@ function retiredRefusal(name: string): string {
   return `SERVER_RETIRED: server ${name} was removed from the ensemble`
 }
 
-/** The voter other than this server that is heard and has the most of the log; null when none is. */
-export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerId | null {
+/**
+ * The voter other than this server that is heard and has the most of the log, or the one that is
+ * wanted, if it is heard; null when there is none.
+ */
+export function bestSuccessor(
+  status: RaftStatus,
+  silentTicksMax: number,
+  wanted: PeerId | null = null,
+): PeerId | null {
   const voters = new Set(
     status.members.filter((member) => member.role === 'voter').map((member) => member.id),
   )
@@ -292,6 +303,7 @@ export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerI
   let bestMatch = -1
   for (const { peer, match, silentTicks } of status.progress) {
     if (peer === status.id || !voters.has(peer)) continue
+    if (wanted !== null && peer !== wanted) continue
     if (silentTicks > silentTicksMax || match <= bestMatch) continue
     best = peer
     bestMatch = match
