@@ -8,6 +8,8 @@ export const limits = {
   /** Between questions to an engine, the same. */
   engineEveryMs: 1_000,
   engineEveryMsIdle: 2_000,
+  /** A member that its leader has not heard for this long is not handed leadership. */
+  memberSilentMs: 2_000,
   /** One request to the Kubernetes API. */
   kubernetesTimeoutMs: 2_000,
   /** Between reads of the StatefulSet and the record: while they decide something, and else. */
@@ -22,6 +24,8 @@ export const limits = {
   apiGraceMs: 3_000,
   /** No removal without a GET of the StatefulSet as new as this. */
   verdictFreshMs: 2_000,
+  /** A stop asks on for its reason for so long while the API does not answer. */
+  verdictPatienceMs: 15_000,
   /** All of a drain; the pod's grace period less 15 s. */
   drainBudgetMs: 285_000,
   /** What is left of a drain when SIGTERM comes. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,13 +16,13 @@ afterEach(() => {
  * The image's command, with bundles that say what they were called with. It stands in the image for
  * the only thing between a permit and an engine's start.
  */
-function image() {
+function image({ handlesSignals = true } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-image-'))
   const calls = join(directory, 'calls')
   const bundle = `const { writeFileSync } = process.getBuiltinModule('node:fs')
 writeFileSync(${JSON.stringify(calls)}, JSON.stringify(process.argv.slice(1)))
 setInterval(() => {}, 1000)
-process.on('SIGTERM', () => process.exit(7))
+${handlesSignals ? "process.on('SIGTERM', () => process.exit(7))" : ''}
 `
   for (const name of ['quorate.js', 'quorate-agent.cjs']) {
     writeFileSync(join(directory, name), bundle)
@@ -92,6 +92,30 @@ describe('the command of the image', () => {
     expect(await once(server, 'exit')).toEqual([0, null])
     expect(call()).toBeNull()
     await pipe.close()
+  })
+
+  it('stops at once while the engine has no handler yet', async () => {
+    const { fifo, start, call } = image({ handlesSignals: false })
+    const server = start('permitted', fifo, 'serve')
+    const pipe = await open(fifo, 'w')
+    await pipe.write('--join a:1\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    server.kill('SIGTERM')
+    expect(await once(server, 'exit')).toEqual([0, null])
+    await pipe.close()
+  })
+
+  it('asks at the pipe of that name when another has taken its place', async () => {
+    const { fifo, start, call } = image()
+    start('permitted', fifo, 'serve')
+    const used = await open(fifo, 'w')
+    execFileSync('mkfifo', [`${fifo}.next`])
+    renameSync(`${fifo}.next`, fifo)
+    const pipe = await open(fifo, 'w')
+    expect(call()).toBeNull()
+    await pipe.write('--join a:1\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    await Promise.all([used.close(), pipe.close()])
   })
 
   it('leaves no permit behind for the next start', async () => {
