@@ -1,9 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as listenTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -140,5 +143,46 @@ describe('the command of the image', () => {
     start('agent', 'secrets', 'ensure')
     await waitFor('the bundle runs', () => call() !== null)
     expect(call()).toEqual([join(directory, 'quorate-agent.cjs'), 'secrets', 'ensure'])
+  })
+})
+
+describe('the small tools of the image', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'quorate-tools-'))
+  const run = promisify(execFile)
+
+  /** As in the image, where no package.json makes a module of it. */
+  function tool(name: string): string {
+    const path = join(directory, name)
+    writeFileSync(path, readFileSync(`image/${name}`, 'utf8'))
+    return path
+  }
+
+  it('wget prints a page, saves it, and fails on a refusal', async () => {
+    const server = createServer((request, response) => {
+      response.statusCode = request.url === '/page' ? 200 : 503
+      response.end('text of it')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const wget = (...words: string[]) => run(process.execPath, [tool('wget'), ...words])
+    const url = `http://127.0.0.1:${port}`
+    expect((await wget('-qO-', `${url}/page`)).stdout).toBe('text of it')
+    await wget('-q', '-O', join(directory, 'saved'), `${url}/page`)
+    expect(readFileSync(join(directory, 'saved'), 'utf8')).toBe('text of it')
+    await expect(wget('-qO-', `${url}/other`)).rejects.toMatchObject({ code: 1 })
+    await expect(wget()).rejects.toMatchObject({ code: 2 })
+    server.close()
+  })
+
+  it('nc carries a word and its answer, though its own input has ended', async () => {
+    const server = listenTcp((socket) => {
+      socket.once('data', (word) => setTimeout(() => socket.end(`${word}: imok`), 100))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const nc = run(process.execPath, [tool('nc'), '127.0.0.1', String(port)])
+    nc.child.stdin?.end('ruok')
+    expect((await nc).stdout).toBe('ruok: imok')
+    server.close()
   })
 })
