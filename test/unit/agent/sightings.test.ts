@@ -12,6 +12,7 @@ describe('the owner of the pod', () => {
     let owner = 'first'
     let reads = 0
     const cluster: Partial<ClusterApi> = {
+      record: async () => ({ kind: 'notFound', atMs: 0 }),
       statefulSet: async (): Promise<Fetched<StatefulSetView>> => set({ uid }),
       pod: async (): Promise<Fetched<PodView>> => {
         reads += 1
@@ -27,8 +28,7 @@ describe('the owner of the pod', () => {
       engine: engine as Engine,
       cluster: cluster as ClusterApi,
       askPeers: async () => [],
-      // The reads of the set are this test's own.
-      limits: { ...limits, kubernetesEveryMsBusy: Number.POSITIVE_INFINITY as never },
+      limits,
       nowMs: () => 0,
     })
     const ownerUid = async () => {
