@@ -183,7 +183,7 @@ function everywhere(): string {
   return all.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
-/** The number of this start; of a disk that is full, the second of it, which is greater than any count. */
+/** The number of this start; where the disk takes no note, the time in seconds, which no count reaches. */
 function countedStart(disk: MemberDisk, logger: Logger): number {
   try {
     return disk.countStart()

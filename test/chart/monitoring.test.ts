@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { buildAgentMetrics } from '../../agent/metrics.ts'
-import { Distribution, SizeRange } from '../../server/measure.ts'
+import { Distribution } from '../../server/measure.ts'
 import { buildMetrics } from '../../server/metrics/metrics.ts'
 import { metricsIn } from '../support/promql.ts'
 import { prometheusTool, titleOf } from '../support/toolchain.ts'
+import { NO_TRAFFIC } from '../unit/http/harness.ts'
 import { ManualEnsemble } from '../unit/listener/manual-ensemble.ts'
 import { ALERT_CASES, promtoolTests } from './alert-cases.ts'
 import { type ConfigMap, containersOf, type Manifest, pick, podSpecs } from './objects.ts'
@@ -59,19 +60,7 @@ function existing(): string[] {
   const none = new Distribution()
   const server = buildMetrics({
     ensemble,
-    listener: () => ({
-      connections: 0,
-      outstanding: 0,
-      packetsReceived: 0,
-      packetsSent: 0,
-      latencyMinMs: 0,
-      latencyAverageMs: 0,
-      latencyMaxMs: 0,
-      connectionsRejected: 0,
-      connectionsDropped: 0,
-      authFailures: 0,
-      responseBytes: new SizeRange(),
-    }),
+    listener: () => NO_TRAFFIC,
     transport: () => ({ droppedFrames: 0, refusedLinks: 0, silentLinks: 0 }),
     durations: { ...ensemble.measures, syncMs: none, readLatencyMs: none, updateLatencyMs: none },
     startedAtMs: 0,

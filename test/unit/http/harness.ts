@@ -10,7 +10,8 @@ import { Distribution, SizeRange } from '../../../server/measure.ts'
 import { buildMetrics } from '../../../server/metrics/metrics.ts'
 import { ManualEnsemble } from '../listener/manual-ensemble.ts'
 
-const NOTHING = {
+/** A listener that nobody has used, as its metrics see it. */
+export const NO_TRAFFIC = {
   connections: 0,
   outstanding: 0,
   packetsReceived: 0,
@@ -43,7 +44,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
   }
   const metrics = buildMetrics({
     ensemble,
-    listener: () => NOTHING,
+    listener: () => NO_TRAFFIC,
     transport: () => ({ droppedFrames: 0, refusedLinks: 0, silentLinks: 0 }),
     durations: { ...ensemble.measures, ...new ServerStats(), syncMs: new Distribution() },
     startedAtMs: 0,
