@@ -238,10 +238,10 @@ export class QuorateEngine implements Engine {
             ...headersOf(text),
             ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
           },
-          // A removal waits for its commit.
-          signal: AbortSignal.timeout(method === 'GET' ? timeoutMs : 5 * timeoutMs),
         },
         text,
+        // A removal waits for its commit.
+        method === 'GET' ? timeoutMs : 5 * timeoutMs,
       )
     } catch (error) {
       throw new AgentError('ENGINE_UNREACHABLE', `${address}: ${messageOf(error)}`)
