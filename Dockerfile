@@ -12,19 +12,26 @@ RUN npm run build \
  && rm -f /image/opt/quorate/dist/*.map \
  && printf '{"type":"module"}\n' > /image/opt/quorate/package.json \
  && cp LICENSE /image/opt/quorate/LICENSE \
- && cp image/quorate image/zkCli.sh /image/usr/local/bin/ \
- && for name in sh cat df du echo env grep head ls mkfifo nc ps sleep tail wget; do ln -s busybox "/image/usr/local/bin/$name"; done \
- && chmod -R a+rX /image && chmod 755 /image/usr/local/bin/quorate /image/usr/local/bin/zkCli.sh \
+ && cp image/* /image/usr/local/bin/ \
+ && chmod -R a+rX /image && chmod 755 /image/usr/local/bin/* \
  && chmod 1777 /image/var/lib/quorate /image/run/quorate
-
-FROM docker.io/library/busybox:1.36 AS busybox
+# A few plain tools for people and for the agent (mkfifo), from the same Debian as the final image, with
+# the libraries of theirs that it lacks. Nothing runs under the shell.
+RUN set -e; \
+ for tool in sh cat df du echo env head ls mkfifo sleep tail grep; do \
+   path="$(readlink -f "$(command -v "/bin/$tool")")"; \
+   cp "$path" "/image/usr/local/bin/$tool"; \
+   ldd "$path" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p'; \
+ done | sort -u | grep -v -E '/lib(c|m|gcc_s|stdc\+\+)\.so' | while read -r library; do \
+   real="$(readlink -f "$(dirname "$library")")"; \
+   mkdir -p "/image$real"; \
+   cp -L "$library" "/image$real/"; \
+ done
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 LABEL org.opencontainers.image.title="quorate" \
       org.opencontainers.image.description="Coordination server with the ZooKeeper protocol over Raft, its agent and its command line" \
       org.opencontainers.image.licenses="Apache-2.0"
-# A few plain tools for people and for the agent (mkfifo), not a shell that anything runs under.
-COPY --from=busybox /bin/busybox /usr/local/bin/busybox
 COPY --from=build /image /
 ENV NODE_ENV=production
 USER 65532:65532

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { AgentConfig } from './config.ts'
@@ -41,7 +42,7 @@ export class Agent {
     this.#logger = logger
     const { logDirectory, dataDirectory } = settings
     const disk = new MemberDisk([dataDirectory, ...(logDirectory === '' ? [] : [logDirectory])])
-    const incarnation = disk.countStart()
+    const incarnation = countedStart(disk, logger)
     this.#pipe = new PermitPipe(settings.permitPipe)
     this.#engine = engineOf(config, disk)
     this.#document = new DocumentWriter(config, this.#engine, incarnation, Date.now())
@@ -78,13 +79,8 @@ export class Agent {
 
   /** Opens the port, then decides until SIGTERM has been dealt with. */
   async run(): Promise<void> {
-    const { host, port } = this.#config.settings
-    try {
-      // Probes before anything else: an agent that is slow to start must not count as dead.
-      await this.#app.listen({ host: host === '' ? '::' : host, port })
-    } catch (error) {
-      throw new AgentError('AGENT_PORT_UNAVAILABLE', `port ${port}: ${messageOf(error)}`)
-    }
+    // Probes before anything else: an agent that is slow to start must not count as dead.
+    await this.#listen()
     await this.#driver.run()
     this.#publisher.stop()
     await this.#coordination.close()
@@ -94,6 +90,15 @@ export class Agent {
 
   sigterm(): void {
     this.#driver.sigterm()
+  }
+
+  async #listen(): Promise<void> {
+    const { host, port } = this.#config.settings
+    try {
+      await this.#app.listen({ host: host === '' ? everywhere() : host, port })
+    } catch (error) {
+      throw new AgentError('AGENT_PORT_UNAVAILABLE', `port ${port}: ${messageOf(error)}`)
+    }
   }
 
   /** The ordinals that are known to be there, or the lowest three: where the tree may be. */
@@ -172,13 +177,31 @@ export class Agent {
   }
 }
 
+/** All addresses; a node whose kernel has no IPv6 cannot listen on `::`. */
+function everywhere(): string {
+  const all = Object.values(networkInterfaces()).flat()
+  return all.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
+}
+
+/** The number of this start; where the disk takes no note, the time in seconds, which no count reaches. */
+function countedStart(disk: MemberDisk, logger: Logger): number {
+  try {
+    return disk.countStart()
+  } catch (error) {
+    // The engine may well run on such a disk; its agent must not be what keeps it down.
+    logger.warn({ reason: messageOf(error) }, 'the start could not be counted on the disk')
+    return Math.floor(Date.now() / 1_000)
+  }
+}
+
 function selfOf({ settings, ordinal }: AgentConfig): Self {
   return { set: settings.set, pod: settings.pod, ordinal }
 }
 
 function rulesOf({ settings }: AgentConfig): Rules {
-  const { drainBudgetMs, returnAfterMs, reconcileAfterMs } = settings
-  return { ...limits, drainBudgetMs, returnAfterMs, reconcileAfterMs }
+  const { verdictPatienceMs, drainBudgetMs, returnAfterMs, reconcileAfterMs, volatile } = settings
+  const set = { verdictPatienceMs, drainBudgetMs, returnAfterMs, reconcileAfterMs, volatile }
+  return { ...limits, ...set }
 }
 
 function podHost({ settings }: AgentConfig, ordinal: number): string {

@@ -29,6 +29,10 @@ export const AgentSettings = Type.Object(
     advertisedHost: text('Host under which others reach this member; its DNS name when empty'),
     dataDirectory: text('Data volume of the engine, the same as its container has', '/data'),
     logDirectory: text('Second data volume of the engine, when it has one'),
+    volatile: Type.Boolean({
+      default: false,
+      description: 'The set has no volumes: when all disks are empty a new cluster is founded',
+    }),
     permitPipe: text('FIFO that the main container reads before each start', '/run/quorate/permit'),
     host: text('Address to listen on; all when empty'),
     port: port('Probes, preStop, metrics and status', 8090),
@@ -52,6 +56,10 @@ export const AgentSettings = Type.Object(
     treeKeyFile: text('Key of that certificate'),
     sessionTimeoutMs: ms('Session of the agent in the tree', limits.sessionTimeoutMs),
     drainBudgetMs: ms('All of a drain: the grace period less 15 s', limits.drainBudgetMs),
+    verdictPatienceMs: ms(
+      'A stop asks on for its reason for so long while the API does not answer',
+      limits.verdictPatienceMs,
+    ),
     returnAfterMs: ms('A drain without SIGTERM is taken back after this', limits.returnAfterMs),
     reconcileAfterMs: ms(
       'A member beyond the replicas without a session is removed after this',

@@ -2,12 +2,14 @@
 export const limits = {
   /** Between two turns of the loop: while something is decided, and while a member just serves. */
   turnMs: 250,
-  turnMsIdle: 500,
+  turnMsIdle: 1_000,
   /** One question to the engine's HTTP port. */
   engineTimeoutMs: 1_000,
   /** Between questions to an engine, the same. */
   engineEveryMs: 1_000,
-  engineEveryMsIdle: 2_000,
+  engineEveryMsIdle: 4_000,
+  /** A member that its leader has not heard for this long is not handed leadership. */
+  memberSilentMs: 2_000,
   /** One request to the Kubernetes API. */
   kubernetesTimeoutMs: 2_000,
   /** Between reads of the StatefulSet and the record: while they decide something, and else. */
@@ -22,6 +24,8 @@ export const limits = {
   apiGraceMs: 3_000,
   /** No removal without a GET of the StatefulSet as new as this. */
   verdictFreshMs: 2_000,
+  /** A stop asks on for its reason for so long while the API does not answer. */
+  verdictPatienceMs: 15_000,
   /** All of a drain; the pod's grace period less 15 s. */
   drainBudgetMs: 285_000,
   /** What is left of a drain when SIGTERM comes. */
@@ -45,8 +49,8 @@ export const limits = {
   /** A server that was cut off or did not answer is tried last for this long. */
   treeAvoidMs: 10_000,
   /** Between checks of the lease, and of what is published. */
-  leaseEveryMs: 500,
-  publishEveryMs: 2_500,
+  leaseEveryMs: 1_000,
+  publishEveryMs: 5_000,
   /** One frame of the tree. */
   treeFrameBytesMax: 1_048_575,
   /** A member document. */

@@ -2,6 +2,7 @@ import type {
   DiskReport,
   EngineView,
   Fetched,
+  Observation,
   PeerReport,
   Self,
   StatefulSetView,
@@ -21,14 +22,10 @@ export interface SightingsOptions {
 }
 
 /** What an agent can see beside its own signals. */
-export interface Seen {
-  readonly ownerUid: string | null
-  readonly statefulSet: Fetched<StatefulSetView>
-  readonly record: Fetched<StoredRecord>
-  readonly disk: DiskReport
-  readonly peers: readonly PeerReport[]
-  readonly engine: EngineView
-}
+export type Seen = Pick<
+  Observation,
+  'ownerUid' | 'statefulSet' | 'record' | 'disk' | 'peers' | 'engine'
+>
 
 /** What the answers are needed for now: it says how new they must be. */
 export interface Need {
@@ -85,6 +82,9 @@ export class Sightings {
 
   async readStatefulSet(): Promise<void> {
     this.#statefulSet = newer(this.#statefulSet, await this.#options.cluster.statefulSet())
+    // A set that was deleted with its pods left (--cascade=orphan) and made again has adopted this one.
+    const set = this.#statefulSet
+    if (set.kind === 'ok' && set.value.uid !== this.#ownerUid) await this.#readOwner()
   }
 
   async readRecord(): Promise<void> {
@@ -99,13 +99,11 @@ export class Sightings {
     if (this.#askingKubernetes) return
     this.#askingKubernetes = true
     this.#kubernetesAtMs = this.#options.nowMs()
-    await Promise.all([this.readStatefulSet(), this.readRecord(), this.#readOwner()])
+    await Promise.all([this.readStatefulSet(), this.readRecord()])
     this.#askingKubernetes = false
   }
 
-  /** The owner of a pod never changes: one answer is enough. */
   async #readOwner(): Promise<void> {
-    if (this.#ownerUid !== null) return
     const pod = await this.#options.cluster.pod()
     if (pod.kind === 'ok') this.#ownerUid = pod.value.ownerUid
   }

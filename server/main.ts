@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
@@ -92,7 +93,7 @@ export async function runServer(config: Config): Promise<void> {
     await opened('secureClientPort', secureClientPort, () => listener.listenSecurely())
   }
   if (app !== null) {
-    const host = settings.httpHost === '' ? '::' : settings.httpHost
+    const host = settings.httpHost === '' ? everywhere() : settings.httpHost
     await opened('httpPort', settings.httpPort, () => app.listen({ host, port: settings.httpPort }))
   }
   replica.start()
@@ -283,6 +284,12 @@ function buildHttp(
     eventLoopDelayMsMax: limits.eventLoopDelayMsMax,
     pageDirectory: join(dirname(fileURLToPath(import.meta.url)), 'ui'),
   })
+}
+
+/** All addresses; a machine whose kernel has no IPv6 cannot listen on `::`. */
+function everywhere(): string {
+  const all = Object.values(networkInterfaces()).flat()
+  return all.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
 async function opened(setting: string, port: number, open: () => Promise<unknown> | undefined) {

@@ -81,7 +81,7 @@ function stepOf(
 
 /** What happened since: the engine came, went or asks again; the pod is being stopped, or is not. */
 function nextPhase(observation: Observation, state: AgentState, rules: Rules): AgentState {
-  const { asking, engine, nowMs, prestopAtMs, sigtermAtMs } = observation
+  const { asking, engine, nowMs, sigtermAtMs } = observation
   const { drain } = state
   const back = { ...state, drain: null, prestopDoneAtMs: nowMs }
   if (sigtermAtMs !== null) {
@@ -90,19 +90,27 @@ function nextPhase(observation: Observation, state: AgentState, rules: Rules): A
     return { ...state, drain: { ...drain, deadlineMs: Math.min(drain.deadlineMs, budgetEndMs) } }
   }
   // A process that waits for a permit was started again: its pod lives on, and so does the member.
-  if (asking) return drain === null ? { ...state, phase: 'waiting' } : { ...back, phase: 'waiting' }
+  // A preStop of a process that only waits is answered at once: there is nothing to take out of service.
+  if (asking) {
+    const called = drain !== null || isCalled(observation, state)
+    return called ? { ...back, phase: 'waiting' } : { ...state, phase: 'waiting' }
+  }
   if (drain !== null) {
     const { endedAtMs, removed } = drain
     const over = endedAtMs !== null && nowMs - endedAtMs > rules.returnAfterMs
     const wanted = !removed || isWanted(observation)
     return over && engine.answers && wanted ? { ...back, phase: 'serving' } : state
   }
-  const handled = state.prestopDoneAtMs
-  if (prestopAtMs !== null && (handled === null || prestopAtMs > handled)) {
+  if (isCalled(observation, state)) {
     return beginDrain(state, 'prestop', nowMs, nowMs + rules.drainBudgetMs)
   }
   if (engine.answers) return { ...state, phase: 'serving' }
   return state.phase === 'serving' ? { ...state, phase: 'waiting' } : state
+}
+
+/** A preStop call waits that no drain has answered yet. */
+function isCalled({ prestopAtMs }: Observation, { prestopDoneAtMs }: AgentState): boolean {
+  return prestopAtMs !== null && (prestopDoneAtMs === null || prestopAtMs > prestopDoneAtMs)
 }
 
 function beginDrain(

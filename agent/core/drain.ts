@@ -30,11 +30,18 @@ export function drainStep(
   return leaveStep(observation, state, drain, rules)
 }
 
-/** Waits for one answer that was asked for after the drain began; a failure is an answer too. */
+/**
+ * Waits for one answer that was asked for after the drain began. Without one in time the stop counts as
+ * a restart; that is a member too many after a scale-down, so it is not taken from one lost request.
+ */
 function judge(observation: Observation, state: AgentState, drain: Drain, rules: Rules): Step {
   const { statefulSet, self, ownerUid, nowMs } = observation
   if (statefulSet.kind === 'never' || statefulSet.atMs < drain.startedAtMs) {
     return { state, action: { kind: 'verify' }, reason: 'why does this pod stop?' }
+  }
+  const patient = nowMs - drain.startedAtMs < rules.verdictPatienceMs
+  if (statefulSet.kind === 'failed' && !statefulSet.refused && patient) {
+    return { state, action: { kind: 'verify' }, reason: `why? ${statefulSet.reason}` }
   }
   const verdict = stopVerdict(self.ordinal, ownerUid, statefulSet, nowMs, rules.verdictFreshMs)
   const judged = { ...state, drain: { ...drain, verdict } }
@@ -55,7 +62,8 @@ function handOverStep(
   const removing = drain.verdict?.kind === 'scaledDown'
   // A removal waits for it; a restart does not cost its budget for a leader that will not move.
   if (!removing && nowMs - drain.startedAtMs > rules.handOverMs) return null
-  const staying = others.find(({ name }) => stays(observation, name))
+  // Towards a member that does not answer nothing would move; without one, any that answers will do.
+  const staying = others.find(({ name, heard }) => heard && stays(observation, name))
   const to = removing ? (staying?.name ?? null) : null
   return { state, action: { kind: 'handOver', to }, reason: 'leadership goes to another member' }
 }

@@ -8,8 +8,13 @@ export type Ms = number
 export type Fetched<T> =
   | { readonly kind: 'ok'; readonly atMs: Ms; readonly value: T }
   | { readonly kind: 'notFound'; readonly atMs: Ms }
-  /** Refused (401, 403), timed out or unreachable: nothing is known. */
-  | { readonly kind: 'failed'; readonly atMs: Ms; readonly reason: string }
+  /** Nothing is known: refused (401, 403), which will not change by asking, or no answer in time. */
+  | {
+      readonly kind: 'failed'
+      readonly atMs: Ms
+      readonly reason: string
+      readonly refused: boolean
+    }
   | { readonly kind: 'never' }
 
 /** The StatefulSet that owns the pod. Ordinals from `firstOrdinal`, `replicas` of them. */
@@ -68,6 +73,8 @@ export interface PeerReport {
 export interface EngineMember {
   readonly name: string
   readonly voter: boolean
+  /** It answered its leader lately, as far as this server can know. */
+  readonly heard: boolean
 }
 
 /** The engine of this pod as it answers now. */
@@ -118,6 +125,8 @@ export interface Rules {
   readonly apiGraceMs: Ms
   /** No removal without a GET of the StatefulSet as new as this. */
   readonly verdictFreshMs: Ms
+  /** A stop asks on for the reason for so long while the API does not answer. */
+  readonly verdictPatienceMs: Ms
   readonly drainBudgetMs: Ms
   /** What is left of a drain when SIGTERM comes: the engine has ended by then. */
   readonly sigtermBudgetMs: Ms
@@ -126,6 +135,8 @@ export interface Rules {
   /** A member whose ordinal and session are gone is removed after this. */
   readonly reconcileAfterMs: Ms
   readonly retryMs: Ms
+  /** The set has no volumes: empty disks are nobody's loss, and a set of none but those founds anew. */
+  readonly volatile: boolean
 }
 
 /** True when the ordinal is one that the set runs. */

@@ -97,7 +97,11 @@ function startOfEmptyDisk(
     return refuse(`disks hold different clusters: ${survey.clusters.join(', ')}`)
   }
   if (current === null) return withoutRecord(observation, set, founding, survey)
-  if (current.phase === 'formed') return underFormedRecord(current, survey)
+  if (current.phase === 'formed') {
+    const lost = survey.missing.length === 0 && survey.clusters.length === 0
+    if (lost && rules.volatile) return withoutRecord(observation, set, founding, survey)
+    return underFormedRecord(current, lost)
+  }
   return underFormingRecord(observation, set, founding, current, survey)
 }
 
@@ -117,10 +121,10 @@ function withoutRecord(
   return foundingStep(set, founding, 'all expected disks are empty')
 }
 
-function underFormedRecord(current: FormingRecord, survey: Survey): StartVerdict {
-  if (survey.missing.length === 0 && survey.clusters.length === 0) {
+function underFormedRecord(current: FormingRecord, lost: boolean): StartVerdict {
+  if (lost) {
     return refuse(
-      `all disks of the formed cluster ${current.clusterId} are empty: quorate ensemble recover`,
+      `all disks of the formed cluster ${current.clusterId} are empty: bring a volume back, or delete the forming record to found a new cluster`,
     )
   }
   return permit('join', `cluster ${current.clusterId} is formed`)

@@ -7,6 +7,7 @@ import type { DiskReport, EngineView, StatefulSetView } from '../core/observatio
 import { type StartMode, serverStartRule } from '../core/start-rule.ts'
 import { AgentError, messageOf } from '../errors.ts'
 import { exchange, type HttpAnswer, headersOf } from '../http/exchange.ts'
+import { limits } from '../limits.ts'
 import type { Engine } from './engine.ts'
 import { fourLetterWord } from './four-letter-word.ts'
 import type { MemberDisk } from './member-disk.ts'
@@ -31,6 +32,8 @@ const Member = Type.Object({
   name: Type.String(),
   role: Type.String(),
   httpAddress: Type.String(),
+  /** Null where the server that was asked does not lead, and cannot know. */
+  silentMs: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
 })
 /** What is read of GET /v1/ensemble; it has more. */
 const View = Type.Object({
@@ -117,7 +120,11 @@ export class QuorateEngine implements Engine {
         leads: view.role === 'leader',
         leader: view.leader,
         role: view.role,
-        members: view.members.map(({ name, role }) => ({ name, voter: role === 'voter' })),
+        members: view.members.map(({ name, role, silentMs }) => ({
+          name,
+          voter: role === 'voter',
+          heard: (silentMs ?? 0) < limits.memberSilentMs,
+        })),
       }
     } catch (error) {
       this.#last = {
@@ -231,10 +238,10 @@ export class QuorateEngine implements Engine {
             ...headersOf(text),
             ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
           },
-          // A removal waits for its commit.
-          signal: AbortSignal.timeout(method === 'GET' ? timeoutMs : 5 * timeoutMs),
         },
         text,
+        // A removal waits for its commit.
+        method === 'GET' ? timeoutMs : 5 * timeoutMs,
       )
     } catch (error) {
       throw new AgentError('ENGINE_UNREACHABLE', `${address}: ${messageOf(error)}`)

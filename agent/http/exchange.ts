@@ -8,18 +8,37 @@ export interface HttpAnswer {
   readonly text: string
 }
 
+/** No whole answer came within the time that was given. */
+export class LateError extends Error {}
+
 /**
- * One HTTP request with all of its answer. Rejects when there is none; with the signal's reason when
- * that ended it. Not the global fetch: its parser alone would be a tenth of the agent's memory.
+ * One HTTP request with all of its answer, from the first byte of the name's resolution to the last
+ * of the answer within `timeoutMs`. Rejects when there is none; with LateError when it took longer.
+ * Not the global fetch: its parser alone would be a tenth of the agent's memory. Not
+ * AbortSignal.timeout: it makes an error with its stack even for an exchange that was long over.
  */
-export function exchange(url: URL, options: RequestOptions, body: string): Promise<HttpAnswer> {
+export function exchange(
+  url: URL,
+  options: RequestOptions,
+  body: string,
+  timeoutMs: number,
+): Promise<HttpAnswer> {
   const send = url.protocol === 'http:' ? requestHttp : requestHttps
-  return new Promise((resolve, reject) => {
-    const { signal } = options
-    const fail = (error: Error) => reject(signal?.aborted ? signal.reason : error)
+  return new Promise<HttpAnswer>((resolve, reject) => {
+    let late: LateError | null = null
     const request = send(url, options, (response) => {
-      gather(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), fail)
+      const status = response.statusCode ?? 0
+      gather(response).then((text) => finish(() => resolve({ status, text })), fail)
     })
+    const timer = setTimeout(() => {
+      late = new LateError(`no answer within ${timeoutMs} ms`)
+      request.destroy(late)
+    }, timeoutMs)
+    const finish = (settle: () => void) => {
+      clearTimeout(timer)
+      settle()
+    }
+    const fail = (error: Error) => finish(() => reject(late ?? error))
     request.on('error', fail)
     request.end(body)
   })

@@ -178,7 +178,9 @@ export class KubernetesApi implements ClusterApi {
       return { kind: 'ok', atMs, value: view(answer.body) }
     } catch (error) {
       this.failures += 1
-      return { kind: 'failed', atMs, reason: messageOf(error) }
+      const status = error instanceof AgentError ? error.detail : null
+      const refused = status === 401 || status === 403
+      return { kind: 'failed', atMs, reason: messageOf(error), refused }
     }
   }
 }

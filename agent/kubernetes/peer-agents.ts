@@ -40,8 +40,7 @@ async function askPeer(ordinal: number, options: PeerAgentsOptions): Promise<Pee
   const atMs = options.nowMs()
   try {
     const url = new URL(`${options.urlOf(ordinal)}/disk`)
-    const signal = AbortSignal.timeout(options.timeoutMs)
-    const { status, text } = await exchange(url, { headers: headersOf(''), signal }, '')
+    const { status, text } = await exchange(url, { headers: headersOf('') }, '', options.timeoutMs)
     const answer: unknown = JSON.parse(text)
     if (status !== 200 || !Value.Check(Report, answer)) return null
     // A name that resolves to a pod of before would speak of another disk.

@@ -1,7 +1,7 @@
 import type { RequestOptions } from 'node:https'
 import { KubeConfig } from '@kubernetes/client-node'
 import { AgentError, messageOf } from '../errors.ts'
-import { exchange, type HttpAnswer, headersOf } from '../http/exchange.ts'
+import { exchange, type HttpAnswer, headersOf, LateError } from '../http/exchange.ts'
 
 export interface RestOptions {
   /** URL of the API; '' is the one of the cluster that the pod runs in, with its token. */
@@ -37,7 +37,7 @@ export class RestClient {
       const answer = await this.#exchange(method, path, text)
       return { status: answer.status, body: answer.text === '' ? null : JSON.parse(answer.text) }
     } catch (error) {
-      if (error instanceof Error && error.name === 'TimeoutError') {
+      if (error instanceof LateError) {
         throw new AgentError('KUBERNETES_TIMEOUT', 'the Kubernetes API did not answer in time')
       }
       throw new AgentError('KUBERNETES_UNREACHABLE', messageOf(error))
@@ -45,16 +45,11 @@ export class RestClient {
   }
 
   async #exchange(method: string, path: string, body: string): Promise<HttpAnswer> {
-    const options: RequestOptions = {
-      method,
-      headers: headersOf(body),
-      // All of the exchange, from the first byte of the name's resolution to the last of the answer.
-      signal: AbortSignal.timeout(this.#timeoutMs),
-    }
+    const options: RequestOptions = { method, headers: headersOf(body) }
     await this.#kube.applyToHTTPSOptions(options)
     // The library makes a connection pool for each call; the process has one that keeps connections.
     options.agent = undefined
-    return await exchange(new URL(path, this.#base), options, body)
+    return await exchange(new URL(path, this.#base), options, body, this.#timeoutMs)
   }
 }
 

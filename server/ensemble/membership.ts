@@ -195,13 +195,17 @@ export class Membership {
    */
   remove(name: string, done: ChangeDone): void {
     const { listBinds, retirement, status } = this.#options
+    const { role: own, membersIndex, commit } = status()
+    if (own !== 'leader') return done('notLeader')
+    if (this.#changeUnderWay) return done('changeInProgress')
     const leaving = this.#members.find((member) => member.name === name)
-    if (leaving === undefined) return done('unknownMember')
+    if (leaving === undefined) {
+      // Until the newest configuration has committed, whom it leaves out may yet be a member.
+      return done(membersIndex > commit ? 'changeInProgress' : 'unknownMember')
+    }
     if (!this.#members.some(({ role, id }) => role === 'voter' && id !== leaving.id)) {
       return done('lastVoter')
     }
-    if (status().role !== 'leader') return done('notLeader')
-    if (this.#changeUnderWay) return done('changeInProgress')
     if (listBinds) return this.#drop(leaving, done)
     retirement.retire(leaving, (refusal) => {
       // Before the ensemble has formed nothing is written; there is nothing to protect yet either.
@@ -212,8 +216,8 @@ export class Membership {
 
   /** Lets a removed server come back with the disk that it has: it asks by itself. */
   readmit(name: string, done: ChangeDone): void {
-    if (this.#members.some((member) => member.name === name)) return done('alreadyMember')
     if (this.#options.status().role !== 'leader') return done('notLeader')
+    if (this.#members.some((member) => member.name === name)) return done('alreadyMember')
     this.#options.retirement.readmit(name, done)
   }
 
@@ -289,8 +293,15 @@ function retiredRefusal(name: string): string {
   return `SERVER_RETIRED: server ${name} was removed from the ensemble`
 }
 
-/** The voter other than this server that is heard and has the most of the log; null when none is. */
-export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerId | null {
+/**
+ * The voter other than this server that is heard and has the most of the log, or the one that is
+ * wanted, if it is heard; null when there is none.
+ */
+export function bestSuccessor(
+  status: RaftStatus,
+  silentTicksMax: number,
+  wanted: PeerId | null = null,
+): PeerId | null {
   const voters = new Set(
     status.members.filter((member) => member.role === 'voter').map((member) => member.id),
   )
@@ -298,6 +309,7 @@ export function bestSuccessor(status: RaftStatus, silentTicksMax: number): PeerI
   let bestMatch = -1
   for (const { peer, match, silentTicks } of status.progress) {
     if (peer === status.id || !voters.has(peer)) continue
+    if (wanted !== null && peer !== wanted) continue
     if (silentTicks > silentTicksMax || match <= bestMatch) continue
     best = peer
     bestMatch = match

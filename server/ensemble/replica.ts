@@ -461,8 +461,9 @@ export class Replica implements Ensemble {
 
   transferLeadership(to: PeerId | null): 'started' | 'notLeader' | 'noTarget' {
     if (!this.#raft.isLeader) return 'notLeader'
-    const target = to ?? bestSuccessor(this.#raft.status(), this.#limits.electionTicks)
-    if (target === null || target === this.#storage.identity.id) return 'noTarget'
+    // Writes wait for the end of a transfer: it is not begun towards a server that does not answer.
+    const target = bestSuccessor(this.#raft.status(), this.#limits.electionTicks, to)
+    if (target === null) return 'noTarget'
     this.#step({ kind: 'transferLeadership', to: target })
     return 'started'
   }

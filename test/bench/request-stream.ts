@@ -1,5 +1,5 @@
 import { ErrorCode } from '../../server/core/machine/error-code.ts'
-import { OPEN_ACL } from '../../server/core/tree/acl.ts'
+import { plainCreate } from '../../server/core/machine/operation.ts'
 import { encodeRead, encodeWrite } from '../../server/wire/client-codec.ts'
 import { JuteWriter } from '../../server/wire/jute.ts'
 
@@ -125,18 +125,7 @@ function pathOf(parent: string, prefix = ''): string {
 }
 
 function createOf(path: string, data: Uint8Array | null): Buffer {
-  return encoded((writer) =>
-    encodeWrite(writer, 0, {
-      kind: 'create',
-      path,
-      data,
-      acl: OPEN_ACL,
-      mode: 'persistent',
-      sequential: false,
-      ttlMs: 0,
-      withStat: false,
-    }),
-  )
+  return encoded((writer) => encodeWrite(writer, 0, plainCreate(path, data)))
 }
 
 function encoded(encode: (writer: JuteWriter) => void): Buffer {

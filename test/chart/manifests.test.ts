@@ -9,6 +9,7 @@ import { titleOf } from '../support/toolchain.ts'
 import {
   type ConfigMap,
   containersOf,
+  type NetworkPolicy,
   pick,
   podSpecs,
   type Service,
@@ -142,6 +143,47 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
       expect(settings.advertisedHost).toBe(`${set}-2.${set}-hs.apps.svc.cluster.local`)
       expect(settings.tree[0]).toBe(`127.0.0.1:${settings.clientPort}`)
     }
+  })
+
+  it.each([true, false])(
+    'tell the agent whether the disks go with the pods: volumes %s',
+    (enabled) => {
+      const manifests = render({ set: { 'server.persistence.enabled': enabled } })
+      const { volumeClaimTemplates, template: pod } = pick<StatefulSet>(
+        manifests,
+        'StatefulSet',
+      ).spec
+      expect(volumeClaimTemplates !== undefined).toBe(enabled)
+      const agent = pod.spec.initContainers?.at(-1)
+      const environment = Object.fromEntries(
+        (agent?.env ?? []).map(({ name, value }) => [name, value ?? '']),
+      )
+      const { settings } = loadAgentConfig({
+        environment: {
+          ...environment,
+          QUORATE_AGENT_POD: 'test-quorate-0',
+          QUORATE_AGENT_ENGINE_TOKEN_FILE: '',
+        },
+        flags: {},
+      })
+      expect(settings.volatile).toBe(!enabled)
+    },
+  )
+
+  it.each([true, false])('close the port of the agent to all but peers and scrapers: %s', (on) => {
+    const scrapers = [{ namespaceSelector: { matchLabels: { team: 'monitoring' } } }]
+    const { ingress } = pick<NetworkPolicy>(
+      render({
+        set: { 'server.networkPolicy.scrapers': scrapers, 'server.metrics.enabled': on },
+      }),
+      'NetworkPolicy',
+    ).spec
+    const { matchLabels } = pick<StatefulSet>(render(), 'StatefulSet').spec.selector
+    const open = ingress.filter(({ ports }) => ports.some(({ port }) => port === 8090))
+    expect(open.flatMap(({ from }) => from ?? ['anybody'])).toEqual([
+      { podSelector: { matchLabels } },
+      ...(on ? scrapers : []),
+    ])
   })
 
   it('let the liveness of the server depend on the server alone, and kill a frozen one soon', () => {

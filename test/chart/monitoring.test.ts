@@ -12,7 +12,7 @@ import { metricsIn } from '../support/promql.ts'
 import { prometheusTool, titleOf } from '../support/toolchain.ts'
 import { ManualEnsemble } from '../unit/listener/manual-ensemble.ts'
 import { ALERT_CASES, promtoolTests } from './alert-cases.ts'
-import { type ConfigMap, type Manifest, pick } from './objects.ts'
+import { type ConfigMap, containersOf, type Manifest, pick, podSpecs } from './objects.ts'
 import { render } from './render.ts'
 import { helmTool } from './tools.ts'
 
@@ -23,7 +23,11 @@ const promtool = helm.found === null ? helm : prometheus
 interface PrometheusRule extends Manifest {
   readonly spec: {
     readonly groups: readonly {
-      readonly rules: readonly { readonly alert: string; readonly expr: string }[]
+      readonly rules: readonly {
+        readonly alert: string
+        readonly expr: string
+        readonly for?: string
+      }[]
     }[]
   }
 }
@@ -104,6 +108,22 @@ describe.skipIf(helm.found === null)(titleOf('monitoring', helm), () => {
     const { groups } = alerts({ 'server.metrics.prometheusRule.series': 'cluster="a"' })
     expect(groups[0]?.rules[0]?.expr).toBe('max(quorate_has_leader{cluster="a"}) == 0')
   })
+
+  it.each([
+    [300, 142],
+    [100, 42],
+    [30, 7],
+  ])(
+    'tells of a drain when half of its time is over: of %i s of grace after %i',
+    (grace, after) => {
+      const set = { 'server.terminationGracePeriodSeconds': grace }
+      const rules = alerts(set).groups.flatMap(({ rules }) => rules)
+      expect(rules.find(({ alert }) => alert === 'QuorateDrainStuck')?.for).toBe(`${after}s`)
+      const [agent] = podSpecs(render({ set })).flatMap(containersOf)
+      const budget = agent?.env?.find(({ name }) => name === 'QUORATE_AGENT_DRAIN_BUDGET_MS')?.value
+      expect(Number(budget)).toBe((grace - 15) * 1000)
+    },
+  )
 
   it('has a dashboard of metrics that exist, on the series that are chosen in it', () => {
     const names = existing()

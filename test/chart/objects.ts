@@ -109,6 +109,22 @@ export interface ConfigMap extends Manifest {
   readonly data: Readonly<Record<string, string>>
 }
 
+export interface PodDisruptionBudget extends Manifest {
+  readonly spec: {
+    readonly minAvailable?: number | string
+    readonly maxUnavailable?: number | string
+  }
+}
+
+export interface NetworkPolicy extends Manifest {
+  readonly spec: {
+    readonly ingress: readonly {
+      readonly from?: readonly object[]
+      readonly ports: readonly { readonly port: number }[]
+    }[]
+  }
+}
+
 /** The object of a kind, by name where there are several; throws where it is not there. */
 export function pick<T extends Manifest>(
   manifests: readonly Manifest[],

@@ -1,9 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as listenTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -16,13 +19,13 @@ afterEach(() => {
  * The image's command, with bundles that say what they were called with. It stands in the image for
  * the only thing between a permit and an engine's start.
  */
-function image() {
+function image({ handlesSignals = true } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'quorate-image-'))
   const calls = join(directory, 'calls')
   const bundle = `const { writeFileSync } = process.getBuiltinModule('node:fs')
 writeFileSync(${JSON.stringify(calls)}, JSON.stringify(process.argv.slice(1)))
 setInterval(() => {}, 1000)
-process.on('SIGTERM', () => process.exit(7))
+${handlesSignals ? "process.on('SIGTERM', () => process.exit(7))" : ''}
 `
   for (const name of ['quorate.js', 'quorate-agent.cjs']) {
     writeFileSync(join(directory, name), bundle)
@@ -94,6 +97,30 @@ describe('the command of the image', () => {
     await pipe.close()
   })
 
+  it('stops at once while the engine has no handler yet', async () => {
+    const { fifo, start, call } = image({ handlesSignals: false })
+    const server = start('permitted', fifo, 'serve')
+    const pipe = await open(fifo, 'w')
+    await pipe.write('--join a:1\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    server.kill('SIGTERM')
+    expect(await once(server, 'exit')).toEqual([0, null])
+    await pipe.close()
+  })
+
+  it('asks at the pipe of that name when another has taken its place', async () => {
+    const { fifo, start, call } = image()
+    start('permitted', fifo, 'serve')
+    const used = await open(fifo, 'w')
+    execFileSync('mkfifo', [`${fifo}.next`])
+    renameSync(`${fifo}.next`, fifo)
+    const pipe = await open(fifo, 'w')
+    expect(call()).toBeNull()
+    await pipe.write('--join a:1\n')
+    await waitFor('the bundle runs', () => call() !== null)
+    await Promise.all([used.close(), pipe.close()])
+  })
+
   it('leaves no permit behind for the next start', async () => {
     const { fifo, start, call } = image()
     const first = start('permitted', fifo, 'serve')
@@ -116,5 +143,46 @@ describe('the command of the image', () => {
     start('agent', 'secrets', 'ensure')
     await waitFor('the bundle runs', () => call() !== null)
     expect(call()).toEqual([join(directory, 'quorate-agent.cjs'), 'secrets', 'ensure'])
+  })
+})
+
+describe('the small tools of the image', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'quorate-tools-'))
+  const run = promisify(execFile)
+
+  /** As in the image, where no package.json makes a module of it. */
+  function tool(name: string): string {
+    const path = join(directory, name)
+    writeFileSync(path, readFileSync(`image/${name}`, 'utf8'))
+    return path
+  }
+
+  it('wget prints a page, saves it, and fails on a refusal', async () => {
+    const server = createServer((request, response) => {
+      response.statusCode = request.url === '/page' ? 200 : 503
+      response.end('text of it')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const wget = (...words: string[]) => run(process.execPath, [tool('wget'), ...words])
+    const url = `http://127.0.0.1:${port}`
+    expect((await wget('-qO-', `${url}/page`)).stdout).toBe('text of it')
+    await wget('-q', '-O', join(directory, 'saved'), `${url}/page`)
+    expect(readFileSync(join(directory, 'saved'), 'utf8')).toBe('text of it')
+    await expect(wget('-qO-', `${url}/other`)).rejects.toMatchObject({ code: 1 })
+    await expect(wget()).rejects.toMatchObject({ code: 2 })
+    server.close()
+  })
+
+  it('nc carries a word and its answer, though its own input has ended', async () => {
+    const server = listenTcp((socket) => {
+      socket.once('data', (word) => setTimeout(() => socket.end(`${word}: imok`), 100))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const nc = run(process.execPath, [tool('nc'), '127.0.0.1', String(port)])
+    nc.child.stdin?.end('ruok')
+    expect((await nc).stdout).toBe('ruok: imok')
+    server.close()
   })
 })

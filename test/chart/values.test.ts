@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { settingNames } from '../../server/config/schema.ts'
 import { titleOf } from '../support/toolchain.ts'
-import { type ConfigMap, pick } from './objects.ts'
+import { type ConfigMap, type PodDisruptionBudget, pick, type Service } from './objects.ts'
 import { render, template } from './render.ts'
 import { helmTool } from './tools.ts'
 
@@ -120,6 +120,29 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         },
         'server.podDisruptionBudget: minAvailable goes over maxUnavailable; leave maxUnavailable at 1',
       ],
+      ...['name', 'instance', 'component'].map((key): [Record<string, unknown>, string] => [
+        { commonLabels: { [`app.kubernetes.io/${key}`]: 'x' } },
+        `commonLabels: app.kubernetes.io/${key} is a label of selectors; nameOverride, the release's name and the component decide these`,
+      ]),
+      [
+        { 'server.service.nodePorts': { client: 30_181 } },
+        'server.service.nodePorts needs server.service.type NodePort or LoadBalancer',
+      ],
+      [
+        { 'server.service.externalTrafficPolicy': 'Local' },
+        'server.service.externalTrafficPolicy needs server.service.type NodePort or LoadBalancer',
+      ],
+      [
+        {
+          'server.service.type': 'NodePort',
+          'server.service.loadBalancerSourceRanges': ['10.0.0.0/8'],
+        },
+        'server.service.loadBalancerSourceRanges needs server.service.type LoadBalancer',
+      ],
+      [
+        { 'server.service.loadBalancerClass': 'example.com/own' },
+        'server.service.loadBalancerClass needs server.service.type LoadBalancer',
+      ],
       [
         { 'server.serviceAccount.create': false },
         "server.serviceAccount.create is false: name the account, or every pod of the namespace gets the agent's rights",
@@ -144,6 +167,41 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       const faults = faultsOf({ 'server.replicaCount': 0, 'externalServer.hosts': ['zk:2181'] })
       expect(faults).toHaveLength(2)
     })
+  })
+
+  it.each(['NodePort', 'LoadBalancer'])('go together: ports and policy of a %s', (type) => {
+    const { spec } = pick<Service>(
+      render({
+        set: {
+          'server.service.type': type,
+          'server.service.externalTrafficPolicy': 'Local',
+          'server.service.nodePorts': { client: 30_181 },
+        },
+      }),
+      'Service',
+      'test-quorate-cs',
+    )
+    expect(spec).toMatchObject({ type, externalTrafficPolicy: 'Local' })
+    expect(spec.ports[0]).toMatchObject({ name: 'client', nodePort: 30_181 })
+  })
+
+  it.each<[Record<string, unknown>, Record<string, unknown>]>([
+    [{}, { maxUnavailable: 1 }],
+    [{ minAvailable: null }, { maxUnavailable: 1 }],
+    [{ minAvailable: null, maxUnavailable: 2 }, { maxUnavailable: 2 }],
+    [{ maxUnavailable: null }, { maxUnavailable: 1 }],
+    [{ maxUnavailable: '' }, { maxUnavailable: 1 }],
+    [{ maxUnavailable: 0 }, { maxUnavailable: 0 }],
+    [{ minAvailable: 2 }, { minAvailable: 2 }],
+    [{ minAvailable: '51%', maxUnavailable: null }, { minAvailable: '51%' }],
+    [{ minAvailable: 0 }, { minAvailable: 0 }],
+  ])('make one bound of a disruption budget: %j', (budget, bound) => {
+    const set = Object.fromEntries(
+      Object.entries(budget).map(([name, value]) => [`server.podDisruptionBudget.${name}`, value]),
+    )
+    const { spec } = pick<PodDisruptionBudget>(render({ set }), 'PodDisruptionBudget')
+    const { minAvailable, maxUnavailable } = spec
+    expect(JSON.parse(JSON.stringify({ minAvailable, maxUnavailable }))).toEqual(bound)
   })
 
   it('cannot hold a setting that the chart sets by itself, and every such setting exists', () => {

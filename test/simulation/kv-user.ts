@@ -1,5 +1,4 @@
-import type { Operation } from '../../server/core/machine/operation.ts'
-import { OPEN_ACL } from '../../server/core/tree/acl.ts'
+import { type Operation, plainCreate } from '../../server/core/machine/operation.ts'
 import type { Outcome } from '../../server/ensemble/ensemble.ts'
 import { Violation } from './history.ts'
 import type { Random } from './random.ts'
@@ -55,18 +54,7 @@ export class KvUser {
     const data = Buffer.from(mark)
     const dice = this.#random.unit()
     const operation: Operation =
-      dice < 0.5
-        ? { kind: 'setData', path, data, version: -1 }
-        : {
-            kind: 'create',
-            path,
-            data,
-            acl: OPEN_ACL,
-            mode: 'persistent',
-            sequential: false,
-            ttlMs: 0,
-            withStat: false,
-          }
+      dice < 0.5 ? { kind: 'setData', path, data, version: -1 } : plainCreate(path, data)
     return (server) => {
       let answers = 0
       server.replica?.submit(

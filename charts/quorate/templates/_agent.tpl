@@ -13,7 +13,11 @@ What chart and agent agree upon, in one place: files, ports, environment names, 
 /etc/quorate-agent-secrets
 {{- end -}}
 
-{{/* Only the pod's own spec says it; deterministic, so that two renderings are one. */}}
+{{/*
+The token of /prestop. A hook's header stands in the pod's spec as text, and two renderings are one text:
+so this follows from names, and is no secret unless the values give one. It keeps accidents away; what
+keeps others away is networkPolicy.scrapers.
+*/}}
 {{- define "quorate.agent.preStopToken" -}}
 {{- default (printf "%s/%s/%s/prestop" .root.Release.Namespace .root.Release.Name .name | sha256sum | trunc 32) .root.Values.agent.preStopToken -}}
 {{- end -}}
@@ -25,6 +29,11 @@ httpGet:
   httpHeaders:
     - name: Authorization
       value: Bearer {{ include "quorate.agent.preStopToken" . }}
+{{- end -}}
+
+{{/* All of a drain: what is left of the grace period is for the stop itself. */}}
+{{- define "quorate.agent.drainSeconds" -}}
+{{- sub (int .values.terminationGracePeriodSeconds) 15 -}}
 {{- end -}}
 
 {{- define "quorate.agent.env" -}}
@@ -39,7 +48,7 @@ httpGet:
   "TREE" (include "quorate.connectString" .)
   "SESSION_TIMEOUT_MS" (toString .root.Values.agent.sessionTimeoutMs)
   "PRESTOP_TOKEN" (include "quorate.agent.preStopToken" .)
-  "DRAIN_BUDGET_MS" (toString (mul 1000 (sub (int .values.terminationGracePeriodSeconds) 15)))
+  "DRAIN_BUDGET_MS" (toString (mul 1000 (include "quorate.agent.drainSeconds" . | int)))
   "LOG_LEVEL" .root.Values.agent.logLevel -}}
 {{- $env = mergeOverwrite $env (default dict .descriptor.agentEnv) -}}
 - name: QUORATE_AGENT_POD

@@ -15,6 +15,11 @@ all that is wrong is said at once.
 {{- if and $server.enabled $external.chroot -}}
 {{- $faults = append $faults "externalServer.chroot is for server.enabled=false" -}}
 {{- end -}}
+{{- range $key := list "name" "instance" "component" -}}
+{{- if hasKey (default dict $.Values.commonLabels) (printf "app.kubernetes.io/%s" $key) -}}
+{{- $faults = append $faults (printf "commonLabels: app.kubernetes.io/%s is a label of selectors; nameOverride, the release's name and the component decide these" $key) -}}
+{{- end -}}
+{{- end -}}
 {{- range $fault := splitList "\n" (include "quorate.validateServer" .) -}}
 {{- if $fault }}{{ $faults = append $faults $fault }}{{ end -}}
 {{- end -}}
@@ -81,8 +86,20 @@ server.auth.existingSecretKeys: joinKey and httpToken must be two keys
 {{- if and (not $server.tls.existingSecret) (ne $server.tls.peers "none") }}
 server.tls.peers is {{ $server.tls.peers }}: server.tls.existingSecret must name the certificates
 {{- end -}}
+{{- $service := $server.service -}}
+{{- range $name := list "nodePorts" "externalTrafficPolicy" -}}
+{{- if and (index $service $name) (eq $service.type "ClusterIP") }}
+server.service.{{ $name }} needs server.service.type NodePort or LoadBalancer
+{{- end -}}
+{{- end -}}
+{{- range $name := list "loadBalancerClass" "loadBalancerSourceRanges" -}}
+{{- if and (index $service $name) (ne $service.type "LoadBalancer") }}
+server.service.{{ $name }} needs server.service.type LoadBalancer
+{{- end -}}
+{{- end -}}
 {{- $budget := $server.podDisruptionBudget -}}
-{{- if and $budget.enabled (ne (toString $budget.minAvailable) "") (ne (toString $budget.maxUnavailable) "1") }}
+{{- $most := include "quorate.given" $budget.maxUnavailable -}}
+{{- if and $budget.enabled (include "quorate.given" $budget.minAvailable) $most (ne $most "1") }}
 server.podDisruptionBudget: minAvailable goes over maxUnavailable; leave maxUnavailable at 1
 {{- end -}}
 {{- if and (not $server.serviceAccount.create) (not $server.serviceAccount.name) $server.rbac.create }}

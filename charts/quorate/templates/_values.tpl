@@ -38,6 +38,11 @@ has, since a release that drops the field would have it reset to 1, and members 
 {{- end -}}
 {{- end -}}
 
+{{/* A number or text as text, "" for what null has taken out of the values: zero is a number. */}}
+{{- define "quorate.given" -}}
+{{- if not (kindIs "invalid" .) }}{{ toString . }}{{ end -}}
+{{- end -}}
+
 {{/* A claim's storage class line: "-" is the empty class, "" is the global or the cluster's own. */}}
 {{- define "quorate.storageClass" -}}
 {{- $class := default .root.Values.global.storageClass .class -}}

@@ -1,5 +1,5 @@
 import type { SessionId, Term, Zxid } from '../brand.ts'
-import type { Acl, Identity } from '../tree/acl.ts'
+import { type Acl, type Identity, OPEN_ACL } from '../tree/acl.ts'
 import type { Stat } from '../tree/stat.ts'
 import type { ErrorCode } from './error-code.ts'
 import type { QuotaExcess } from './quotas.ts'
@@ -135,4 +135,18 @@ export interface Batch {
   readonly requests: readonly Request[]
   /** The leader's setting: hard limits of quotas are enforced. Missing: they are not. */
   readonly enforcesQuotas?: true
+}
+
+/** A znode that stays, open to all: what `create` makes when nothing else is asked for. */
+export function plainCreate(path: string, data: Uint8Array | null) {
+  return {
+    kind: 'create',
+    path,
+    data,
+    acl: OPEN_ACL,
+    mode: 'persistent',
+    sequential: false,
+    ttlMs: 0,
+    withStat: false,
+  } as const
 }

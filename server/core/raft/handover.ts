@@ -7,6 +7,8 @@ import type { RaftState } from './state.ts'
 export function transferLeadership(state: RaftState, to: PeerId): void {
   if (state.role !== 'leader' || to === state.options.id) return
   if (!state.voters().includes(to)) return
+  // Asked again, it is not given more time: proposals have waited for it long enough.
+  if (state.transferTarget === to) return
   state.transferTarget = to
   state.transferElapsed = 0
   state.timeoutNowSent = false

@@ -98,6 +98,7 @@ export class Raft {
       lastIndex: state.log.lastIndex,
       lastTerm: state.log.lastTerm,
       members: state.log.members,
+      membersIndex: state.log.membersIndex,
       contactAgeTicks: contactAge(state),
       committedInTerm: state.role === 'leader' && state.committedInTerm(),
       transferTarget: state.transferTarget,

@@ -113,6 +113,8 @@ export interface RaftStatus {
   readonly lastIndex: LogIndex
   readonly lastTerm: Term
   readonly members: readonly Member[]
+  /** Where `members` stands in the log; beyond `commit` it may yet be taken back. */
+  readonly membersIndex: LogIndex
   /** Ticks since the current leader was heard (leader: since a quorum answered). */
   readonly contactAgeTicks: number
   /** The leader has committed an entry of its own term (reads and changes are possible). */

@@ -25,7 +25,10 @@ export class FloatColumn {
   }
 }
 
-/** The same for 32-bit integers, which wrap as ZooKeeper's do. */
+/**
+ * The same for 32-bit integers, which wrap as ZooKeeper's do. Two classes rather than one of any array:
+ * each access then meets one kind of array, which is what lets it be compiled to a load.
+ */
 export class IntColumn {
   readonly #pages: Int32Array[] = []
 

@@ -1,7 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { ErrorCode } from '../../core/machine/error-code.ts'
-import type { Operation } from '../../core/machine/operation.ts'
-import { OPEN_ACL } from '../../core/tree/acl.ts'
+import { plainCreate } from '../../core/machine/operation.ts'
 import { CodedError } from '../../errors.ts'
 import type { App } from '../app-instance.ts'
 import { EnsembleCall, refused } from '../ensemble-call.ts'
@@ -99,7 +98,7 @@ async function upsert(call: EnsembleCall, path: string, data: Uint8Array): Promi
     const set = await call.write({ kind: 'setData', path, data, version: -1 })
     if (set.error === ErrorCode.ok) return
     if (set.error !== ErrorCode.noNode) throw refused(set.error)
-    const created = await call.write(creation(path, data))
+    const created = await call.write(plainCreate(path, data))
     if (created.error === ErrorCode.ok) return
     if (created.error === ErrorCode.noNode) await createRoot(call)
     else if (created.error !== ErrorCode.nodeExists) throw refused(created.error)
@@ -111,21 +110,8 @@ async function createRoot(call: EnsembleCall): Promise<void> {
   const parents = DATA_ROOT.split('/').slice(1)
   for (let depth = 1; depth <= parents.length; depth += 1) {
     const path = `/${parents.slice(0, depth).join('/')}`
-    const { error } = await call.write(creation(path, null))
+    const { error } = await call.write(plainCreate(path, null))
     if (error !== ErrorCode.ok && error !== ErrorCode.nodeExists) throw refused(error)
-  }
-}
-
-function creation(path: string, data: Uint8Array | null): Operation {
-  return {
-    kind: 'create',
-    path,
-    data,
-    acl: OPEN_ACL,
-    mode: 'persistent',
-    sequential: false,
-    ttlMs: 0,
-    withStat: false,
   }
 }
 

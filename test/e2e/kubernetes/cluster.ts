@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { transformSync } from 'esbuild'
+import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import { waitFor } from '../../support/wait-for.ts'
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
@@ -70,6 +70,17 @@ interface Place {
   readonly hostPID?: boolean
 }
 
+/** One program as a text that Node runs. */
+function bundleOf(file: string): string {
+  const options = { bundle: true, platform: 'node', format: 'esm', target: 'node20' } as const
+  const [{ text } = { text: '' }] = buildSync({
+    ...options,
+    entryPoints: [file],
+    write: false,
+  }).outputFiles
+  return text
+}
+
 /** A namespace of a test file, under pod security `restricted`, so that every pod proves it. */
 export class Namespace {
   readonly name: string
@@ -119,8 +130,7 @@ export class Namespace {
     place: Place = {},
     withinSeconds = 120,
   ): Promise<void> {
-    const source = readFileSync(new URL(`pods/${program}.ts`, import.meta.url), 'utf8')
-    const { code } = transformSync(source, { loader: 'ts', format: 'esm' })
+    const code = bundleOf(fileURLToPath(new URL(`pods/${program}.ts`, import.meta.url)))
     await this.apply({
       apiVersion: 'v1',
       kind: 'Pod',

@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
 import { attempt, Namespace, run } from './cluster.ts'
+import { Strikes } from './strikes.ts'
 import { installedSuite, WRITE_GAP_MS_MAX, writesThrough } from './suite.ts'
 
 describe.sequential('losses that change no membership', { timeout: 420_000 }, () => {
   const { namespace, release, load } = installedSuite('faults')
   const host = new Namespace('faults-host')
+  const strikes = new Strikes(host, release)
   const cordoned = new Set<string>()
 
   beforeAll(async () => {
@@ -36,16 +38,8 @@ describe.sequential('losses that change no membership', { timeout: 420_000 }, ()
     const frozen = ((await release.leader()) + 1) % 3
     const pod = await release.pod(frozen)
     const restarts = await release.restarts(frozen)
-    const env = [
-      { name: 'POD', value: pod.metadata.name },
-      { name: 'IN', value: namespace.name },
-    ]
     const started = performance.now()
-    await host.startProgram('freeze', 'freeze', env, 'Succeeded', {
-      nodeName: pod.spec.nodeName,
-      hostPID: true,
-    })
-    expect(await host.kubectl('logs', 'freeze')).toBe('stopped 1')
+    await strikes.now(frozen, 'SIGSTOP')
     await waitFor(
       'the liveness probe restarts it',
       async () => (await release.restarts(frozen)) === restarts + 1,

@@ -39,7 +39,10 @@ export class Testbed {
 
   /** Builds the image of the repository, gives it to every node, and resolves with its name. */
   provideImage(): string {
-    this.#run('build-image', IMAGE, '.')
+    // It looks for what it has built in a list that it stops reading, which now and then ends the lister
+    // and is taken for an image that is not there; all layers are built then.
+    const build = () => spawnSync(this.#command('build-image'), [IMAGE, '.'], { stdio: 'inherit' })
+    if (build().status !== 0) this.#run('build-image', IMAGE, '.')
     this.#run('load', IMAGE)
     return IMAGE
   }

@@ -53,7 +53,7 @@ describe('a member that serves', () => {
   })
 
   it('stays usable without the Kubernetes API', () => {
-    const failed = { kind: 'failed' as const, atMs: NOW, reason: 'timeout' }
+    const failed = { kind: 'failed' as const, atMs: NOW, reason: 'timeout', refused: false }
     const decision = new Agent().see({ ...served, record: failed, statefulSet: failed })
     expect(decision.publication).toEqual({ status: 'ALIVE', enabled: true })
   })
@@ -74,7 +74,7 @@ describe('a member that serves', () => {
   })
 
   it('does not declare it formed before a majority of the replicas votes', () => {
-    const engine = { ...serving('q-0'), members: [{ name: 'q-0', voter: true }] }
+    const engine = { ...serving('q-0'), members: [{ name: 'q-0', voter: true, heard: true }] }
     expect(new Agent().see({ ...served, record: found(), engine }).action.kind).toBe('none')
   })
 
@@ -112,7 +112,9 @@ describe('a member that was removed and is wanted again', () => {
     expect(actionFor({})).toBe('readmit')
     expect(actionFor({ statefulSet: set({ replicas: 0 }) })).toBe('none')
     expect(actionFor({ statefulSet: set({ deleting: true }) })).toBe('none')
-    expect(actionFor({ statefulSet: { kind: 'failed', atMs: NOW, reason: '403' } })).toBe('none')
+    expect(
+      actionFor({ statefulSet: { kind: 'failed', atMs: NOW, reason: '403', refused: true } }),
+    ).toBe('none')
     expect(actionFor({ ownerUid: 'another' })).toBe('none')
   })
 })
@@ -150,9 +152,28 @@ describe('preStop of a restart', () => {
 
   it('takes an API that fails for a restart', () => {
     const agent = new Agent()
-    const failed = { kind: 'failed' as const, atMs: NOW, reason: '403' }
+    const failed = { kind: 'failed' as const, atMs: NOW, reason: '403', refused: true }
     agent.see({ ...prestop, statefulSet: failed })
     expect(agent.see({ ...prestop, statefulSet: failed }).reason).toMatch(/kept.*403/)
+  })
+
+  it('asks on for a while when the API does not answer, and no longer', () => {
+    const agent = new Agent()
+    const lost = (atMs: number) => ({ kind: 'failed' as const, atMs, reason: 'x', refused: false })
+    expect(agent.see({ ...prestop, statefulSet: lost(NOW) }).action).toEqual({ kind: 'verify' })
+    const late = NOW + rules.verdictPatienceMs
+    const nearly = agent.see({ ...prestop, nowMs: late - 1, statefulSet: lost(late - 1) })
+    expect(nearly).toMatchObject({ action: { kind: 'verify' }, prestopDone: false })
+    expect(agent.see({ ...prestop, nowMs: late, statefulSet: lost(late) }).prestopDone).toBe(false)
+    expect(agent.see({ ...prestop, nowMs: late, statefulSet: lost(late) }).prestopDone).toBe(true)
+  })
+
+  it('is answered at once while the engine only waits for a permit', () => {
+    const agent = new Agent()
+    const asking = { ...prestop, engine: idle, asking: true, statefulSet: set({ deleting: true }) }
+    expect(agent.see(asking)).toMatchObject({ prestopDone: true, state: { drain: null } })
+    const later = { ...asking, prestopAtMs: NOW + 1, nowMs: NOW + 2 }
+    expect(agent.see(later).prestopDone).toBe(true)
   })
 
   it('is taken back when no SIGTERM comes', () => {
@@ -211,6 +232,21 @@ describe('preStop of a scale-down', () => {
     expect(judged(engine).see(prestopWith(engine)).action).toEqual({ kind: 'handOver', to: 'q-0' })
   })
 
+  it('hands leadership past one that does not answer', () => {
+    const silent = (...names: string[]) => {
+      const engine = serving('q-2', 'q-2')
+      const members = engine.members.map((member) => ({
+        ...member,
+        heard: !names.includes(member.name),
+      }))
+      return judged(engine).see(
+        prestopWith({ ...engine, members }, { statefulSet: set({ replicas: 2 }) }),
+      ).action
+    }
+    expect(silent('q-0')).toEqual({ kind: 'handOver', to: 'q-1' })
+    expect(silent('q-0', 'q-1')).toEqual({ kind: 'handOver', to: null })
+  })
+
   it('waits while another condemned member leads', () => {
     const engine = serving('q-1', 'q-2')
     const decision = judged(engine).see(prestopWith(engine))
@@ -239,8 +275,11 @@ describe('preStop of a scale-down', () => {
     expect(end.reason).toMatch(/budget/)
   })
 
-  function prestopWith(engine: Observation['engine']): Partial<Observation> {
-    return { ...prestop, engine }
+  function prestopWith(
+    engine: Observation['engine'],
+    changes: Partial<Observation> = {},
+  ): Partial<Observation> {
+    return { ...prestop, engine, ...changes }
   }
 })
 

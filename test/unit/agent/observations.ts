@@ -13,12 +13,14 @@ export const rules: Rules = {
   startFreshMs: 5_000,
   apiGraceMs: 3_000,
   verdictFreshMs: 2_000,
+  verdictPatienceMs: 15_000,
   drainBudgetMs: 60_000,
   sigtermBudgetMs: 10_000,
   handOverMs: 10_000,
   returnAfterMs: 30_000,
   reconcileAfterMs: 20_000,
   retryMs: 500,
+  volatile: false,
 }
 
 export const NOW = 1_000_000
@@ -43,7 +45,7 @@ export const idle: EngineView = {
   members: [],
 }
 
-const members = ['q-0', 'q-1', 'q-2'].map((name) => ({ name, voter: true }))
+const members = ['q-0', 'q-1', 'q-2'].map((name) => ({ name, voter: true, heard: true }))
 
 /** A server that serves, leads or not, in a configuration of three. */
 export function serving(leader: string, self = 'q-0'): EngineView {

@@ -57,6 +57,7 @@ export class PodProcesses {
       ['peer-port', peer],
       ['http-port', http],
       ['session-timeout-ms', 4_000],
+      ['verdict-patience-ms', 1_000],
       ['return-after-ms', 3_000],
       ['reconcile-after-ms', 2_000],
       ['drain-budget-ms', 20_000],

@@ -162,7 +162,7 @@ describe('an empty disk', () => {
     [
       'does not refound a formed cluster that lost every disk',
       { record: found({ phase: 'formed', clusterId: 'c1' }), peers: allEmpty },
-      /^refuse: .*recover/,
+      /^refuse: .*delete the forming record/,
     ],
     [
       'founds anew under a record of another set',
@@ -214,5 +214,31 @@ describe('an empty disk', () => {
 })
 
 function failed() {
-  return { kind: 'failed' as const, atMs: NOW, reason: 'timeout' }
+  return { kind: 'failed' as const, atMs: NOW, reason: 'timeout', refused: false }
 }
+
+describe('a set without volumes', () => {
+  const lost = { record: found({ phase: 'formed', clusterId: 'c1' }), peers: allEmpty }
+  const verdict = (changes: Partial<Observation>) =>
+    serverStartRule(
+      observation({ ...lost, ...changes }),
+      { ...rules, volatile: true },
+      NOW - 60_000,
+    )
+
+  it('founds anew when no disk holds anything any more', () => {
+    expect(verdict({}).kind).toBe('writeFounding')
+    const again = verdict({ disk: marked })
+    expect(again).toMatchObject({
+      kind: 'writeRecord',
+      record: { phase: 'forming', clusterId: null },
+    })
+    const others = [report(0, empty), report(2, empty)]
+    expect(verdict({ ...second, peers: others }).kind).toBe('wait')
+  })
+
+  it('joins as long as one does', () => {
+    const peers = [report(1, holding('c1')), report(2, empty)]
+    expect(verdict({ peers })).toMatchObject({ kind: 'permit', mode: 'join' })
+  })
+})

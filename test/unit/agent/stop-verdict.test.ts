@@ -23,7 +23,12 @@ const rows: Row[] = [
   ['an owner that is not known', set({ replicas: 2 }), null, 'temporary'],
   ['an old answer', set({ replicas: 2 }, NOW - FRESH_MS - 1), UID, 'temporary'],
   ['404', { kind: 'notFound', atMs: NOW }, UID, 'temporary'],
-  ['401, 403, timeout', { kind: 'failed', atMs: NOW, reason: '403' }, UID, 'temporary'],
+  [
+    '401, 403, timeout',
+    { kind: 'failed', atMs: NOW, reason: '403', refused: true },
+    UID,
+    'temporary',
+  ],
   ['never asked', { kind: 'never' }, UID, 'temporary'],
 ]
 

@@ -92,7 +92,7 @@ export class World {
   refresh({ ordinal }: { ordinal: number }): void {
     const pod = this.pod(ordinal)
     const atMs = this.nowMs
-    const failed = { kind: 'failed' as const, atMs, reason: 'timeout' }
+    const failed = { kind: 'failed' as const, atMs, reason: 'timeout', refused: false }
     pod.statefulSet = this.apiUp ? { kind: 'ok', atMs, value: this.view } : failed
     const { record } = this
     if (!this.apiUp) pod.record = failed
@@ -343,6 +343,7 @@ export class World {
       members: [...cluster.members.keys()].map((ordinal) => ({
         name: `q-${ordinal}`,
         voter: true,
+        heard: this.runningOf(cluster).includes(ordinal),
       })),
     }
   }

@@ -49,6 +49,7 @@ function status(members: readonly Member[], overrides: Partial<RaftStatus> = {})
     lastIndex: 10,
     lastTerm: 3,
     members,
+    membersIndex: 0,
     contactAgeTicks: 0,
     committedInTerm: true,
     transferTarget: null,

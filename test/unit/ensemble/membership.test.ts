@@ -3,7 +3,7 @@ import type { Entry, Member } from '../../../server/core/raft/message.ts'
 import type { RaftInput, RaftStatus } from '../../../server/core/raft/step.ts'
 import type { Environment } from '../../../server/ensemble/environment.ts'
 import type { Forming } from '../../../server/ensemble/joining.ts'
-import { Membership } from '../../../server/ensemble/membership.ts'
+import { bestSuccessor, Membership } from '../../../server/ensemble/membership.ts'
 import type { Retirement } from '../../../server/ensemble/retirement.ts'
 import type { Transport } from '../../../server/transport/transport.ts'
 import type { Hello, PeerFrame } from '../../../server/wire/peer-frame.ts'
@@ -47,6 +47,7 @@ function leading(
     leader: 'id-1' as string | null,
     committedInTerm: true,
     commit: 5,
+    membersIndex: 1,
     members,
     progress: [],
   }
@@ -250,6 +251,18 @@ describe('a server that was removed', () => {
     expect(join('3')).toEqual({ refusal: null, changed: [['id-1', 'id-2', 'id-3']] })
   })
 
+  it('is unknown only to a leader whose configuration has committed', () => {
+    const { remove, status, membership } = leading()
+    status.members = status.members.filter(({ name }) => name !== '3')
+    membership.notice(status.members, HELLO)
+    status.membersIndex = 6
+    expect(remove('3')).toEqual(['changeInProgress'])
+    status.membersIndex = 5
+    expect(remove('3')).toEqual(['unknownMember'])
+    status.role = 'follower'
+    expect(remove('3')).toEqual(['notLeader'])
+  })
+
   it('waits for a new leader that has removals to apply yet', () => {
     const { removed, join, log, status } = leading()
     removed('3', 7)
@@ -310,5 +323,31 @@ describe('a server that was removed', () => {
     expect(membership.refusal).toBe(refusal)
     membership.seek(HELLO)
     expect(membership.refusal).toBeNull()
+  })
+})
+
+describe('the successor of a leader', () => {
+  const follower = (name: string, match: number, silentTicks = 0) => ({
+    peer: `id-${name}`,
+    match,
+    state: 'replicate' as const,
+    silentTicks,
+  })
+  const status: Partial<RaftStatus> = {
+    id: 'id-1',
+    members: [member('1'), member('2'), member('3'), { ...member('4'), role: 'learner' }],
+    progress: [follower('2', 7), follower('3', 9, 21), follower('4', 9)],
+  }
+  const successor = (wanted: string | null) => bestSuccessor(status as RaftStatus, 20, wanted)
+
+  it('is a voter that answers', () => {
+    expect(successor(null)).toBe('id-2')
+  })
+
+  it('that is wanted must be one, too', () => {
+    expect(successor('id-2')).toBe('id-2')
+    expect(successor('id-3')).toBeNull()
+    expect(successor('id-4')).toBeNull()
+    expect(successor('id-1')).toBeNull()
   })
 })

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { plainCreate } from '../../../server/core/machine/operation.ts'
 import type { Environment } from '../../../server/ensemble/environment.ts'
 import { ClientRegistry } from '../../../server/listener/client-registry.ts'
 import { ClientConnection, type ConnectionOptions } from '../../../server/listener/connection.ts'
@@ -218,14 +219,5 @@ export function creation(
   value = '',
   mode: 'persistent' | 'ephemeral' = 'persistent',
 ) {
-  return {
-    kind: 'create',
-    path,
-    data: text(value),
-    acl: [{ permissions: 31, scheme: 'world', id: 'anyone' }],
-    mode,
-    sequential: false,
-    ttlMs: 0,
-    withStat: false,
-  } as const
+  return { ...plainCreate(path, text(value)), mode }
 }

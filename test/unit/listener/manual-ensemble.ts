@@ -258,6 +258,7 @@ export class ManualEnsemble implements Ensemble {
       lastIndex: appliedIndex,
       lastTerm: 3,
       members: this.members,
+      membersIndex: 0,
       contactAgeTicks: 0,
       committedInTerm: true,
       transferTarget: null,

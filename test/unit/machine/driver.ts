@@ -1,12 +1,13 @@
-import type {
-  CreateMode,
-  Operation,
-  OperationResult,
-  Request,
-  RequestResult,
+import {
+  type CreateMode,
+  type Operation,
+  type OperationResult,
+  plainCreate,
+  type Request,
+  type RequestResult,
 } from '../../../server/core/machine/operation.ts'
 import { StateMachine } from '../../../server/core/machine/state-machine.ts'
-import { type Acl, type Identity, OPEN_ACL } from '../../../server/core/tree/acl.ts'
+import type { Acl, Identity } from '../../../server/core/tree/acl.ts'
 import type { Stat } from '../../../server/core/tree/stat.ts'
 
 /** Who sends a request: a session through its connection. */
@@ -35,17 +36,7 @@ export interface CreateOptions {
 
 /** The operation that most clients would send, with what a test is about changed. */
 export function create(path: string, options: CreateOptions = {}): Operation {
-  return {
-    kind: 'create',
-    path,
-    data: bytes(''),
-    acl: OPEN_ACL,
-    mode: 'persistent',
-    sequential: false,
-    ttlMs: 0,
-    withStat: false,
-    ...options,
-  }
+  return { ...plainCreate(path, bytes('')), ...options }
 }
 
 export const remove = (path: string, version = -1): Operation => ({ kind: 'delete', path, version })

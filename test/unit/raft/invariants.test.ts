@@ -16,6 +16,7 @@ const SOUND: RaftInspection = {
   lastIndex: 5,
   lastTerm: 3,
   members: THREE,
+  membersIndex: 0,
   contactAgeTicks: 0,
   committedInTerm: true,
   transferTarget: null,

@@ -478,3 +478,19 @@ describe('a configuration', () => {
     expect(raft.role).toBe('follower')
   })
 })
+
+describe('a transfer of leadership', () => {
+  it('is given up in time, however often it is asked for again', () => {
+    const raft = leader()
+    const target = () => raft.status().transferTarget
+    raft.step([{ kind: 'transferLeadership', to: 'c' }])
+    expect(target()).toBe('c')
+    for (let tick = 0; tick < OPTIONS.electionTicks; tick += 1) {
+      raft.step([{ kind: 'transferLeadership', to: 'c' }])
+      expect(target()).toBe('c')
+      acknowledge(raft, 'b', 1)
+      raft.step([{ kind: 'tick' }])
+    }
+    expect([target(), raft.role]).toEqual([null, 'leader'])
+  })
+})

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AssertionError } from '../../../server/core/assert.ts'
-import type { Request } from '../../../server/core/machine/operation.ts'
+import { plainCreate, type Request } from '../../../server/core/machine/operation.ts'
 import { OPEN_ACL } from '../../../server/core/tree/acl.ts'
 import { JuteReader, JuteWriter } from '../../../server/wire/jute.ts'
 import {
@@ -67,16 +67,7 @@ describe('requests of the log', () => {
   })
 
   it('give the open ACL back as itself', () => {
-    const create = {
-      kind: 'create',
-      path: '/a',
-      data: null,
-      acl: OPEN_ACL,
-      mode: 'persistent',
-      sequential: false,
-      ttlMs: 0,
-      withStat: false,
-    } as const
+    const create = plainCreate('/a', null)
     const read = readRequest(new JuteReader(encoded([{ ...SET, operation: create }])))
     if (read?.operation.kind !== 'create') throw new Error('a create comes back as one')
     expect(read.operation.acl).toBe(OPEN_ACL)

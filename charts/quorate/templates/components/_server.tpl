@@ -81,6 +81,9 @@ agentEnv:
   {{- if .values.persistence.log.enabled }}
   LOG_DIRECTORY: {{ include "quorate.server.logDirectory" . }}
   {{- end }}
+  {{- if not .values.persistence.enabled }}
+  VOLATILE: "true"
+  {{- end }}
   ENGINE_TOKEN_FILE: {{ include "quorate.agent.secretDirectory" . }}/http-token
   # The local server first: the agent publishes while the Service has no Ready server yet.
   TREE: 127.0.0.1:{{ .values.ports.client }},{{ include "quorate.connectString" . }}

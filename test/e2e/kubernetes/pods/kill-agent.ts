@@ -2,34 +2,16 @@
  * Runs in a pod among the processes of a node: for SECONDS it kills the agent of the pod that is named
  * whenever that runs, in turns at once and when it has had a while to do something.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { pause, processWith } from './processes.ts'
 
 const LOOK_EVERY_MS = 20
 const WHILE_MS = 3_000
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-function read(pid: string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
-  } catch {
-    // It has ended since it was listed.
-    return ''
-  }
-}
-
-function agent(): string | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .find((pid) => {
-      const environment = read(pid, 'environ').split('\0')
-      return (
-        environment.includes(`QUORATE_AGENT_POD=${process.env['POD']}`) &&
-        environment.includes(`QUORATE_AGENT_NAMESPACE=${process.env['IN']}`) &&
-        read(pid, 'cmdline').split('\0').includes('agent')
-      )
-    })
-}
+const agent = () =>
+  processWith(
+    [`QUORATE_AGENT_POD=${process.env['POD']}`, `QUORATE_AGENT_NAMESPACE=${process.env['IN']}`],
+    'agent',
+  )
 
 const endMs = performance.now() + 1_000 * Number(process.env['SECONDS'])
 let kills = 0

@@ -2,7 +2,8 @@
  * Runs in a pod among the processes of a node: one signal to the server of the pod that is named, and
  * to nothing else of it, at the moment that is named.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { pause, processWith, read } from './processes.ts'
 
 const LOOK_EVERY_MS = 1
 const PIPE = '/run/quorate/permit'
@@ -10,29 +11,8 @@ const IDENTITY = '/var/lib/quorate/data/server/identity.json'
 /** State of a socket that listens, as the kernel's tables write it. */
 const LISTENS = '0A'
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-function read(pid: string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
-  } catch {
-    // It has ended, or the file is not there yet.
-    return ''
-  }
-}
-
-function server(): string | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .find((pid) => {
-      const environment = read(pid, 'environ').split('\0')
-      return (
-        environment.includes(`POD_NAME=${process.env['POD']}`) &&
-        environment.includes(`POD_NAMESPACE=${process.env['IN']}`) &&
-        read(pid, 'cmdline').includes('permitted')
-      )
-    })
-}
+const server = () =>
+  processWith([`POD_NAME=${process.env['POD']}`, `POD_NAMESPACE=${process.env['IN']}`], 'permitted')
 
 /** The process has the permit pipe open: it waits for a line, or has not read it yet. */
 function asks(pid: string): boolean {
