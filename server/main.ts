@@ -35,8 +35,8 @@ export async function runServer(config: Config): Promise<void> {
   const environment = createNodeEnvironment(logger)
   const syncMs = new Distribution()
   const openingMs = new Distribution()
-  const clientTls = credentialsOf('client', config.clientTls, logger)
-  const peerTls = credentialsOf('peer', config.peerTls, logger)
+  const clientTls = await credentialsOf('client', config.clientTls, logger)
+  const peerTls = await credentialsOf('peer', config.peerTls, logger)
   const openedAtMs = performance.now()
   const storage = open(settings, logger, syncMs)
   let transport: TcpTransport | null = null
@@ -71,6 +71,7 @@ export async function runServer(config: Config): Promise<void> {
   openingMs.note(startedAtMs - openedAtMs)
   const listener = new Listener({
     ...listenerOptions(settings, replica, environment, startedAtMs, { syncMs, openingMs }),
+    authenticator: config.authenticator,
     tls:
       clientTls === null
         ? null
@@ -161,14 +162,14 @@ function die(logger: Logger, fault: StorageFault): void {
   process.exit(exit)
 }
 
-/** Certificate and key, looked at now and then; null without TLS. Throws TLS_UNUSABLE. */
-function credentialsOf(
+/** Certificate and key, looked at now and then; null without TLS. Rejects with TLS_UNUSABLE. */
+async function credentialsOf(
   name: 'client' | 'peer',
   choice: TlsChoice | null,
   logger: Logger,
-): Credentials | null {
+): Promise<Credentials | null> {
   if (choice === null) return null
-  const credentials = new Credentials({
+  const credentials = await Credentials.open({
     ...choice,
     name,
     pollMs: limits.tlsPollMs,
@@ -219,7 +220,6 @@ function listenerOptions(
     environment,
     host: settings.clientHost,
     port: settings.clientPort,
-    authenticator: { superDigest: settings.superDigest === '' ? null : settings.superDigest },
     sessionTimeoutMsMin: settings.sessionTimeoutMsMin,
     sessionTimeoutMsMax: settings.sessionTimeoutMsMax,
     frameBytesMax: settings.frameBytesMax,

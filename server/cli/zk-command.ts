@@ -111,7 +111,7 @@ export function zkCommand(): Command {
     .argument('[words...]')
     .action(async (words: string[]) => {
       const { servers, configuration, command } = splitOptions(words)
-      const tls = configuration === '' ? null : readClientConfiguration(configuration)
+      const tls = configuration === '' ? null : await readClientConfiguration(configuration)
       const client = await ZkClient.connect(servers, SESSION_TIMEOUT_MS, tls)
       client.onWatch = ({ type, path }) => {
         print(

@@ -3,6 +3,7 @@ import { CodedError } from '../errors.ts'
 import type { ClientAuth } from '../tls/credentials.ts'
 import type { TlsFiles, TlsPolicy } from '../tls/stores.ts'
 import type { Settings } from './schema.ts'
+import type { tlsSecretSettings } from './tls-settings.ts'
 
 /** What the settings say of one kind of TLS connection. */
 export interface TlsChoice {
@@ -20,10 +21,15 @@ export function clientTlsOf(settings: Settings): TlsChoice | null {
   const clientAuth = settings.tlsClientAuth
   // Node would fall back on the authorities of the public web.
   if (clientAuth !== 'none') needed('tlsCaFile', caFile, `, as tlsClientAuth is ${clientAuth}`)
-  const keyPassword = passwordOf(settings, 'tlsKeyPassword')
   const { tlsVersionMin: versionMin, tlsCiphers: ciphers } = settings
   return {
-    files: { certificateFile, keyFile, caFile, keyPassword },
+    files: {
+      certificateFile,
+      certificateType: settings.tlsCertificateType,
+      keyFile,
+      keyPassword: passwordOf(settings, 'tlsKeyPassword'),
+      ...clientAuthorities(settings),
+    },
     policy: { versionMin, ciphers },
     clientAuth,
   }
@@ -38,25 +44,35 @@ export function peerTlsOf(settings: Settings): TlsChoice | null {
   needed('peerTlsCertificateFile', certificateFile)
   // Who dials looks at the other's certificate whatever peerTlsClientAuth is.
   needed('peerTlsCaFile', caFile)
-  const keyPassword = passwordOf(settings, own ? 'peerTlsKeyPassword' : 'tlsKeyPassword')
   const { peerTlsVersionMin: versionMin, peerTlsCiphers: ciphers, peerTlsClientAuth } = settings
   return {
     files: {
       certificateFile,
+      certificateType: own ? settings.peerTlsCertificateType : settings.tlsCertificateType,
       keyFile: own ? settings.peerTlsKeyFile : settings.tlsKeyFile,
-      caFile,
-      keyPassword,
+      keyPassword: passwordOf(settings, own ? 'peerTlsKeyPassword' : 'tlsKeyPassword'),
+      ...(settings.peerTlsCaFile === '' ? clientAuthorities(settings) : peerAuthorities(settings)),
     },
     policy: { versionMin, ciphers },
     clientAuth: peerTlsClientAuth,
   }
 }
 
+function clientAuthorities(settings: Settings) {
+  const { tlsCaFile: caFile, tlsCaType: caType } = settings
+  return { caFile, caType, caPassword: passwordOf(settings, 'tlsCaPassword') }
+}
+
+function peerAuthorities(settings: Settings) {
+  const { peerTlsCaFile: caFile, peerTlsCaType: caType } = settings
+  return { caFile, caType, caPassword: passwordOf(settings, 'peerTlsCaPassword') }
+}
+
 function needed(setting: string, value: string, why = ''): void {
   if (value === '') throw new CodedError('CONFIG_INVALID', `${setting}: is needed for TLS${why}`)
 }
 
-function passwordOf(settings: Settings, name: 'tlsKeyPassword' | 'peerTlsKeyPassword'): string {
+function passwordOf(settings: Settings, name: (typeof tlsSecretSettings)[number]): string {
   const fileSetting = `${name}File` as const
   const file = settings[fileSetting]
   if (file === '') return settings[name]

@@ -15,6 +15,12 @@ const versionMin = (where: string) =>
     description: `Least version of TLS ${where}`,
   })
 
+const storeType = (setting: string) =>
+  Type.Union(
+    [Type.Literal('auto'), Type.Literal('PEM'), Type.Literal('PKCS12'), Type.Literal('JKS')],
+    { default: 'auto', description: `What ${setting} is; auto: by what is in it` },
+  )
+
 /** TLS of clients and between servers; a part of the schema. */
 export const tlsSettings = {
   secureClientPort: Type.Integer({
@@ -25,11 +31,15 @@ export const tlsSettings = {
   }),
   secureClientHost: text('Address to listen on for ZooKeeper clients with TLS; all when empty'),
   clientPortUnification: off('clientPort takes TLS as well as plain connections'),
-  tlsCertificateFile: text('Certificate and its chain in PEM, or all in PKCS12'),
+  tlsCertificateFile: text('Certificate and its chain in PEM, or all in PKCS12 or JKS'),
+  tlsCertificateType: storeType('tlsCertificateFile'),
   tlsKeyFile: text('Key in PEM; that of the certificate file when empty'),
-  tlsKeyPassword: text('Password of the key, or of the PKCS12 file'),
+  tlsKeyPassword: text('Password of the key, or of the store that it is in'),
   tlsKeyPasswordFile: text('File that holds that password'),
-  tlsCaFile: text('Authorities in PEM that certificates of clients must come from'),
+  tlsCaFile: text('Authorities that certificates of clients must come from'),
+  tlsCaType: storeType('tlsCaFile'),
+  tlsCaPassword: text('Password of tlsCaFile, unless that is PEM'),
+  tlsCaPasswordFile: text('File that holds that password'),
   tlsClientAuth: clientAuth('a client'),
   tlsVersionMin: versionMin('for clients'),
   tlsCiphers: text("Ciphers for clients as OpenSSL lists them; Node's own when empty"),
@@ -37,10 +47,14 @@ export const tlsSettings = {
   peerTls: off('TLS between servers, in both directions'),
   peerPortUnification: off('peerPort takes TLS as well as plain links, to change over'),
   peerTlsCertificateFile: text('As tlsCertificateFile, between servers; that one when empty'),
+  peerTlsCertificateType: storeType('peerTlsCertificateFile'),
   peerTlsKeyFile: text('As tlsKeyFile, for peerTlsCertificateFile'),
   peerTlsKeyPassword: text('As tlsKeyPassword, for peerTlsCertificateFile'),
   peerTlsKeyPasswordFile: text('File that holds that password'),
-  peerTlsCaFile: text('Authorities in PEM of the other servers; tlsCaFile when empty'),
+  peerTlsCaFile: text('Authorities of the other servers; tlsCaFile when empty'),
+  peerTlsCaType: storeType('peerTlsCaFile'),
+  peerTlsCaPassword: text('As tlsCaPassword, for peerTlsCaFile'),
+  peerTlsCaPasswordFile: text('File that holds that password'),
   peerTlsClientAuth: clientAuth('a server that dials'),
   peerTlsVersionMin: versionMin('between servers'),
   peerTlsCiphers: text("Ciphers between servers as OpenSSL lists them; Node's own when empty"),
@@ -51,4 +65,9 @@ export const tlsSettings = {
 }
 
 /** Passwords, whose value is never printed. */
-export const tlsSecretSettings = ['tlsKeyPassword', 'peerTlsKeyPassword'] as const
+export const tlsSecretSettings = [
+  'tlsKeyPassword',
+  'tlsCaPassword',
+  'peerTlsKeyPassword',
+  'peerTlsCaPassword',
+] as const

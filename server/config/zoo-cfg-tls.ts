@@ -5,7 +5,11 @@ const storeKeys = {
   'keyStore.location': 'CertificateFile',
   'keyStore.password': 'KeyPassword',
   'keyStore.passwordPath': 'KeyPasswordFile',
+  'keyStore.type': 'CertificateType',
   'trustStore.location': 'CaFile',
+  'trustStore.password': 'CaPassword',
+  'trustStore.passwordPath': 'CaPasswordFile',
+  'trustStore.type': 'CaType',
   clientAuth: 'ClientAuth',
   enabledProtocols: 'VersionMin',
   ciphersuites: 'Ciphers',
@@ -32,32 +36,53 @@ export const tlsKeys: Readonly<Record<string, SettingName>> = {
   ...keysOf('ssl.quorum.', 'peerTls'),
 }
 
-/**
- * Keys whose effect this server has anyway: what a file holds is seen from its content, files are read
- * again when they change, PEM has no password of its own, and hosts of clients are not looked up.
- */
-export const tlsKeysUnderstood: readonly string[] = [
-  ...['ssl.', 'ssl.quorum.'].flatMap((before) =>
-    [
-      'keyStore.type',
-      'trustStore.type',
-      'trustStore.password',
-      'trustStore.passwordPath',
-      'protocol',
-    ].map((key) => before + key),
-  ),
-  'ssl.hostnameVerification',
-  'ssl.clientHostnameVerification',
-  'ssl.authProvider',
-  'authProvider.x509',
+/** Keys whose effect this server has anyway: any file is read again when it changes. */
+const UNDERSTOOD = new Set([
   'client.certReload',
   'sslQuorumReloadCertFiles',
   'serverCnxnFactory',
-]
+  'fips-mode',
+])
+
+/**
+ * Keys that ask for more than is done here, and the values that do not. Hosts of clients are not looked
+ * up, so that one that is asked for is a warning.
+ */
+const WITHOUT_EFFECT: Readonly<Record<string, RegExp>> = {
+  // Of a server that dials clients there are none.
+  'ssl.hostnameVerification': /./,
+  'ssl.authProvider': /^x509$/,
+  'ssl.quorum.authProvider': /^x509$/,
+  'authProvider.x509': /\.X509AuthenticationProvider$/,
+  ...Object.fromEntries(
+    ['ssl.', 'ssl.quorum.'].flatMap((before) => [
+      [`${before}protocol`, /^TLS(v1\.[23])?$/],
+      [`${before}clientHostnameVerification`, /^false$/i],
+      [`${before}crl`, /^false$/i],
+      [`${before}ocsp`, /^false$/i],
+      [`${before}handshakeDetectionTimeoutMillis`, /./],
+    ]),
+  ),
+}
+
+/** Whether a key that is no setting asks for nothing that is missing. */
+export function isTlsUnderstood(key: string, value: string): boolean {
+  return UNDERSTOOD.has(key) || WITHOUT_EFFECT[key]?.test(value) === true
+}
+
+/** Without a list of versions, that of `ssl.protocol` is the only one in ZooKeeper: the least here. */
+export function tlsVersions(entries: ReadonlyMap<string, string>): Record<string, string> {
+  const least = (before: string) => entries.get(`${before}protocol`) === 'TLSv1.3'
+  return {
+    ...(least('ssl.') ? { tlsVersionMin: 'TLSv1.3' } : {}),
+    ...(least('ssl.quorum.') ? { peerTlsVersionMin: 'TLSv1.3' } : {}),
+  }
+}
 
 /** The value of one of them as the setting has it. */
 export function tlsValue(setting: SettingName, value: string): string {
   if (setting.endsWith('ClientAuth')) return value.toLowerCase()
+  if (setting.endsWith('Type')) return value === '' ? 'auto' : value.toUpperCase()
   if (setting.endsWith('VersionMin')) return leastVersion(value)
   if (setting.endsWith('Ciphers')) return value.split(',').map(opensslName).join(':')
   return value

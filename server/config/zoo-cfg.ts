@@ -4,7 +4,13 @@ import type { ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
 import type { SettingName } from './schema.ts'
 import { znodeKeys } from './znode-settings.ts'
-import { tlsKeys, tlsKeysUnderstood, tlsValue } from './zoo-cfg-tls.ts'
+import {
+  authenticationKeys,
+  authenticationOf,
+  authenticationValue,
+  isAuthenticationKey,
+} from './zoo-cfg-authentication.ts'
+import { isTlsUnderstood, tlsKeys, tlsValue, tlsVersions } from './zoo-cfg-tls.ts'
 
 /** What a ZooKeeper configuration file comes to. */
 export interface ZooCfg {
@@ -35,6 +41,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'admin.serverPort': 'httpPort',
   'admin.serverAddress': 'httpHost',
   peerType: 'observer',
+  ...authenticationKeys,
   ...tlsKeys,
   ...znodeKeys,
 }
@@ -53,7 +60,6 @@ const UNDERSTOOD = new Set([
   'standaloneEnabled',
   'quorumListenOnAllIPs',
   'electionAlg',
-  ...tlsKeysUnderstood,
 ])
 
 interface ServerLine extends ListedServer {
@@ -75,26 +81,40 @@ export function readZooCfg(path: string): ZooCfg {
   const servers: ServerLine[] = []
   if (!entries.has('dataDir')) throw invalid(`${path}: dataDir is missing`)
   scaleByTick(entries, settings, keys)
+  Object.assign(settings, tlsVersions(entries))
+  const together = authenticationOf(entries)
+  for (const [setting, { key, value }] of together) {
+    keys[setting] = key
+    settings[setting] = value
+  }
   // Who names a secure port alone wants no other.
   if (entries.has('secureClientPort')) settings['clientPort'] = 0
   for (const [key, value] of entries) {
     const setting = zooCfgKeys[key]
     if (setting !== undefined) {
+      if (together.has(setting)) continue
       keys[setting] = key
       settings[setting] =
         key in tlsKeys ? tlsValue(setting, value) : settingOf(key, value, settings[setting])
+      if (key in authenticationKeys) settings[setting] = authenticationValue(key, value)
     } else if (key.startsWith('server.')) {
       servers.push(parseServer(path, key, value))
     } else if (key.startsWith('quorate.')) {
       settings[key.slice('quorate.'.length)] = value
       keys[key.slice('quorate.'.length)] = key
-    } else if (!READ.has(key) && !UNDERSTOOD.has(key)) ignored.push(key)
+    } else if (!isUnderstood(key, value)) ignored.push(key)
   }
   if (entries.get('admin.enableServer') === 'false' && !entries.has('quorate.httpPort')) {
     settings['httpPort'] = 0
   }
   if (servers.length > 0) placeSelf(path, settings, servers)
   return { settings, servers, keys, ignored }
+}
+
+/** Whether a key that is no setting by itself asks for nothing that is missing. */
+function isUnderstood(key: string, value: string): boolean {
+  if (READ.has(key) || UNDERSTOOD.has(key)) return true
+  return isTlsUnderstood(key, value) || isAuthenticationKey(key, value)
 }
 
 /** The file, and its dynamic part where ZooKeeper has moved the servers there. */

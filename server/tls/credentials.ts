@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import type { SecureContextOptions } from 'node:tls'
 import {
   digestOf,
   openStores,
-  type StoreContents,
+  readStores,
   type TlsFiles,
   type TlsPolicy,
   type TlsStores,
-  unusable,
 } from './stores.ts'
 
 export type ClientAuth = 'none' | 'want' | 'need'
@@ -46,13 +43,18 @@ export class Credentials {
   #watching = false
   #loggedAtMs = Number.NEGATIVE_INFINITY
 
-  /** Reads the files; throws TLS_UNUSABLE. */
-  constructor(options: CredentialsOptions) {
+  private constructor(options: CredentialsOptions, stores: TlsStores, digest: string) {
     this.#options = options
     this.clientAuth = options.clientAuth
-    const contents = readNow(options.files)
-    this.#digest = digestOf(contents)
-    this.#stores = openStores(options.files, contents, options.policy)
+    this.#stores = stores
+    this.#digest = digest
+  }
+
+  /** Reads the files; rejects with TLS_UNUSABLE. */
+  static async open(options: CredentialsOptions): Promise<Credentials> {
+    const contents = await readStores(options.files)
+    const stores = await openStores(options.files, contents, options.policy)
+    return new Credentials(options, stores, digestOf(contents))
   }
 
   get context(): SecureContextOptions {
@@ -89,17 +91,18 @@ export class Credentials {
   /** Reads the files again and takes what is in them, if it has changed and is good. */
   async refresh(): Promise<void> {
     const { name, files, policy, log } = this.#options
+    let digest: string | null = null
     try {
-      const contents = await readAgain(files)
-      const digest = digestOf(contents)
+      const contents = await readStores(files)
+      digest = digestOf(contents)
       if (digest === this.#digest) return
       this.#digest = digest
-      this.#stores = openStores(files, contents, policy)
+      this.#stores = await openStores(files, contents, policy)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#digest === reason) return
       // What cannot be read has no digest: its reason stands for it, so that it is told once.
-      if (isUnread(error)) this.#digest = reason
+      this.#digest = digest ?? reason
       this.reloadFailures += 1
       log('warn', 'new TLS files cannot be used; the old ones stay in force', { for: name, reason })
       return
@@ -121,30 +124,4 @@ export class Credentials {
     const failures = this.handshakeFailures
     log('warn', 'a TLS handshake failed', { for: name, with: address, reason, failures })
   }
-}
-
-function isUnread(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
-}
-
-function readNow({ certificateFile, keyFile, caFile }: TlsFiles): StoreContents {
-  const read = (file: string) => {
-    try {
-      return readFileSync(file)
-    } catch (error) {
-      throw unusable(file, error instanceof Error ? error.message : String(error))
-    }
-  }
-  const optional = (file: string) => (file === '' ? null : read(file))
-  return { certificate: read(certificateFile), key: optional(keyFile), ca: optional(caFile) }
-}
-
-async function readAgain({ certificateFile, keyFile, caFile }: TlsFiles): Promise<StoreContents> {
-  const optional = async (file: string) => (file === '' ? null : await readFile(file))
-  const [certificate, key, ca] = await Promise.all([
-    readFile(certificateFile),
-    optional(keyFile),
-    optional(caFile),
-  ])
-  return { certificate, key, ca }
 }

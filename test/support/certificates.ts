@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TlsFiles } from '../../server/tls/stores.ts'
 
 export interface IssuedCertificate {
   /** The certificate alone, its key, and both in one file. */
@@ -17,6 +18,19 @@ export interface IssueOptions {
   readonly days?: number
   /** subjectAltName. */
   readonly names?: string
+}
+
+/** Files of PEM without passwords, unless told otherwise. */
+export function tlsFiles(files: Partial<TlsFiles> & Pick<TlsFiles, 'certificateFile'>): TlsFiles {
+  return {
+    certificateType: 'auto',
+    keyFile: '',
+    keyPassword: '',
+    caFile: '',
+    caType: 'auto',
+    caPassword: '',
+    ...files,
+  }
 }
 
 /** A certificate authority in a temporary directory, which `remove` takes away. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig, redacted } from '../../../server/config/config.ts'
 import { tlsValue } from '../../../server/config/zoo-cfg-tls.ts'
 import { CodedError } from '../../../server/errors.ts'
+import { tlsFiles } from '../../support/certificates.ts'
 
 let directory = ''
 beforeEach(() => {
@@ -51,19 +52,23 @@ describe('TLS in a zoo.cfg', () => {
       'ssl.ciphersuites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256',
       'X509AuthenticationProvider.superUser=CN=root,O=x',
       'sslQuorum=true',
-      'ssl.quorum.keyStore.location=/etc/zk/peer.pem',
+      'ssl.quorum.keyStore.location=/etc/zk/peer.jks',
+      'ssl.quorum.keyStore.type=JKS',
       'ssl.quorum.keyStore.password=second',
-      'ssl.quorum.trustStore.location=/etc/zk/peer-ca.pem',
+      'ssl.quorum.trustStore.location=/etc/zk/peer-ca.p12',
+      'ssl.quorum.trustStore.type=pkcs12',
+      'ssl.quorum.trustStore.password=fourth',
       'ssl.quorum.hostnameVerification=false',
       'server.1=localhost:2888:3888',
     )
     expect(config.clientTls).toEqual({
-      files: {
+      files: tlsFiles({
         certificateFile: '/etc/zk/server.pem',
-        keyFile: '',
-        caFile: '/etc/zk/ca.pem',
+        certificateType: 'PEM',
         keyPassword: 'first',
-      },
+        caFile: '/etc/zk/ca.pem',
+        caType: 'PEM',
+      }),
       policy: {
         versionMin: 'TLSv1.3',
         ciphers: 'TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256',
@@ -71,12 +76,14 @@ describe('TLS in a zoo.cfg', () => {
       clientAuth: 'want',
     })
     expect(config.peerTls).toEqual({
-      files: {
-        certificateFile: '/etc/zk/peer.pem',
-        keyFile: '',
-        caFile: '/etc/zk/peer-ca.pem',
+      files: tlsFiles({
+        certificateFile: '/etc/zk/peer.jks',
+        certificateType: 'JKS',
         keyPassword: 'second',
-      },
+        caFile: '/etc/zk/peer-ca.p12',
+        caType: 'PKCS12',
+        caPassword: 'fourth',
+      }),
       policy: { versionMin: 'TLSv1.2', ciphers: '' },
       clientAuth: 'need',
     })
@@ -91,6 +98,45 @@ describe('TLS in a zoo.cfg', () => {
     expect(config.warnings).toEqual([])
     expect(Object.values(redacted(config.settings))).not.toContain('first')
     expect(Object.values(redacted(config.settings))).not.toContain('second')
+    expect(Object.values(redacted(config.settings))).not.toContain('fourth')
+  })
+
+  it('asks for nothing in vain without a warning', () => {
+    const { warnings } = load(
+      'secret=x',
+      'quorate.secret=x',
+      ...['ssl.', 'ssl.quorum.'].flatMap((before) => [
+        `${before}crl=false`,
+        `${before}ocsp=true`,
+        `${before}clientHostnameVerification=true`,
+        `${before}handshakeDetectionTimeoutMillis=5000`,
+        `${before}protocol=TLSv1.3`,
+        `${before}context.supplier.class=org.example.Contexts`,
+      ]),
+      'ssl.hostnameVerification=false',
+      'ssl.authProvider=x509',
+      'ssl.quorum.authProvider=special',
+      'authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider',
+      'client.certReload=true',
+    )
+    const [named = ''] = warnings.map((warning) => warning.split('meaning here: ')[1])
+    expect(named.split(', ')).toEqual([
+      'secret',
+      'ssl.ocsp',
+      'ssl.clientHostnameVerification',
+      'ssl.context.supplier.class',
+      'ssl.quorum.ocsp',
+      'ssl.quorum.clientHostnameVerification',
+      'ssl.quorum.context.supplier.class',
+      'ssl.quorum.authProvider',
+    ])
+  })
+
+  it('the protocol is the least version, unless a list of versions says otherwise', () => {
+    const { settings } = load('ssl.protocol=TLSv1.3', 'ssl.quorum.protocol=TLSv1.3')
+    expect([settings.tlsVersionMin, settings.peerTlsVersionMin]).toEqual(['TLSv1.3', 'TLSv1.3'])
+    const listed = load('ssl.enabledProtocols=TLSv1.2,TLSv1.3', 'ssl.protocol=TLSv1.3')
+    expect(listed.settings.tlsVersionMin).toBe('TLSv1.2')
   })
 
   it('with a secure port alone opens no plain one', () => {
@@ -126,6 +172,7 @@ describe('TLS in a zoo.cfg', () => {
       ['sslQuorum=true', 'ssl.quorum.keyStore.location=/a', 'ssl.quorum.clientAuth=none'],
       'CONFIG_INVALID: peerTlsCaFile: is needed',
     ],
+    [['ssl.keyStore.type=BCFKS'], 'must be one of auto, PEM, PKCS12, JKS'],
     [['ssl.clientAuth=maybe'], 'tlsClientAuth (ssl.clientAuth): "maybe"'],
     [['ssl.enabledProtocols=TLSv1'], 'tlsVersionMin (ssl.enabledProtocols): "TLSv1"'],
     [

@@ -6,7 +6,11 @@ import { ZkClient } from '../../../server/cli/zk-client.ts'
 import type { ListenerOptions, ListenerTls } from '../../../server/listener/listener.ts'
 import { type ClientAuth, Credentials } from '../../../server/tls/credentials.ts'
 import type { TlsFiles } from '../../../server/tls/stores.ts'
-import { CertificateAuthority, type IssuedCertificate } from '../../support/certificates.ts'
+import {
+  CertificateAuthority,
+  type IssuedCertificate,
+  tlsFiles,
+} from '../../support/certificates.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { fourLetterWord } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
@@ -49,15 +53,14 @@ async function secure({
   ...options
 }: Setup = {}) {
   const logged: object[] = []
-  const credentials = new Credentials({
+  const credentials = await Credentials.open({
     name: 'client',
-    files: {
+    files: tlsFiles({
       certificateFile: server.certificate,
       keyFile: server.key,
       caFile: authority.certificate,
-      keyPassword: '',
       ...files,
-    },
+    }),
     policy: { versionMin: 'TLSv1.2', ciphers: '' },
     clientAuth,
     pollMs: 60_000,
@@ -134,7 +137,7 @@ describe('the port for TLS', () => {
       files: { certificateFile: pfx, keyFile: '', keyPassword: 'secret' },
     })
     await (await zk(first.securePort, client)).close()
-    expect(first.credentials.expiresInSeconds(0)).toBeNull()
+    expect(first.credentials.expiresInSeconds(Date.now())).toBeGreaterThan(29 * 86_400)
     const keyFile = authority.encryptedKey(server, 'other')
     const second = await secure({ files: { keyFile, keyPassword: 'other' } })
     await (await zk(second.securePort, client)).close()
@@ -324,9 +327,9 @@ describe('files that change', () => {
   it('are looked at by the clock, and other authorities count from then on', async () => {
     const caFile = authority.file('live-ca.pem')
     copyFileSync(stranger.certificate, caFile)
-    const credentials = new Credentials({
+    const credentials = await Credentials.open({
       name: 'client',
-      files: { certificateFile: server.both, keyFile: '', caFile, keyPassword: '' },
+      files: tlsFiles({ certificateFile: server.both, caFile }),
       policy: { versionMin: 'TLSv1.2', ciphers: '' },
       clientAuth: 'need',
       pollMs: 10,

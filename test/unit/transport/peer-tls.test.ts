@@ -2,7 +2,11 @@ import { connect, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Credentials } from '../../../server/tls/credentials.ts'
 import type { TcpTransportOptions } from '../../../server/transport/tcp-transport.ts'
-import { CertificateAuthority, type IssuedCertificate } from '../../support/certificates.ts'
+import {
+  CertificateAuthority,
+  type IssuedCertificate,
+  tlsFiles,
+} from '../../support/certificates.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import {
@@ -35,16 +39,17 @@ interface Choice {
   readonly verifyHost?: boolean
 }
 
-function tlsOf(choice: Choice = {}): Pick<TcpTransportOptions, 'tls'> & { tls: object } {
+async function tlsOf(
+  choice: Choice = {},
+): Promise<Pick<TcpTransportOptions, 'tls'> & { tls: object }> {
   const { certificate = authority.issue(), dial = true, shared = false, verifyHost = true } = choice
-  const credentials = new Credentials({
+  const credentials = await Credentials.open({
     name: 'peer',
-    files: {
+    files: tlsFiles({
       certificateFile: certificate.certificate,
       keyFile: certificate.key,
       caFile: authority.certificate,
-      keyPassword: '',
-    },
+    }),
     policy: { versionMin: 'TLSv1.2', ciphers: '' },
     clientAuth: 'need',
     pollMs: 60_000,
@@ -69,7 +74,7 @@ const failures = ({ tls }: Partial<TcpTransportOptions>) => tls?.credentials.han
 
 describe('links with TLS', () => {
   it('carry frames in order, large ones too', async () => {
-    const [a, b] = await dialled(tlsOf(), tlsOf())
+    const [a, b] = await dialled(await tlsOf(), await tlsOf())
     await waitFor('the link', () => a.ups.length === 1)
     a.transport.send('id-b', chunk(700_000))
     for (let i = 0; i < 1_000; i += 1) a.transport.send('id-b', numbered(i))
@@ -79,37 +84,40 @@ describe('links with TLS', () => {
   })
 
   it('keep out who has no certificate of the authority, though it knows the secret', async () => {
-    const right = tlsOf()
-    const [a, b] = await dialled(tlsOf({ certificate: stranger.issue() }), right)
+    const right = await tlsOf()
+    const [a, b] = await dialled(await tlsOf({ certificate: stranger.issue() }), right)
     await waitFor('refusals', () => failures(right) >= 2)
     expect([a.ups, b.frames]).toEqual([[], []])
   })
 
   it('keep out who speaks plainly', async () => {
-    const right = tlsOf()
+    const right = await tlsOf()
     const [a] = await dialled({}, right)
     await waitFor('refusals', () => failures(right) >= 2)
     expect(a.ups).toEqual([])
   })
 
   it('prove the secret all the same', async () => {
-    const [a, b] = await dialled({ ...tlsOf(), secret: 'another' }, tlsOf())
+    const [a, b] = await dialled({ ...(await tlsOf()), secret: 'another' }, await tlsOf())
     await waitFor('the refusal', () => a.transport.refusedLinks > 0)
     expect([a.ups, b.frames]).toEqual([[], []])
   })
 
   it('hold the other to the name under which it is dialled, unless told otherwise', async () => {
     const elsewhere = authority.issue({ names: 'DNS:elsewhere' })
-    const strict = tlsOf()
-    const [a] = await dialled(strict, tlsOf({ certificate: elsewhere }))
+    const strict = await tlsOf()
+    const [a] = await dialled(strict, await tlsOf({ certificate: elsewhere }))
     await waitFor('refusals', () => failures(strict) >= 2)
     expect(a.ups).toEqual([])
-    const [c] = await dialled(tlsOf({ verifyHost: false }), tlsOf({ certificate: elsewhere }))
+    const [c] = await dialled(
+      await tlsOf({ verifyHost: false }),
+      await tlsOf({ certificate: elsewhere }),
+    )
     await waitFor('the link', () => c.ups.length === 1)
   })
 
   it('that cannot be dialled at all are no failed handshakes', async () => {
-    const own = tlsOf()
+    const own = await tlsOf()
     const [port = 0, nobody = 0] = await reservePorts(2)
     const a = await start('a', port, own)
     a.transport.setTargets([`127.0.0.1:${nobody}`])
@@ -129,13 +137,13 @@ describe('a handshake that nobody answers', () => {
     })
     servers.push(server)
     await new Promise<void>((resolve) => server.listen(mute, '127.0.0.1', resolve))
-    const a = await start('a', port, { ...tlsOf(), handshakeTimeoutMs: 100 })
+    const a = await start('a', port, { ...(await tlsOf()), handshakeTimeoutMs: 100 })
     a.transport.setTargets([`127.0.0.1:${mute}`])
     await waitFor('further dials', () => dials >= 3)
   })
 
   it('leaves the peer port when its time is over', async () => {
-    const right = tlsOf({ shared: true })
+    const right = await tlsOf({ shared: true })
     const [port = 0] = await reservePorts(1)
     await start('b', port, { ...right, handshakeTimeoutMs: 100 })
     const half = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
@@ -149,8 +157,8 @@ describe('a handshake that nobody answers', () => {
 
 describe('a shared peer port', () => {
   it('takes links of all kinds while the ensemble changes over', async () => {
-    const plain = await dialled({}, tlsOf({ dial: false, shared: true }))
-    const secure = await dialled(tlsOf(), tlsOf({ dial: false, shared: true }))
+    const plain = await dialled({}, await tlsOf({ dial: false, shared: true }))
+    const secure = await dialled(await tlsOf(), await tlsOf({ dial: false, shared: true }))
     for (const [a, b] of [plain, secure]) {
       await waitFor('the link', () => a.ups.length === 1)
       a.transport.send('id-b', numbered(1))
