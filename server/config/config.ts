@@ -3,6 +3,8 @@ import { parse as parseYaml } from 'yaml'
 import type { Forming, ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { Authenticator } from '../listener/authentication.ts'
+import { authenticatorOf } from './authentication.ts'
 import {
   defaultSettings,
   type SettingName,
@@ -23,6 +25,7 @@ export interface Config {
   /** TLS of clients, and between servers; null where it is off. */
   readonly clientTls: TlsChoice | null
   readonly peerTls: TlsChoice | null
+  readonly authenticator: Authenticator
   /** Sentences to log at the start. */
   readonly warnings: readonly string[]
 }
@@ -51,13 +54,16 @@ export function loadConfig(sources: ConfigSources): Config {
   checkTimeouts(settings)
   checkAccess(settings)
   const { tickMs } = limits
+  const clientTls = clientTlsOf(settings)
+  if (settings.skipAcl) warnings.push('skipAcl: ACLs are not checked, everybody may do everything')
   return {
     settings: { ...settings, secret: secretOf(settings, warnings) },
     forming: formingOf(settings, file),
     electionTicks: Math.max(2, Math.round(settings.electionTimeoutMs / tickMs)),
     heartbeatTicks: Math.max(1, Math.round(settings.heartbeatIntervalMs / tickMs)),
-    clientTls: clientTlsOf(settings),
+    clientTls,
     peerTls: peerTlsOf(settings),
+    authenticator: authenticatorOf(settings, clientTls !== null),
     warnings,
   }
 }

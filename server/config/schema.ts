@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
+import { authenticationSecrets, authenticationSettings } from './authentication-settings.ts'
 import { tlsSecretSettings, tlsSettings } from './tls-settings.ts'
 import { znodeSettings } from './znode-settings.ts'
 
@@ -77,11 +78,11 @@ export const Settings = Type.Object(
       default: ['ruok', 'srvr', 'stat', 'mntr', 'conf', 'isro'],
       description: 'Four-letter words that are answered; * is all',
     }),
-    superDigest: text('user:base64(sha1(user:password)) of the superuser'),
     linearizableReads: Type.Boolean({
       default: false,
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
+    ...authenticationSettings,
     ...tlsSettings,
     ...znodeSettings,
     snapshotRequests: Type.Integer({
@@ -125,6 +126,6 @@ export function defaultSettings(): Settings {
 export const secretSettings: readonly SettingName[] = [
   'secret',
   'httpToken',
-  'superDigest',
+  ...authenticationSecrets,
   ...tlsSecretSettings,
 ]

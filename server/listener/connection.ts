@@ -16,6 +16,7 @@ import {
   writeNotification,
   writePingReply,
   writeReadReply,
+  writeSaslReply,
   writeSyncReply,
   writeUnimplementedReply,
   writeWriteReply,
@@ -31,7 +32,8 @@ import {
 } from '../wire/handshake.ts'
 import { JuteWriter } from '../wire/jute.ts'
 import { Xid } from '../wire/opcode.ts'
-import { type Authenticator, authenticate } from './authentication.ts'
+import { withKnownSchemes } from './acl-schemes.ts'
+import { type Authenticator, ClientAuthentication } from './authentication.ts'
 import type { ClientRegistry } from './client-registry.ts'
 import { addWatch, checkWatches, removeWatches, setWatches } from './client-watches.ts'
 import { withoutTtl } from './extended-types.ts'
@@ -94,7 +96,7 @@ export class ClientConnection implements Watcher {
   #framesEnd = 0
   #dirty = false
   #state: 'handshake' | 'attaching' | 'open' | 'closing' | 'closed' = 'handshake'
-  #identities: readonly Identity[]
+  readonly #authentication: ClientAuthentication
   #session: SessionId = 0
   #timeoutMs = 0
   readonly #queue: RequestQueue
@@ -112,7 +114,11 @@ export class ClientConnection implements Watcher {
     this.connection = options.registry.nextNumber()
     this.address = options.address
     this.port = options.port ?? 0
-    this.#identities = [{ scheme: 'ip', id: options.address }, ...(options.identities ?? [])]
+    this.#authentication = new ClientAuthentication(
+      options.authenticator,
+      [{ scheme: 'ip', id: options.address }, ...(options.identities ?? [])],
+      options.environment.randomBytes,
+    )
     this.#splitter = new FrameSplitter(options.frameBytesMax)
     this.establishedAtMs = options.environment.wallClockMs()
     this.heardAtMs = options.environment.nowMs()
@@ -128,7 +134,7 @@ export class ClientConnection implements Watcher {
       },
       submit: (operation, done) => this.#submit(this.#allowed(operation), this.#session, done),
       barrier: (done) => this.#ensemble.barrier(done),
-      reconfigure: (request, done) => this.#ensemble.reconfigure(request, this.#identities, done),
+      reconfigure: (request, done) => this.#ensemble.reconfigure(request, this.identities, done),
       answer: (pending) => this.#answer(pending),
       drained: () => {
         if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
@@ -139,7 +145,8 @@ export class ClientConnection implements Watcher {
   }
 
   #allowed(operation: Operation): Operation {
-    return this.#options.extendedTypes === false ? withoutTtl(operation) : operation
+    const known = withKnownSchemes(operation, this.#options.authenticator.schemes)
+    return this.#options.extendedTypes === false ? withoutTtl(known) : known
   }
 
   get number(): number {
@@ -147,7 +154,7 @@ export class ClientConnection implements Watcher {
   }
 
   get identities(): readonly Identity[] {
-    return this.#identities
+    return this.#authentication.effective
   }
 
   get session(): SessionId {
@@ -278,8 +285,10 @@ export class ClientConnection implements Watcher {
     const request = decodeClientRequest(frame)
     if (request.kind === 'close') return this.close()
     this.#ensemble.touch(this.#session)
-    if (request.kind === 'ping') return this.#ping()
     if (request.kind === 'auth') return this.#authenticate(request.scheme, request.auth)
+    if (request.kind === 'sasl') return this.#sasl(request.xid, request.token)
+    if (!this.#authentication.admitted) return this.#turnAway(request.xid)
+    if (request.kind === 'ping') return this.#ping()
     this.#queue.push(request, this.#options.environment.nowMs())
   }
 
@@ -288,7 +297,7 @@ export class ClientConnection implements Watcher {
       {
         session: operation.kind === 'createSession' ? 0 : session,
         connection: this.connection,
-        identities: this.#identities,
+        identities: this.identities,
         operation,
       },
       done,
@@ -305,24 +314,29 @@ export class ClientConnection implements Watcher {
     this.#noteAnswer('PING', Xid.ping, this.heardAtMs)
   }
 
-  #authenticate(scheme: string | null, credential: Uint8Array | null): void {
-    // The address proves itself.
-    const identity =
-      scheme === 'ip'
-        ? { scheme, id: this.address }
-        : authenticate(this.#options.authenticator, scheme, credential)
-    if (identity === null) {
-      this.#options.stats.authFailures += 1
-      writeAuthReply(this.#out, ErrorCode.authFailed)
-      this.#wrote()
-      return this.close()
-    }
-    const known = this.#identities.some(
-      (other) => other.scheme === identity.scheme && other.id === identity.id,
-    )
-    if (!known) this.#identities = [...this.#identities, identity]
-    writeAuthReply(this.#out, ErrorCode.ok)
+  #authenticate(scheme: string, credential: Uint8Array | null): void {
+    const verdict = this.#authentication.auth(scheme, credential)
+    if (verdict !== 'ok') this.#options.stats.authFailures += 1
+    if (verdict === 'elsewhere') return this.close()
+    writeAuthReply(this.#out, verdict === 'ok' ? ErrorCode.ok : ErrorCode.authFailed)
     this.#wrote()
+    if (verdict === 'failed') this.close()
+  }
+
+  #sasl(xid: number, clientToken: Uint8Array): void {
+    const { error, token, closes, failed } = this.#authentication.sasl(clientToken)
+    if (failed) this.#options.stats.authFailures += 1
+    // Its zxid is 0 in ZooKeeper, as that of auth.
+    writeSaslReply(this.#out, xid, 0, error, token)
+    this.#wrote()
+    if (closes) this.close()
+  }
+
+  /** The client has not proved what this server demands of all. The session lives on. */
+  #turnAway(xid: number): void {
+    writeHeaderReply(this.#out, xid, 0, ErrorCode.sessionClosedRequireSaslAuth)
+    this.#wrote()
+    this.close()
   }
 
   /** Contact may be fresh again: what waited for it goes on. */
@@ -412,13 +426,10 @@ export class ClientConnection implements Watcher {
         writeHeaderReply(this.#out, xid, zxid, checkWatches(this.#ensemble, this, request))
         break
       case 'whoAmI':
-        writeIdentitiesReply(this.#out, xid, zxid, this.#identities.map(withoutSecret))
+        writeIdentitiesReply(this.#out, xid, zxid, this.#authentication.proved.map(withoutSecret))
         break
       case 'reconfig':
         this.#answerConfig(xid, zxid)
-        break
-      case 'sasl':
-        writeHeaderReply(this.#out, xid, zxid, ErrorCode.unimplemented)
         break
       case 'unimplemented':
         writeUnimplementedReply(this.#out, xid)

@@ -4,9 +4,9 @@ import type { Outcome, ReconfigDone } from '../ensemble/ensemble.ts'
 import type { ClientRequest, DecodeFailure } from '../wire/client-request.ts'
 import type { Reconfig } from '../wire/operations/reconfig.ts'
 
-/** What is answered in order. Pings and auth are answered out of band and never wait. */
+/** What is answered in order. Pings, auth and sasl are answered out of band and never wait. */
 export type Answerable =
-  | Exclude<ClientRequest, { kind: 'ping' } | { kind: 'auth' }>
+  | Exclude<ClientRequest, { kind: 'ping' } | { kind: 'auth' } | { kind: 'sasl' }>
   | Extract<DecodeFailure, { kind: 'malformed' }>
 
 /** A request in the connection's order: answered when it is at the head and settled. */

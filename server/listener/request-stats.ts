@@ -111,7 +111,6 @@ export function operationName(request: Answerable): string {
     case 'setWatches':
       return request.opcode === Opcode.setWatches2 ? 'STW2' : 'SETW'
     case 'malformed':
-    case 'sasl':
     case 'unimplemented':
       return 'NA'
     default:

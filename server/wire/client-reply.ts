@@ -171,14 +171,16 @@ export function writeIdentitiesReply(
   writer.endFrame(frame)
 }
 
+/** The answer to sasl: the one that has a body also where the error is not 0. */
 export function writeSaslReply(
   writer: JuteWriter,
   xid: number,
   zxid: number,
+  error: number,
   token: Uint8Array | null,
 ): void {
   const frame = writer.beginFrame()
-  writeReplyHeader(writer, xid, zxid, ErrorCode.ok)
+  writeReplyHeader(writer, xid, zxid, error)
   writeSasl(writer, token)
   writer.endFrame(frame)
 }

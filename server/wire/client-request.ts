@@ -43,18 +43,18 @@ export type ClientRequest =
   | (Header & { readonly kind: 'checkWatches' } & WatchSelection)
   | (Header & { readonly kind: 'whoAmI' })
   | (Header & { readonly kind: 'reconfig' } & Reconfig)
-  | (Header & { readonly kind: 'sasl'; readonly token: Uint8Array | null })
+  | (Header & { readonly kind: 'sasl'; readonly token: Uint8Array })
   | (Header & { readonly kind: 'closeSession' })
   /** Answered with unimplemented, header zxid -1, then closed (reference B5.16). */
   | (Header & { readonly kind: 'unimplemented' })
 
 export type DecodeFailure =
-  /** Not even a header: close without an answer. */
+  /** Not even a header, or nothing in an auth or sasl request: close without an answer. */
   | { readonly kind: 'close' }
   /** The body is shorter than its record, or nonsense: answer with the code, in order; go on. */
   | (Header & { readonly kind: 'malformed'; readonly error: ErrorCode })
 
-type Handler = (reader: JuteReader, xid: number, opcode: number) => ClientRequest
+type Handler = (reader: JuteReader, xid: number, opcode: number) => ClientRequest | DecodeFailure
 
 const read =
   (readBody: (reader: JuteReader) => ReadRequest): Handler =>
@@ -91,7 +91,7 @@ const HANDLERS: readonly (readonly [opcode: number, handler: Handler])[] = [
   [Opcode.closeSession, bare('closeSession')],
   [Opcode.sync, (reader, xid, opcode) => ({ kind: 'sync', xid, opcode, path: readSync(reader) })],
   [Opcode.auth, (reader, xid, opcode) => ({ kind: 'auth', xid, opcode, ...readAuth(reader) })],
-  [Opcode.sasl, (reader, xid, opcode) => ({ kind: 'sasl', xid, opcode, token: readSasl(reader) })],
+  [Opcode.sasl, sasl],
   [Opcode.setWatches, setWatches],
   [Opcode.setWatches2, setWatches],
   [
@@ -136,6 +136,7 @@ export function decodeClientRequest(frame: Uint8Array): ClientRequest | DecodeFa
   const handler = table[opcode + OPCODE_SHIFT] ?? unimplemented
   const request = handler(reader, xid, opcode)
   if (!reader.failed) return request
+  if (opcode === Opcode.auth || opcode === Opcode.sasl) return { kind: 'close' }
   // The one write that takes a zxid in ZooKeeper though it cannot be read.
   if (opcode === Opcode.multi) return { kind: 'write', xid, opcode, operation: UNREADABLE }
   return { kind: 'malformed', xid, opcode, error: ErrorCode.marshallingError }
@@ -143,6 +144,12 @@ export function decodeClientRequest(frame: Uint8Array): ClientRequest | DecodeFa
 
 function setWatches(from: JuteReader, xid: number, opcode: number): ClientRequest {
   return { kind: 'setWatches', xid, opcode, ...readSetWatches(from, opcode) }
+}
+
+/** ZooKeeper trips over a null token, and closes. */
+function sasl(from: JuteReader, xid: number, opcode: number): ClientRequest | DecodeFailure {
+  const token = readSasl(from)
+  return token === null ? { kind: 'close' } : { kind: 'sasl', xid, opcode, token }
 }
 
 function handlerTable(): Handler[] {

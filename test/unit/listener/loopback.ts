@@ -1,3 +1,4 @@
+import { DIGEST_ALONE } from '../../../server/listener/authentication.ts'
 import { Listener, type ListenerOptions } from '../../../server/listener/listener.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { ListenerHarness } from './client-harness.ts'
@@ -27,7 +28,7 @@ export async function listen(options: Partial<ListenerOptions> = {}) {
     environment,
     host: '127.0.0.1',
     port,
-    authenticator: { superDigest: null },
+    authenticator: DIGEST_ALONE,
     sessionTimeoutMsMin: 4_000,
     sessionTimeoutMsMax: 40_000,
     frameBytesMax: 100_000,

@@ -71,10 +71,11 @@ describe.each(ALL)('$name', (fixture) => {
   it('cut anywhere is a close within the header and a marshalling error in the body', () => {
     for (let length = 0; length < payload.length; length += 1) {
       const cut = decodeClientRequest(payload.slice(0, length))
-      if (length < 8) {
+      const { xid, opcode } = fixture.request
+      // Those two ZooKeeper reads apart from the others: it closes over them.
+      if (length < 8 || opcode === Opcode.auth || opcode === Opcode.sasl) {
         expect(cut).toEqual({ kind: 'close' })
       } else {
-        const { xid, opcode } = fixture.request
         const multi = opcode === Opcode.multi
         const operation = { kind: 'error', code: -5 }
         expect(cut).toEqual(
@@ -130,11 +131,20 @@ describe('replies as the server writes them', () => {
       else if (fixture.name === 'addWatch') writeAddWatchedReply(writer, xid, ZXID)
       else if (reply.kind === 'sync') writeSyncReply(writer, xid, ZXID, reply.path)
       else if (reply.kind === 'whoAmI') writeIdentitiesReply(writer, xid, ZXID, reply.identities)
-      else if (reply.kind === 'sasl') writeSaslReply(writer, xid, ZXID, reply.token)
+      else if (reply.kind === 'sasl') writeSaslReply(writer, xid, ZXID, 0, reply.token)
       else if (reply.kind === 'reconfig') writeDataReply(writer, xid, ZXID, reply.data, reply.stat)
       else writeHeaderReply(writer, xid, ZXID, 0)
     })
     expect(hex).toBe(toHex(replyFrame(fixture)))
+  })
+
+  it('a refused token has a body, and an error', () => {
+    const hex = writtenBy((writer) => writeSaslReply(writer, 5, 0, ErrorCode.authFailed, null))
+    expect(hex).toBe(toHex(fromHex('00000014 00000005 0000000000000000 ffffff8d ffffffff')))
+  })
+
+  it('a sasl request without a token is a close', () => {
+    expect(decodeClientRequest(fromHex('0000000b 00000066 ffffffff'))).toEqual({ kind: 'close' })
   })
 
   it('an error is a header alone, whatever the result', () => {
