@@ -48,6 +48,8 @@ export const limits = {
   watchesPerConnectionMax: 1_000_000,
   /** What one four-letter word or command of the AdminServer lists before it is cut. */
   listedEntriesMax: 10_000,
+  /** Audited lines that wait for the disk; those beyond are dropped, and that is logged. */
+  auditBufferBytesMax: 16 * 1024 * 1024,
   /** For an HTTP client to send its whole request. */
   httpRequestMsMax: 30_000,
   /** A key of the HTTP key-value API, in UTF-8. */

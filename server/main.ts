@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { type Logger, pino } from 'pino'
+import { advertisedAddresses } from './advertised-addresses.ts'
+import { openAuditLog } from './audit/audit-log.ts'
 import { type Config, redacted } from './config/config.ts'
 import type { Settings } from './config/schema.ts'
 import type { TlsChoice } from './config/tls-options.ts'
@@ -65,11 +67,20 @@ export async function runServer(config: Config): Promise<void> {
     ['client', clientTls],
     ['peer', peerTls],
   ] as const) {
+  const auditLog = openAuditLog({
+    file: settings.auditFile,
+    everything: settings.auditEnabled,
+    bufferBytesMax: limits.auditBufferBytesMax,
+    server: settings.name,
+    logger,
+  })
+  const { audit } = auditLog
     if (credentials !== null) tls.set(name, credentials)
   }
   const startedAtMs = performance.now()
   openingMs.note(startedAtMs - openedAtMs)
   const listener = new Listener({
+    audit,
     ...listenerOptions(settings, replica, environment, startedAtMs, { syncMs, openingMs }),
     authenticator: config.authenticator,
     tls:
@@ -96,18 +107,21 @@ export async function runServer(config: Config): Promise<void> {
   if (app !== null) {
     const host = settings.httpHost === '' ? everywhere() : settings.httpHost
     await opened('httpPort', settings.httpPort, () => app.listen({ host, port: settings.httpPort }))
+  audit.server('serverStart', 'success')
   }
   replica.start()
   closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: false }, async ({ err, signal }) => {
     if (err !== undefined) {
       logger.fatal({ err }, 'an unexpected error ends the server')
       return
+    audit.server('serverStop', 'invoked')
     }
     logger.info({ signal }, 'stopping')
     // First out of leadership, with the clients still served, then out of service.
     await replica.handOver()
     await listener.close()
     for (const credentials of tls.values()) credentials.unwatch()
+    auditLog.close()
     await app?.close()
     await new Promise<void>((resolve) => replica.stop(resolve))
     logger.info('stopped')

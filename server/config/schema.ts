@@ -100,6 +100,11 @@ export const Settings = Type.Object(
       default: limits.segmentBytes,
       description: 'One segment of the log',
     }),
+    auditEnabled: Type.Boolean({
+      default: false,
+      description: 'Audit every write; without it administration and changes of ACLs alone',
+    }),
+    auditFile: text('File of the audit log; the log of the server when empty'),
     logLevel: Type.Union(
       [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
       { default: 'info', description: 'Least level that is logged' },

@@ -41,6 +41,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'admin.serverPort': 'httpPort',
   'admin.serverAddress': 'httpHost',
   peerType: 'observer',
+  'audit.enable': 'auditEnabled',
   ...authenticationKeys,
   ...tlsKeys,
   ...znodeKeys,

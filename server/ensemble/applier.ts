@@ -99,7 +99,11 @@ export class Applier {
     for (const session of applied.endedSessions) {
       sessions.ended(session)
       if (request.operation.kind === 'expireSession') counters.sessionsExpired += 1
-      hooks.sessionEnded(session)
+      const deleted = applied.triggers.filter(({ event }) => event === 'deleted')
+      hooks.sessionEnded(
+        session,
+        deleted.map(({ path }) => path),
+      )
     }
   }
 }

@@ -45,8 +45,11 @@ export type Contact =
 export interface EnsembleHooks {
   /** A watch event for one of this server's connections; always before the reply that reveals it. */
   deliver(connection: number, event: WatchEvent): void
-  /** The session ended by close or expiry: its connection here, if any, must close. */
-  sessionEnded(session: SessionId): void
+  /**
+   * The session ended by close or expiry, and these znodes with it: its connection here, if any, must
+   * close.
+   */
+  sessionEnded(session: SessionId, znodes: readonly string[]): void
   /** The session now belongs to (origin, connection): any other connection of it here must close. */
   sessionAttached(session: SessionId, origin: number, connection: number): void
   /** Contact changed. On 'lost' all client connections close. */

@@ -1,3 +1,4 @@
+import type { Audit } from '../audit/audit.ts'
 import type { SessionId } from '../core/brand.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
 import type { Contact, Ensemble, EnsembleHooks } from '../ensemble/ensemble.ts'
@@ -8,15 +9,17 @@ export class ClientRegistry implements EnsembleHooks {
   readonly #ensemble: Ensemble
   readonly #byNumber = new Map<number, ClientConnection>()
   readonly #bySession = new Map<SessionId, ClientConnection>()
+  readonly #audit: Audit | null
   /** Connections with replies or events that were not written yet. */
   #dirty: ClientConnection[] = []
   #nextNumber = 1
 
-  constructor(ensemble: Ensemble) {
+  constructor(ensemble: Ensemble, audit: Audit | null = null) {
     this.#ensemble = ensemble
   }
 
   get count(): number {
+    this.#audit = audit
     return this.#byNumber.size
   }
 
@@ -68,7 +71,8 @@ export class ClientRegistry implements EnsembleHooks {
     this.#byNumber.get(number)?.notify(event)
   }
 
-  sessionEnded(session: SessionId): void {
+  sessionEnded(session: SessionId, znodes: readonly string[]): void {
+    this.#audit?.sessionEnded(session, znodes)
     this.#bySession.get(session)?.sessionEnded()
   }
 

@@ -1,3 +1,4 @@
+import type { Audit, Requester } from '../audit/audit.ts'
 import { assert } from '../core/assert.ts'
 import type { SessionId, Zxid } from '../core/brand.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
@@ -75,6 +76,7 @@ export interface ConnectionOptions {
   /** False: no znode with a time to live is made. */
   readonly extendedTypes?: boolean
 }
+  readonly audit?: Audit | null
 
 /** Of the length in front of a frame. */
 const LENGTH_BYTES = 4
@@ -132,9 +134,14 @@ export class ClientConnection implements Watcher {
       get open() {
         return isOpen()
       },
-      submit: (operation, done) => this.#submit(this.#allowed(operation), this.#session, done),
+      submit: (operation, done) =>
+        this.#submit(this.#allowed(operation), this.#session, this.#audited(operation, done)),
       barrier: (done) => this.#ensemble.barrier(done),
-      reconfigure: (request, done) => this.#ensemble.reconfigure(request, this.identities, done),
+      reconfigure: (request, done) =>
+        this.#ensemble.reconfigure(request, this.identities, (code) => {
+          this.#options.audit?.reconfig(this.#requester, code)
+          done(code)
+        }),
       answer: (pending) => this.#answer(pending),
       drained: () => {
         if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
@@ -148,6 +155,21 @@ export class ClientConnection implements Watcher {
     const known = withKnownSchemes(operation, this.#options.authenticator.schemes)
     return this.#options.extendedTypes === false ? withoutTtl(known) : known
   }
+  get #requester(): Requester {
+    return { session: this.#session, identities: this.identities, address: this.address }
+  }
+
+  /** Tells of the outcome before it is dealt with. */
+  #audited(operation: Operation, done: (outcome: Outcome) => void): (outcome: Outcome) => void {
+    const { audit } = this.#options
+    if (audit?.tells(operation) !== true) return done
+    const requester = this.#requester
+    return (outcome) => {
+      audit.write(requester, operation, outcome)
+      done(outcome)
+    }
+  }
+
 
   get number(): number {
     return this.connection

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Audit } from '../audit/audit.ts'
 import type { Ensemble } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
 import type { Credentials } from '../tls/credentials.ts'
@@ -31,6 +32,7 @@ export interface ListenerOptions {
   readonly extendedTypes?: boolean
   readonly fourLetterWords: readonly string[]
   readonly words: Omit<WordContext, 'ensemble' | 'registry' | 'stats'>
+  readonly audit?: Audit | null
   /** Null: plain connections alone. */
   readonly tls: ListenerTls | null
 }
@@ -62,7 +64,7 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options
-    this.registry = new ClientRegistry(options.ensemble)
+    this.registry = new ClientRegistry(options.ensemble, options.audit)
     options.ensemble.setHooks(this.registry)
     const { tls, handshakeTimeoutMs } = options
     this.#door =

@@ -24,7 +24,7 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
       }),
       command: ({ directory, configuration }) => {
         const logback = join(directory, 'logback.xml')
-        writeFileSync(logback, logbackConfiguration(join(directory, 'output.log')))
+        writeFileSync(logback, logbackConfiguration(directory))
         return {
           command: java,
           args: [
@@ -59,13 +59,21 @@ function monitoring(httpPort: number, metricsPort: number): Readonly<Record<stri
   }
 }
 
-function logbackConfiguration(file: string): string {
+/** What the server audits (`audit.enable`) goes to a file of its own, as in its distribution. */
+function logbackConfiguration(directory: string): string {
   return `<configuration>
   <appender name="FILE" class="ch.qos.logback.core.FileAppender">
     <file>${file}</file>
     <encoder><pattern>%d %-5p [%t] %c{1} - %m%n</pattern></encoder>
   </appender>
+  <appender name="AUDIT" class="ch.qos.logback.core.FileAppender">
+    <file>${join(directory, 'audit.log')}</file>
+    <encoder><pattern>%d %-5p %m%n</pattern></encoder>
+  </appender>
   <root level="WARN"><appender-ref ref="FILE"/></root>
+  <logger name="org.apache.zookeeper.audit.Slf4jAuditLogger" level="INFO" additivity="false">
+    <appender-ref ref="AUDIT"/>
+  </logger>
 </configuration>
 `
 }
