@@ -18,7 +18,7 @@ export const errorCatalogue = {
   UNAUTHORISED: {
     status: 401,
     exit: 1,
-    meaning: 'A bearer token is needed, or the one given is wrong.',
+    meaning: 'Credentials are needed, or those given are wrong.',
   },
   HTTP_WRITES_CLOSED: {
     status: 403,

@@ -97,7 +97,7 @@ export async function runServer(config: Config): Promise<void> {
   const app =
     settings.httpPort === 0
       ? null
-      : await buildHttp(settings, logger, replica, listener, startedAtMs, () => transport, tls)
+      : await buildHttp(config, logger, replica, listener, startedAtMs, () => transport, tls)
   await opened('peerPort', settings.peerPort, () => (transport as TcpTransport | null)?.listen())
   const { clientPort, secureClientPort } = settings
   if (clientPort !== 0) await opened('clientPort', clientPort, () => listener.listen())
@@ -262,7 +262,7 @@ function listenerOptions(
 }
 
 function buildHttp(
-  settings: Settings,
+  { settings, authenticator }: Config,
   logger: Logger,
   replica: Replica,
   listener: Listener,
@@ -288,6 +288,7 @@ function buildHttp(
     authorisation:
       settings.httpAuth === 'token'
         ? { mode: 'token', token: settings.httpToken }
+    authenticator,
         : { mode: settings.httpAuth },
     apiTimeoutMs: settings.apiTimeoutMs,
     forwardTimeoutMs: settings.forwardTimeoutMs,

@@ -51,12 +51,12 @@ function readModule(reader: Reader): JaasModule {
   const className = reader.take('word', 'the class of a login module').text
   const flag = reader.take('word', 'a control flag')
   if (!FLAGS.has(flag.text.toUpperCase())) {
-    throw wrong(flag.line, `${flag.text} is none of required, requisite, sufficient, optional`)
+    throw wrong(flag.line, 'a control flag is required, requisite, sufficient or optional')
   }
   const options = new Map<string, string>()
   while (!reader.at(';')) {
     const key = reader.take('word', 'an option, or ; behind the last').text
-    reader.take('=', `= behind ${key}`)
+    reader.take('=', '= behind an option')
     const value = reader.take('word', `the value of ${key}`)
     if (/\$\{[^{]/.test(value.text)) {
       throw wrong(value.line, `the value of ${key} is a property of Java: write it out`)

@@ -10,6 +10,7 @@ import fastify, {
 import { CodedError } from '../errors.ts'
 import type { App } from './app-instance.ts'
 import { authorisationOf } from './authorisation.ts'
+import { requestIdentities } from './identity.ts'
 import { discardBody } from './refused-body.ts'
 import type { AppOptions, RouteContext } from './route-context.ts'
 import { commandRoutes } from './routes/commands.ts'
@@ -61,7 +62,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     })
   }
   const authorise = await authorisationOf(app, options.authorisation)
-  const context: RouteContext = { ...options, authorise }
+  const identitiesOf = requestIdentities(options.authenticator, options.authorisation)
+  const context: RouteContext = { ...options, authorise, identitiesOf }
   const groups = [healthRoutes, dataRoutes, znodeRoutes, ensembleRoutes, commandRoutes, pageRoutes]
   for (const routes of groups) {
     await app.register(async (scope) => routes(scope as App, context))

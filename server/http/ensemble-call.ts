@@ -26,7 +26,7 @@ export class EnsembleCall {
   }
 
   /** Applies one operation; ZooKeeper's refusals are in `error`, all others are thrown. */
-  async write(operation: Operation, identities: readonly Identity[] = []): Promise<RequestResult> {
+  async write(operation: Operation, identities: readonly Identity[]): Promise<RequestResult> {
     const outcome = await this.#within<Outcome>((done) =>
       this.#ensemble.submit({ session: 0, connection: 0, identities, operation }, done),
     )
@@ -69,8 +69,11 @@ export class EnsembleCall {
   }
 }
 
-/** A refusal of the tree that a route did not expect: ZooKeeper's code in words. */
+/** A refusal of the tree: by an ACL, or one that a route did not expect, with ZooKeeper's code in words. */
 export function refused(error: ErrorCode): CodedError {
+  if (error === ErrorCode.noAuth) {
+    return new CodedError('ZNODE_FORBIDDEN', 'the ACL of the znode does not let you')
+  }
   const name = Object.entries(ErrorCode).find(([, code]) => code === error)?.[0] ?? String(error)
   return new CodedError('TREE_REFUSED', name, { zookeeperCode: error })
 }

@@ -1,8 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Ensemble } from '../ensemble/ensemble.ts'
+import type { Authenticator } from '../listener/authentication.ts'
 import type { WordContext } from '../listener/word-context.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Authorisation, Authorise } from './authorisation.ts'
+import type { IdentitiesOf } from './identity.ts'
 import type { RefusedBodyLimits } from './refused-body.ts'
 
 export interface AppOptions {
@@ -12,6 +14,8 @@ export interface AppOptions {
   readonly commands: WordContext
   readonly logger: FastifyBaseLogger
   readonly authorisation: Authorisation
+  /** How those who send a request prove who they are, for ACLs. */
+  readonly authenticator: Authenticator
   /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */
   readonly apiTimeoutMs: number
   /** The same for what a follower passes on to the leader. */
@@ -34,4 +38,6 @@ export interface AppOptions {
 export interface RouteContext extends AppOptions {
   /** preHandler of routes that write or administer. */
   readonly authorise: Authorise
+  /** Whom ACLs take the sender of a request for. */
+  readonly identitiesOf: IdentitiesOf
 }

@@ -1,6 +1,9 @@
+import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { ErrorCode } from '../../core/machine/error-code.ts'
 import { plainCreate } from '../../core/machine/operation.ts'
+import { getData } from '../../core/machine/read.ts'
+import type { Identity } from '../../core/tree/acl.ts'
 import { CodedError } from '../../errors.ts'
 import type { App } from '../app-instance.ts'
 import { EnsembleCall, refused } from '../ensemble-call.ts'
@@ -32,7 +35,7 @@ const Refusal = Type.Object(
  * log, reads are linearizable unless `?consistency=local`.
  */
 export function dataRoutes(app: App, context: RouteContext): void {
-  const { ensemble, authorise } = context
+  const { ensemble, authorise, identitiesOf } = context
   const call = new EnsembleCall(ensemble, context)
   const decoder = new TextDecoder()
 
@@ -48,7 +51,9 @@ export function dataRoutes(app: App, context: RouteContext): void {
     },
     async (request) => {
       const pair: Static<typeof NewPair> = request.body
-      await upsert(call, pathOf(pair.k, context.keyBytesMax), new TextEncoder().encode(pair.v))
+      const path = pathOf(pair.k, context.keyBytesMax)
+      const identities = identitiesOf(request as FastifyRequest)
+      await upsert(call, path, new TextEncoder().encode(pair.v), identities)
       return pair
     },
   )
@@ -65,10 +70,12 @@ export function dataRoutes(app: App, context: RouteContext): void {
     },
     async (request) => {
       const { key } = request.params
+      const identities = identitiesOf(request as FastifyRequest)
       if (request.query.consistency !== 'local') await call.barrier()
-      const data = ensemble.machine.tree.data(pathOf(key, context.keyBytesMax))
-      if (data === undefined) throw new CodedError('KEY_NOT_FOUND', `no key ${key}`)
-      return { k: key, v: data === null ? '' : decoder.decode(data) }
+      const read = getData(ensemble.machine, pathOf(key, context.keyBytesMax), identities)
+      if (read === ErrorCode.noNode) throw new CodedError('KEY_NOT_FOUND', `no key ${key}`)
+      if (typeof read === 'number') throw refused(read)
+      return { k: key, v: read.data === null ? '' : decoder.decode(read.data) }
     },
   )
 
@@ -85,7 +92,8 @@ export function dataRoutes(app: App, context: RouteContext): void {
     async (request, reply) => {
       const { key } = request.params
       const path = pathOf(key, context.keyBytesMax)
-      const { error } = await call.write({ kind: 'delete', path, version: -1 })
+      const identities = identitiesOf(request as FastifyRequest)
+      const { error } = await call.write({ kind: 'delete', path, version: -1 }, identities)
       if (error === ErrorCode.noNode) throw new CodedError('KEY_NOT_FOUND', `no key ${key}`)
       if (error !== ErrorCode.ok) throw refused(error)
       return reply.code(204).send(null)
@@ -93,24 +101,29 @@ export function dataRoutes(app: App, context: RouteContext): void {
   )
 }
 
-async function upsert(call: EnsembleCall, path: string, data: Uint8Array): Promise<void> {
+async function upsert(
+  call: EnsembleCall,
+  path: string,
+  data: Uint8Array,
+  identities: readonly Identity[],
+): Promise<void> {
   for (let attempt = 0; attempt < UPSERT_ATTEMPTS_MAX; attempt += 1) {
-    const set = await call.write({ kind: 'setData', path, data, version: -1 })
+    const set = await call.write({ kind: 'setData', path, data, version: -1 }, identities)
     if (set.error === ErrorCode.ok) return
     if (set.error !== ErrorCode.noNode) throw refused(set.error)
-    const created = await call.write(plainCreate(path, data))
+    const created = await call.write(plainCreate(path, data), identities)
     if (created.error === ErrorCode.ok) return
-    if (created.error === ErrorCode.noNode) await createRoot(call)
+    if (created.error === ErrorCode.noNode) await createRoot(call, identities)
     else if (created.error !== ErrorCode.nodeExists) throw refused(created.error)
   }
   throw new CodedError('CONFLICT', 'others create and delete this key all the time')
 }
 
-async function createRoot(call: EnsembleCall): Promise<void> {
+async function createRoot(call: EnsembleCall, identities: readonly Identity[]): Promise<void> {
   const parents = DATA_ROOT.split('/').slice(1)
   for (let depth = 1; depth <= parents.length; depth += 1) {
     const path = `/${parents.slice(0, depth).join('/')}`
-    const { error } = await call.write(plainCreate(path, null))
+    const { error } = await call.write(plainCreate(path, null), identities)
     if (error !== ErrorCode.ok && error !== ErrorCode.nodeExists) throw refused(error)
   }
 }

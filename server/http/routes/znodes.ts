@@ -1,7 +1,7 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ErrorCode } from '../../core/machine/error-code.ts'
 import { getChildren, getData } from '../../core/machine/read.ts'
-import type { Identity } from '../../core/tree/acl.ts'
 import { validatePath } from '../../core/tree/path.ts'
 import { CodedError } from '../../errors.ts'
 import type { App } from '../app-instance.ts'
@@ -14,9 +14,9 @@ const Consistency = Type.Object(
   { additionalProperties: false },
 )
 
-/** Znodes as an anonymous client at the caller's address may read them. */
+/** Znodes as a ZooKeeper client of the same identities may read them. */
 export function znodeRoutes(app: App, context: RouteContext): void {
-  const { ensemble } = context
+  const { ensemble, identitiesOf } = context
   const call = new EnsembleCall(ensemble, context)
   app.get(
     '/v1/znodes/*',
@@ -28,8 +28,8 @@ export function znodeRoutes(app: App, context: RouteContext): void {
           field: 'path',
         })
       }
+      const identities = identitiesOf(request as FastifyRequest)
       if (request.query.consistency !== 'local') await call.barrier()
-      const identities: readonly Identity[] = [{ scheme: 'ip', id: request.ip }]
       const read = getData(ensemble.machine, path, identities)
       if (typeof read === 'number') throw treeError(read, path)
       const children = getChildren(ensemble.machine, path, identities)
@@ -59,7 +59,6 @@ function hex(value: number): string {
 
 function treeError(error: ErrorCode, path: string): CodedError {
   if (error === ErrorCode.noNode) return new CodedError('ZNODE_NOT_FOUND', `no znode ${path}`)
-  if (error === ErrorCode.noAuth) return new CodedError('ZNODE_FORBIDDEN', `no permission: ${path}`)
   return refused(error)
 }
 

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { buildApp } from '../../../server/http/app.ts'
 import type { App } from '../../../server/http/app-instance.ts'
 import type { AppOptions } from '../../../server/http/route-context.ts'
+import { DIGEST_ALONE } from '../../../server/listener/authentication.ts'
 import { ClientRegistry } from '../../../server/listener/client-registry.ts'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
 import { durationsOf, figuresOf, type WordContext } from '../../../server/listener/word-context.ts'
@@ -48,6 +49,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
     commands,
     logger: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     authorisation: { mode: 'open' },
+    authenticator: DIGEST_ALONE,
     apiTimeoutMs: 1_000,
     forwardTimeoutMs: 1_000,
     requestMsMax: 10_000,
