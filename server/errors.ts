@@ -148,6 +148,31 @@ export const errorCatalogue = {
     exit: 65,
     meaning: 'The data directory cannot be used; the message has the reason of the file system.',
   },
+  MIGRATION_SOURCE_DAMAGED: {
+    status: 500,
+    exit: 65,
+    meaning: "ZooKeeper's files are damaged or incomplete; the message says which and where.",
+  },
+  MIGRATION_SOURCE_IN_USE: {
+    status: 500,
+    exit: 65,
+    meaning: "ZooKeeper's files changed while they were read.",
+  },
+  MIGRATION_SOURCE_UNREADABLE: {
+    status: 500,
+    exit: 65,
+    meaning: "ZooKeeper's files are not there or cannot be read.",
+  },
+  MIGRATION_SOURCE_UNSUPPORTED: {
+    status: 500,
+    exit: 65,
+    meaning: "ZooKeeper's files hold what this server cannot keep.",
+  },
+  MIGRATION_TARGET_NOT_EMPTY: {
+    status: 500,
+    exit: 65,
+    meaning: 'The directory to migrate to is not empty.',
+  },
   DISK_FSYNC_FAILED: {
     status: 500,
     exit: 74,

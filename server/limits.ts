@@ -40,16 +40,20 @@ export const limits = {
   /** Client connections of one address; 0 is no limit (a sidecar makes all clients one address). */
   connectionsPerAddressMax: 0,
   connectionsMax: 50_000,
+  /** Sessions of a server in read-only mode, those of clients that have gone and may return too. */
+  readOnlySessionsMax: 100_000,
+  /** Without a leader before read-only clients are served. */
+  readOnlyAfterMs: 2_000,
   /** A connection that has not finished its handshake. */
   handshakeTimeoutMs: 10_000,
   /** Between two looks at the files of certificates and keys. */
   tlsPollMs: 5_000,
+  /** Audited lines that wait for the disk; those beyond are dropped, and that is logged. */
+  auditBufferBytesMax: 16 * 1024 * 1024,
   /** Watches of one connection. */
   watchesPerConnectionMax: 1_000_000,
   /** What one four-letter word or command of the AdminServer lists before it is cut. */
   listedEntriesMax: 10_000,
-  /** Audited lines that wait for the disk; those beyond are dropped, and that is logged. */
-  auditBufferBytesMax: 16 * 1024 * 1024,
   /** For an HTTP client to send its whole request. */
   httpRequestMsMax: 30_000,
   /** A key of the HTTP key-value API, in UTF-8. */
@@ -89,6 +93,8 @@ export const limits = {
   promotionLagEntries: 100,
   /** For the servers of a reconfiguration to join. */
   reconfigMsMax: 20_000,
+  /** One record of ZooKeeper's snapshot or log, when they are migrated. */
+  migratedRecordBytesMax: 256 * 1024 * 1024,
   /** Removed servers whose incarnation is remembered; the oldest is forgotten beyond. */
   retiredServersMax: 1_000,
 } as const

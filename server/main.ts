@@ -50,9 +50,7 @@ export async function runServer(config: Config): Promise<void> {
       return transport
     },
     addresses: {
-      peerAddress: `${settings.advertisedHost}:${settings.peerPort}`,
-      clientAddress: `${settings.advertisedHost}:${settings.clientPort || settings.secureClientPort}`,
-      httpAddress: settings.httpPort === 0 ? '' : `${settings.advertisedHost}:${settings.httpPort}`,
+      ...advertisedAddresses(settings),
       observer: settings.observer,
     },
     forming: config.forming,
@@ -60,6 +58,7 @@ export async function runServer(config: Config): Promise<void> {
     limits: { ...limits, ...config, ...settingsOfLimits(settings) },
     enforcesQuotas: settings.enforceQuota,
     reconfigEnabled: settings.reconfigEnabled,
+    ...(settings.readOnlyMode ? { readOnlyAfterMs: limits.readOnlyAfterMs } : {}),
     onFault: (fault) => die(logger, fault),
   })
   const tls = new Map<string, Credentials>()
@@ -67,6 +66,8 @@ export async function runServer(config: Config): Promise<void> {
     ['client', clientTls],
     ['peer', peerTls],
   ] as const) {
+    if (credentials !== null) tls.set(name, credentials)
+  }
   const auditLog = openAuditLog({
     file: settings.auditFile,
     everything: settings.auditEnabled,
@@ -75,14 +76,12 @@ export async function runServer(config: Config): Promise<void> {
     logger,
   })
   const { audit } = auditLog
-    if (credentials !== null) tls.set(name, credentials)
-  }
   const startedAtMs = performance.now()
   openingMs.note(startedAtMs - openedAtMs)
   const listener = new Listener({
-    audit,
     ...listenerOptions(settings, replica, environment, startedAtMs, { syncMs, openingMs }),
     authenticator: config.authenticator,
+    audit,
     tls:
       clientTls === null
         ? null
@@ -107,23 +106,23 @@ export async function runServer(config: Config): Promise<void> {
   if (app !== null) {
     const host = settings.httpHost === '' ? everywhere() : settings.httpHost
     await opened('httpPort', settings.httpPort, () => app.listen({ host, port: settings.httpPort }))
-  audit.server('serverStart', 'success')
   }
   replica.start()
+  audit.server('serverStart', 'success')
   closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: false }, async ({ err, signal }) => {
     if (err !== undefined) {
       logger.fatal({ err }, 'an unexpected error ends the server')
       return
-    audit.server('serverStop', 'invoked')
     }
     logger.info({ signal }, 'stopping')
+    audit.server('serverStop', 'invoked')
     // First out of leadership, with the clients still served, then out of service.
     await replica.handOver()
     await listener.close()
     for (const credentials of tls.values()) credentials.unwatch()
-    auditLog.close()
     await app?.close()
     await new Promise<void>((resolve) => replica.stop(resolve))
+    auditLog.close()
     logger.info('stopped')
   })
 }
@@ -288,8 +287,8 @@ function buildHttp(
     authorisation:
       settings.httpAuth === 'token'
         ? { mode: 'token', token: settings.httpToken }
-    authenticator,
         : { mode: settings.httpAuth },
+    authenticator,
     apiTimeoutMs: settings.apiTimeoutMs,
     forwardTimeoutMs: settings.forwardTimeoutMs,
     requestMsMax: limits.httpRequestMsMax,

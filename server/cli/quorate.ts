@@ -7,6 +7,7 @@ import { VERSION } from '../version.ts'
 import { CommandFailure } from './command-failure.ts'
 import { ensembleCommand } from './ensemble-command.ts'
 import { runLocal } from './local.ts'
+import { migrateCommand } from './migrate-command.ts'
 import { zkCommand } from './zk-command.ts'
 
 /** The `quorate` command. */
@@ -56,6 +57,7 @@ function port(text: string): number {
 
 program.addCommand(zkCommand())
 program.addCommand(ensembleCommand())
+program.addCommand(migrateCommand())
 
 try {
   await program.parseAsync()

@@ -76,7 +76,12 @@ function holdsRecords(fileSystem: FileSystem, directory: string, name: string): 
   return replayed.startIndex !== null || replayed.dirty
 }
 
-function writeFirstSegment(options: FormatOptions, directory: string, memberId: string): void {
+/** Makes the first segment of a log, durably. */
+export function writeFirstSegment(
+  options: FormatOptions,
+  directory: string,
+  memberId: string,
+): void {
   const { fileSystem, segmentBytes, random } = options
   const path = `${directory}/${spareName(1)}`
   const file = fileSystem.open(path, true)
