@@ -83,6 +83,10 @@ export const Settings = Type.Object(
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
     ...authenticationSettings,
+    readOnlyMode: Type.Boolean({
+      default: false,
+      description: 'While cut off from a quorum, serve reads to clients that asked for no more',
+    }),
     ...tlsSettings,
     ...znodeSettings,
     snapshotRequests: Type.Integer({

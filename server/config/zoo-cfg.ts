@@ -42,6 +42,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'admin.serverAddress': 'httpHost',
   peerType: 'observer',
   'audit.enable': 'auditEnabled',
+  'readonlymode.enabled': 'readOnlyMode',
   ...authenticationKeys,
   ...tlsKeys,
   ...znodeKeys,

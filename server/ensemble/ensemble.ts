@@ -52,8 +52,10 @@ export interface EnsembleHooks {
   sessionEnded(session: SessionId, znodes: readonly string[]): void
   /** The session now belongs to (origin, connection): any other connection of it here must close. */
   sessionAttached(session: SessionId, origin: number, connection: number): void
-  /** Contact changed. On 'lost' all client connections close. */
+  /** Contact changed. On 'lost' all client connections close, read-only ones excepted. */
   contactChanged(contact: Contact): void
+  /** A leader is there again, or this server ends: read-only connections must close. */
+  readOnlyEnded(): void
   /** All results of this turn have been dealt out: write the gathered replies to the sockets. */
   turnEnd(): void
 }
@@ -68,6 +70,8 @@ export interface Ensemble {
   readonly isLeader: boolean
   /** True when clients may be served: formed, in the configuration, caught up, leader known. */
   readonly ready: boolean
+  /** True while this server is cut off from a quorum, and read-only clients may be served. */
+  readonly readOnly: boolean
   setHooks(hooks: EnsembleHooks): void
   /** Hands in a write; `done` is called exactly once, in submission order for one connection. */
   submit(submission: Submission, done: (outcome: Outcome) => void): void
@@ -107,6 +111,7 @@ export interface EnsembleStatus {
   readonly leaderName: string | null
   readonly contact: Contact
   readonly ready: boolean
+  readonly readOnly: boolean
   /** Why not ready; '' when ready. */
   readonly notReadyReason: string
   readonly formed: boolean

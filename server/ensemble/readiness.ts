@@ -18,6 +18,26 @@ export interface ReadinessView {
   readonly lag: number
 }
 
+/**
+ * Whether the state here may be shown to clients that asked for no more than that: a member's that has
+ * lost its leader, as far as it is known to be committed. A server that hears a leader and is not heard
+ * is none, nor one that was never promoted.
+ */
+export function mayServeReadOnly(view: ReadinessView): boolean {
+  const self = view.members.find((member) => member.id === view.id)
+  return (
+    view.running &&
+    view.belongs &&
+    view.refused === null &&
+    (self?.role === 'voter' || self?.observer === true) &&
+    view.leader === null &&
+    view.formed &&
+    view.contact === 'lost' &&
+    !view.installing &&
+    view.lag === 0
+  )
+}
+
 /** Whether this server may be given clients; it remembers whether it ever was up to date. */
 export class Readiness {
   readonly #lagMax: number

@@ -55,6 +55,11 @@ export interface ReplicaOptions {
   readonly enforcesQuotas?: boolean
   /** As leader: clients of ZooKeeper may change the members. */
   readonly reconfigEnabled?: boolean
+  /**
+   * So long without a leader, and clients that asked for it may read here; undefined: never. Less than
+   * an ordinary election takes would send them to and fro.
+   */
+  readonly readOnlyAfterMs?: number
   /** The disk failed, or holds what cannot be read: the process must end. */
   readonly onFault: (fault: StorageFault) => void
   /** Sees every applied entry with its results, after they were dealt out (tests, audit). */

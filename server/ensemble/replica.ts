@@ -24,9 +24,10 @@ import { dispatchFrame } from './frame-dispatch.ts'
 import { hasFormed } from './joining.ts'
 import { bestSuccessor } from './membership.ts'
 import { QuorumClock } from './quorum-clock.ts'
+import { mayServeReadOnly } from './readiness.ts'
 import type { ReplicaLimits, ReplicaOptions } from './replica-options.ts'
 import { type Loop, Rooms } from './rooms.ts'
-import { type LoopView, notReadyReason, statusOf } from './status.ts'
+import { type LoopView, notReadyReason, readinessView, statusOf } from './status.ts'
 
 export type { ReplicaLimits } from './replica-options.ts'
 
@@ -35,6 +36,7 @@ const NO_HOOKS: EnsembleHooks = {
   sessionEnded: () => {},
   sessionAttached: () => {},
   contactChanged: () => {},
+  readOnlyEnded: () => {},
   turnEnd: () => {},
 }
 
@@ -72,6 +74,7 @@ export class Replica implements Ensemble {
   #leaderlessMs: number | null = null
   #leadingMs: number | null = null
   #contact: Contact = 'lost'
+  #readOnly = false
   #abstaining: boolean
 
   constructor(options: ReplicaOptions) {
@@ -137,6 +140,10 @@ export class Replica implements Ensemble {
     return this.#raft.isLeader
   }
 
+  get readOnly(): boolean {
+    return this.#readOnly
+  }
+
   /** For the simulation's checkers; nothing else looks inside. */
   get raft(): Raft {
     return this.#raft
@@ -193,6 +200,7 @@ export class Replica implements Ensemble {
     submissions.refuseWaiting('stopping')
     submissions.leadershipChanged()
     barriers.failAll()
+    this.#considerReadOnly()
   }
 
   get #electionMs(): number {
@@ -216,6 +224,7 @@ export class Replica implements Ensemble {
     snapshots.files.tick()
     if (this.#ticks % this.#limits.touchReportTicks === 0) sessions.report()
     this.#updateContact()
+    this.#considerReadOnly()
     if (this.#raft.isLeader) this.#leaderDuties()
     else this.#rooms.duties.rest()
     if (this.#ticks % this.#limits.joinRetryTicks === 0) this.#repeatWhatMayBeLost()
@@ -269,6 +278,7 @@ export class Replica implements Ensemble {
   #installing(): void {
     this.#inputs = []
     this.#rooms.barriers.failAll()
+    this.#considerReadOnly()
   }
 
   /** The watches of this server's clients may have missed events: their connections end. */
@@ -375,6 +385,8 @@ export class Replica implements Ensemble {
     membership.leadershipChanged()
     this.#rooms.reconfigRequests.leadershipChanged()
     snapshots.files.stopStreams()
+    // Before anything new is applied: all that a read-only client sees is of one state.
+    this.#considerReadOnly()
   }
 
   #measureLeadership(): void {
@@ -444,6 +456,21 @@ export class Replica implements Ensemble {
     this.#hooks.contactChanged(contact)
   }
 
+  #considerReadOnly(): void {
+    const readOnly = this.#isCutOff && mayServeReadOnly(readinessView(this.#rooms, this.#view()))
+    if (readOnly === this.#readOnly) return
+    this.#readOnly = readOnly
+    this.#environment.log('info', 'read-only clients', { served: readOnly })
+    if (!readOnly) this.#hooks.readOnlyEnded()
+  }
+
+  /** For as long as read-only mode demands; false without that mode. */
+  get #isCutOff(): boolean {
+    const { readOnlyAfterMs } = this.#options
+    if (readOnlyAfterMs === undefined || this.#leaderlessMs === null) return false
+    return this.#environment.nowMs() - this.#leaderlessMs >= readOnlyAfterMs
+  }
+
   // --- Operators ---------------------------------------------------------------------------------
 
   readmitMember(name: string, done: (refusal: string | null) => void): void {
@@ -501,6 +528,7 @@ export class Replica implements Ensemble {
       raft: this.#raft,
       log: this.#storage.log,
       contact: this.#contact,
+      readOnly: this.#readOnly,
       formed: this.#formed,
       leaderUptimeMs:
         this.#leadingMs === null ? 0 : Math.round(this.#environment.nowMs() - this.#leadingMs),

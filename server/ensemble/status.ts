@@ -1,6 +1,7 @@
 import type { Raft } from '../core/raft/raft.ts'
 import type { LogStorage } from '../storage/storage.ts'
 import type { Contact, EnsembleStatus } from './ensemble.ts'
+import type { ReadinessView } from './readiness.ts'
 import type { Rooms } from './rooms.ts'
 
 /** What the loop itself knows and the rooms do not. */
@@ -10,14 +11,22 @@ export interface LoopView {
   readonly raft: Raft
   readonly log: LogStorage
   readonly contact: Contact
+  readonly readOnly: boolean
   readonly formed: boolean
   readonly leaderUptimeMs: number
 }
 
 /** Why clients should go elsewhere, in words; '' when they are welcome. */
 export function notReadyReason(rooms: Rooms, view: LoopView): string {
-  const { identity, membership, applier, snapshots, readiness } = rooms
-  return readiness.refusal({
+  return rooms.readiness.refusal(readinessView(rooms, view))
+}
+
+/** What decides whether clients are served, and which. */
+export function readinessView(
+  { identity, membership, applier, snapshots }: Rooms,
+  view: LoopView,
+): ReadinessView {
+  return {
     running: view.running,
     belongs: identity.belongs,
     id: identity.hello.id,
@@ -28,7 +37,7 @@ export function notReadyReason(rooms: Rooms, view: LoopView): string {
     contact: view.contact,
     installing: snapshots.installing,
     lag: view.raft.commitIndex - applier.machine.appliedIndex,
-  })
+  }
 }
 
 /** The server as operators, metrics and other surfaces see it. */
@@ -49,6 +58,7 @@ export function statusOf(rooms: Rooms, view: LoopView): EnsembleStatus {
     leaderName: leader?.name ?? null,
     contact: view.contact,
     ready: reason === '',
+    readOnly: view.readOnly,
     notReadyReason: reason,
     formed: view.formed,
     zxid: lastZxid,

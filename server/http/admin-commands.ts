@@ -63,7 +63,7 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
   },
   // The configuration file of a start is not kept.
   { names: ['initial_configuration', 'icfg'], run: () => ({ initial_configuration: null }) },
-  { names: ['is_read_only', 'isro'], run: () => ({ read_only: false }) },
+  { names: ['is_read_only', 'isro'], run: ({ ensemble }) => ({ read_only: ensemble.readOnly }) },
   { names: ['last_snapshot', 'lsnp'], run: lastSnapshot },
   { names: ['leader', 'lead'], run: leader },
   {
@@ -265,7 +265,7 @@ function serverStats(context: WordContext): CommandBody {
   const mode = modeOf(status)
   return {
     version: fullVersion(context),
-    read_only: false,
+    read_only: ensemble.readOnly,
     server_stats: {
       packets_sent: stats.packetsSent,
       packets_received: stats.packetsReceived,

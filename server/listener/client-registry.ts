@@ -4,6 +4,7 @@ import type { WatchEvent } from '../core/watch/watch.ts'
 import type { Contact, Ensemble, EnsembleHooks } from '../ensemble/ensemble.ts'
 import type { ClientConnection } from './connection.ts'
 
+import { ReadOnlySessions } from './read-only-sessions.ts'
 /** The connections of one server, and the ensemble's news dealt out to them. */
 export class ClientRegistry implements EnsembleHooks {
   readonly #ensemble: Ensemble
@@ -14,6 +15,7 @@ export class ClientRegistry implements EnsembleHooks {
   #dirty: ClientConnection[] = []
   #nextNumber = 1
 
+  readonly readOnlySessions = new ReadOnlySessions(limits.readOnlySessionsMax)
   constructor(ensemble: Ensemble, audit: Audit | null = null) {
     this.#ensemble = ensemble
   }
@@ -85,8 +87,15 @@ export class ClientRegistry implements EnsembleHooks {
 
   contactChanged(contact: Contact): void {
     for (const connection of [...this.#byNumber.values()]) {
-      if (contact === 'lost') connection.close()
-      else connection.resume()
+      if (contact !== 'lost') connection.resume()
+      else if (!connection.readOnly) connection.close()
+    }
+  }
+
+  readOnlyEnded(): void {
+    this.readOnlySessions.endAll()
+    for (const connection of [...this.#byNumber.values()]) {
+      if (connection.readOnly) connection.close()
     }
   }
 

@@ -39,6 +39,7 @@ import type { ClientRegistry } from './client-registry.ts'
 import { addWatch, checkWatches, removeWatches, setWatches } from './client-watches.ts'
 import { withoutTtl } from './extended-types.ts'
 import { answerRead } from './local-read.ts'
+import { needsQuorum, type ReadOnlySession } from './read-only-sessions.ts'
 import { type Answerable, type Pending, type QueueOwner, RequestQueue } from './request-queue.ts'
 import { operationName, RequestStats } from './request-stats.ts'
 import type { ServerStats } from './server-stats.ts'
@@ -101,6 +102,9 @@ export class ClientConnection implements Watcher {
   readonly #authentication: ClientAuthentication
   #session: SessionId = 0
   #timeoutMs = 0
+  /** The server is cut off, and the client asked for no more than to read. */
+  #readOnly = false
+  #cancelSilence: () => void = () => {}
   readonly #queue: RequestQueue
   #reading = true
   #unwrittenBytes = 0
@@ -187,6 +191,10 @@ export class ClientConnection implements Watcher {
     return this.#timeoutMs
   }
 
+  get readOnly(): boolean {
+    return this.#readOnly
+  }
+
   get handshaking(): boolean {
     return this.#state === 'handshake' || this.#state === 'attaching'
   }
@@ -243,10 +251,13 @@ export class ClientConnection implements Watcher {
   #connect(frame: Uint8Array): void {
     const request = decodeConnectRequest(frame)
     const { stats } = this.#options
-    if (!this.#ensemble.ready) stats.closedNotServing += 1
-    if (request === null || !this.#ensemble.ready) return this.close()
+    const { ready } = this.#ensemble
+    const readOnly = !ready && this.#ensemble.readOnly && request?.readOnly === true
+    if (!ready && !readOnly) stats.closedNotServing += 1
+    if (request === null || !(ready || readOnly)) return this.close()
     stats.handshakes += 1
     this.#state = 'attaching'
+    if (readOnly) return this.#attachHere(request)
     if (request.lastZxidSeen <= this.#ensemble.machine.lastZxid) return this.#attach(request)
     // The client has seen a state that is not here yet: catch up, or send it elsewhere (B5.18).
     this.#ensemble.barrier((ok) => {
@@ -258,11 +269,8 @@ export class ClientConnection implements Watcher {
   }
 
   #attach(request: DecodedConnectRequest): void {
-    const { sessionTimeoutMsMin, sessionTimeoutMsMax, environment } = this.#options
-    const timeoutMs = Math.min(
-      Math.max(request.timeoutMs, sessionTimeoutMsMin),
-      sessionTimeoutMsMax,
-    )
+    const { environment } = this.#options
+    const timeoutMs = this.#negotiated(request.timeoutMs)
     if (request.sessionId < 0) return this.#answerExpired(request)
     const fresh = request.sessionId === 0
     if (!fresh) this.#options.stats.revalidations += 1
@@ -272,31 +280,82 @@ export class ClientConnection implements Watcher {
     this.#submit(operation, request.sessionId, (outcome) => this.#attached(request, outcome))
   }
 
+  #negotiated(timeoutMs: number): number {
+    const { sessionTimeoutMsMin, sessionTimeoutMsMax } = this.#options
+    return Math.min(Math.max(timeoutMs, sessionTimeoutMsMin), sessionTimeoutMsMax)
+  }
+
+  /** Reading alone, on a server that is cut off: no other server hears of it. */
+  #attachHere(request: DecodedConnectRequest): void {
+    const { registry, environment } = this.#options
+    const { machine } = this.#ensemble
+    const { sessionId, lastZxidSeen } = request
+    // A client of the ensemble goes on with its session where there is a leader.
+    const elsewhere =
+      lastZxidSeen > machine.lastZxid || machine.sessions.get(sessionId) !== undefined
+    if (elsewhere) return this.close()
+    this.#readOnly = true
+    const timeoutMs = this.#negotiated(request.timeoutMs)
+    const nowMs = environment.nowMs()
+    const { readOnlySessions } = registry
+    if (sessionId !== 0) {
+      const resumed = readOnlySessions.resume(nowMs, timeoutMs, request)
+      if (resumed === null) return this.#answerExpired(request)
+      registry.sessionAttached(resumed.id, this.#ensemble.origin, this.number)
+      return this.#opened(request, resumed, machine.lastZxid)
+    }
+    const opened = readOnlySessions.open(nowMs, timeoutMs, environment.randomBytes(PASSWORD_BYTES))
+    if (opened === null) return this.close()
+    this.#opened(request, opened, machine.lastZxid)
+  }
+
   #attached(request: DecodedConnectRequest, outcome: Outcome): void {
     if (this.#state !== 'attaching') return
     if (outcome.kind !== 'applied') return this.close()
     const { error, result } = outcome.result
     if (error === ErrorCode.sessionExpired) return this.#answerExpired(request)
     if (result.kind !== 'session') return this.close()
-    this.#session = result.session
-    this.#timeoutMs = result.timeoutMs
+    this.#opened(request, { ...result, id: result.session }, outcome.result.zxid)
+  }
+
+  #opened(request: DecodedConnectRequest, session: ReadOnlySession, zxid: Zxid): void {
+    this.#session = session.id
+    this.#timeoutMs = session.timeoutMs
     this.#state = 'open'
-    this.#options.registry.attached(this, result.session)
-    this.#ensemble.touch(result.session)
+    this.#options.registry.attached(this, session.id)
+    this.#touch()
+    if (this.#readOnly) this.#endSilence()
     encodeConnectResponse(this.#out, {
       protocolVersion: 0,
-      timeoutMs: result.timeoutMs,
-      sessionId: result.session,
-      password: result.password,
-      readOnly: request.readOnly === null ? null : false,
+      timeoutMs: session.timeoutMs,
+      sessionId: session.id,
+      password: session.password,
+      readOnly: request.readOnly === null ? null : this.#readOnly,
     })
     this.#wrote()
     this.#noteAnswer('SESS', 0, this.heardAtMs, outcome.result.zxid)
     this.#consume()
   }
 
+  /** Nobody else ends the session of a client that only reads here, and is silent. */
+  #endSilence(): void {
+    const { environment, registry } = this.#options
+    const leftMs = this.heardAtMs + this.#timeoutMs - environment.nowMs()
+    this.#cancelSilence = environment.after(Math.max(1, leftMs), () => {
+      if (environment.nowMs() < this.heardAtMs + this.#timeoutMs) return this.#endSilence()
+      registry.readOnlySessions.end(this.#session)
+      this.close()
+    })
+  }
+
+  #touch(): void {
+    const { environment, registry } = this.#options
+    if (this.#readOnly) registry.readOnlySessions.touch(environment.nowMs(), this.#session)
+    else this.#ensemble.touch(this.#session)
+  }
+
   #answerExpired(request: DecodedConnectRequest): void {
-    encodeSessionExpired(this.#out, request.readOnly)
+    encodeSessionExpired(this.#out, request.readOnly === null ? null : this.#readOnly)
     this.#wrote()
     this.close()
   }
@@ -306,15 +365,19 @@ export class ClientConnection implements Watcher {
   #request(frame: Uint8Array): void {
     const request = decodeClientRequest(frame)
     if (request.kind === 'close') return this.close()
-    this.#ensemble.touch(this.#session)
+    this.#touch()
     if (request.kind === 'auth') return this.#authenticate(request.scheme, request.auth)
     if (request.kind === 'sasl') return this.#sasl(request.xid, request.token)
     if (!this.#authentication.admitted) return this.#turnAway(request.xid)
     if (request.kind === 'ping') return this.#ping()
-    this.#queue.push(request, this.#options.environment.nowMs())
+    const receivedAtMs = this.#options.environment.nowMs()
+    if (!this.#readOnly) return this.#queue.push(request, receivedAtMs)
+    // Nothing of it waits for anything.
+    this.#answer({ request, receivedAtMs, outcome: null, barrier: 'none', answered: false })
   }
 
   #submit(operation: Operation, session: SessionId, done: (outcome: Outcome) => void): void {
+    assert(!this.#readOnly, 'nothing of a read-only session reaches the log')
     this.#ensemble.submit(
       {
         session: operation.kind === 'createSession' ? 0 : session,
@@ -328,7 +391,7 @@ export class ClientConnection implements Watcher {
 
   /** Out of band, at once; not at all while the leader may have given this server up. */
   #ping(): void {
-    if (this.#ensemble.contact !== 'fresh') return
+    if (!this.#readOnly && this.#ensemble.contact !== 'fresh') return
     // While replies wait, theirs come first: a client's zxid never falls.
     if (this.outstanding === 0) this.lastZxid = this.#ensemble.machine.lastZxid
     writePingReply(this.#out, this.lastZxid)
@@ -384,6 +447,10 @@ export class ClientConnection implements Watcher {
   /** True when the request has been answered, or has ended the connection. */
   #tryAnswer(pending: Pending): boolean {
     const { request } = pending
+    if (this.#readOnly) {
+      this.#answerCutOff(request)
+      return true
+    }
     if (request.kind === 'write' || request.kind === 'closeSession') {
       return this.#answerWrite(pending, request.opcode, request.xid)
     }
@@ -399,6 +466,21 @@ export class ClientConnection implements Watcher {
     if (this.#ensemble.contact !== 'fresh') return false
     this.#answerHere(request)
     return true
+  }
+
+  /** From what this server has, or not at all. */
+  #answerCutOff(request: Answerable): void {
+    const { xid, opcode } = request
+    this.lastZxid = this.#ensemble.machine.lastZxid
+    if (needsQuorum(opcode) || request.kind === 'write') {
+      writeHeaderReply(this.#out, xid, this.lastZxid, ErrorCode.notReadOnly)
+      this.#wrote()
+    } else if (request.kind === 'closeSession') {
+      this.#options.registry.readOnlySessions.end(this.#session)
+      writeHeaderReply(this.#out, xid, this.lastZxid, ErrorCode.ok)
+      this.#wrote()
+      this.close()
+    } else this.#answerHere(request)
   }
 
   #answerWrite(pending: Pending, opcode: number, xid: number): boolean {
@@ -544,6 +626,7 @@ export class ClientConnection implements Watcher {
   #end(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#cancelSilence()
     this.#queue.clear()
     this.#options.registry.remove(this)
     this.#options.output.close()

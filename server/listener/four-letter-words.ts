@@ -42,7 +42,7 @@ const ALWAYS: Readonly<Record<string, Word>> = {
 }
 
 const WHILE_SERVING: Readonly<Record<string, Word>> = {
-  isro: () => 'rw',
+  isro: ({ ensemble }) => (ensemble.readOnly ? 'ro' : 'rw'),
   srvr: (asked) => serverText(asked),
   stat: (asked) => serverText(asked, connectionList(asked, asked.asker, true)),
   cons: (asked) => `${connectionList(asked, asked.asker, false)}\n`,
@@ -119,7 +119,8 @@ export function answerWord(
   if (!isAllowed(word, allowed)) {
     return `${word} is not executed because it is not in the whitelist.\n`
   }
-  if (always === undefined && !context.ensemble.ready) return notServing(word)
+  const { ready, readOnly } = context.ensemble
+  if (always === undefined && !ready && !readOnly) return notServing(word)
   const argument = view.length < 12 ? 0n : view.readBigInt64BE(4)
   return answer({ ...context, asker, argument })
 }
@@ -153,6 +154,7 @@ function serverText(asked: Asked, clients?: string): string {
   const { last, min, max } = status.measures.proposalBytes
   return [
     `Zookeeper version: ${fullVersion(asked)}`,
+    ...(mode === 'read-only' ? ['READ-ONLY mode; serving only read-only clients'] : []),
     ...(clients === undefined ? [] : ['Clients:', clients]),
     `Latency min/avg/max: ${latencies.join('/')}`,
     `Received: ${stats.packetsReceived}`,
@@ -215,7 +217,8 @@ function ensembleText(asked: Asked, status: EnsembleStatus): string {
     ['quorumPort', peerPort],
     ['peerType', self?.observer === true ? 1 : 0],
   ]
-  return `${properties(lines, (key, value) => `${key}=${value}`)}membership: \n${membershipText(asked)}`
+  const text = properties(lines, (key, value) => `${key}=${value}`)
+  return status.readOnly ? text : `${text}membership: \n${membershipText(asked)}`
 }
 
 function logText({ raft, firstTerm, snapshotIndex }: EnsembleStatus): string {

@@ -48,10 +48,11 @@ export interface ServedConfiguration {
 /** The mask of a ZooKeeper that nobody has told another one. */
 export const TRACE_MASK = 306n
 
+type Mode = 'standalone' | 'leader' | 'observer' | 'follower' | 'read-only'
+
 /** ZooKeeper's words for what a server is. */
-export function modeOf({
-  raft,
-}: EnsembleStatus): 'standalone' | 'leader' | 'observer' | 'follower' {
+export function modeOf({ raft, readOnly }: EnsembleStatus): Mode {
+  if (readOnly) return 'read-only'
   if (raft.members.length === 1 && raft.role === 'leader') return 'standalone'
   if (raft.role === 'leader') return 'leader'
   return raft.role === 'learner' ? 'observer' : 'follower'

@@ -67,7 +67,7 @@ function allFields(connection: ClientConnection): readonly string[] {
   const { requests } = connection
   return [
     ...briefFields(connection),
-    `sid=0x${connection.session.toString(16)}`,
+    `sid=0x${unsigned(connection.session)}`,
     `lop=${requests.lastOperation}`,
     `est=${connection.establishedAtMs}`,
     `to=${connection.timeoutMs}`,
@@ -141,7 +141,7 @@ function connections(context: WordContext, asker: Asker | null): Lines {
     if (listed === listedMax) break
     listed += 1
     const keptMs = one.session === 0 ? CONNECTION_GRAIN_MS : one.timeoutMs
-    add(one.heardAtMs + keptMs, `\tip: ${place(one)} sessionId: 0x${one.session.toString(16)}`)
+    add(one.heardAtMs + keptMs, `\tip: ${place(one)} sessionId: 0x${unsigned(one.session)}`)
   }
   const lines = new Lines(listedMax)
   const count = registry.count + (asker === null ? 0 : 1)
@@ -172,7 +172,7 @@ export function watchedPaths(context: WordContext): string {
   const { entries, complete } = watchesBySession(context, context.listedMax)
   const lists = [...entries].map(
     ([session, paths]) =>
-      `0x${session.toString(16)}\n${[...paths].map((path) => `\t${path}\n`).join('')}`,
+      `0x${unsigned(session)}\n${[...paths].map((path) => `\t${path}\n`).join('')}`,
   )
   return `${lists.join('')}${cut(context, complete)}\n`
 }
@@ -181,7 +181,7 @@ export function watchingSessions(context: WordContext): string {
   const { entries, complete } = watchesByPath(context, context.listedMax)
   const lists = [...entries].map(
     ([path, sessions]) =>
-      `${path}\n${[...sessions].map((session) => `\t0x${session.toString(16)}\n`).join('')}`,
+      `${path}\n${[...sessions].map((session) => `\t0x${unsigned(session)}\n`).join('')}`,
   )
   return `${lists.join('')}${cut(context, complete)}\n`
 }

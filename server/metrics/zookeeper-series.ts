@@ -220,13 +220,14 @@ export function monitoredValues(
   durations: Durations,
 ): readonly MonitoredValue[] {
   const { fullVersion, mode, uptimeMs } = identity
+  const inQuorum = mode !== 'standalone' && mode !== 'read-only'
   const shown = ({ on }: SeriesDefinition) =>
-    on === undefined || mode === 'leader' || (on === 'ensemble' && mode !== 'standalone')
+    on === undefined || mode === 'leader' || (on === 'ensemble' && inQuorum)
   const descriptors = fileDescriptors()
   return [
     { name: 'version', value: fullVersion },
     { name: 'server_state', value: mode },
-    ...(mode === 'standalone' ? [] : [{ name: 'peer_state', value: peerState(mode) }]),
+    ...(inQuorum ? [{ name: 'peer_state', value: peerState(mode) }] : []),
     ...ZOOKEEPER_GAUGES.filter(shown).map(({ name, value, fraction }) => {
       const figure = value(status, listener)
       return fraction === true

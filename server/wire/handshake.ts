@@ -71,14 +71,17 @@ export function encodeConnectResponse(writer: JuteWriter, response: ConnectRespo
   writer.endFrame(frame)
 }
 
-/** Appends the answer for a session that is gone or whose password is wrong. */
+/**
+ * Appends the answer for a session that is gone or whose password is wrong. `readOnly`: whether the server
+ * is in that mode; null for a client that must get no such byte.
+ */
 export function encodeSessionExpired(writer: JuteWriter, readOnly: boolean | null): void {
   encodeConnectResponse(writer, {
     protocolVersion: 0,
     timeoutMs: 0,
     sessionId: 0,
     password: ZERO_PASSWORD,
-    readOnly: readOnly === null ? null : false,
+    readOnly,
   })
 }
 

@@ -52,7 +52,7 @@ export function commandRoutes(app: App, context: RouteContext): void {
       if (RESTORE.includes(name)) return refused(reply, 'restore', NO_RESTORE)
       const command = byName.get(name)
       if (command === undefined) return sent(reply, name, { error: `Unknown command: ${name}` })
-      const serves = command.always === true || ensemble.ready
+      const serves = command.always === true || ensemble.ready || ensemble.readOnly
       const body = serves ? command.run(commands, query) : { error: NOT_SERVING }
       return sent(reply, serves ? command.names[0] : name, body)
     },

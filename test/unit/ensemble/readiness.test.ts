@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Readiness, type ReadinessView } from '../../../server/ensemble/readiness.ts'
+import {
+  mayServeReadOnly,
+  Readiness,
+  type ReadinessView,
+} from '../../../server/ensemble/readiness.ts'
 import { member } from '../../support/raft-cluster.ts'
 
 const READY: ReadinessView = {
@@ -55,5 +59,32 @@ describe('readiness', () => {
     expect(reason(999)).toBe('')
     expect(reason(1000)).toBe('catching up with the log')
     expect(reason(500)).toBe('')
+  })
+})
+
+describe('read-only mode', () => {
+  const CUT_OFF: ReadinessView = { ...READY, leader: null, contact: 'lost' }
+
+  it('is for members that have lost their leader, with all that they know to be committed', () => {
+    expect(mayServeReadOnly(CUT_OFF)).toBe(true)
+    const observer = { ...member('a', 'learner'), observer: true }
+    expect(mayServeReadOnly({ ...CUT_OFF, members: [observer, member('b')] })).toBe(true)
+  })
+
+  it.each<Partial<ReadinessView>>([
+    { running: false },
+    { belongs: false },
+    { members: [member('b')] },
+    { members: [member('a', 'learner'), member('b')] },
+    { refused: 'SERVER_RETIRED: server a was removed' },
+    // It hears a leader that does not hear it: others serve.
+    { leader: 'b' },
+    { formed: false },
+    { contact: 'stale' },
+    { contact: 'fresh' },
+    { installing: true },
+    { lag: 1 },
+  ])('is not for $0', (change) => {
+    expect(mayServeReadOnly({ ...CUT_OFF, ...change })).toBe(false)
   })
 })

@@ -47,6 +47,7 @@ export class ListenerHarness {
   readonly registry = new ClientRegistry(this.ensemble)
   readonly stats = new ServerStats()
   nowMs = 1_000
+  readonly #timers = new Set<{ readonly atMs: number; readonly call: () => void }>()
 
   constructor() {
     this.ensemble.setHooks(this.registry)
@@ -57,9 +58,27 @@ export class ListenerHarness {
     wallClockMs: () => 1_700_000_000_000,
     random: () => 0.5,
     randomBytes: (count) => randomBytes(count),
-    after: () => () => {},
+    after: (delayMs, call) => {
+      const timer = { atMs: this.nowMs + delayMs, call }
+      this.#timers.add(timer)
+      return () => this.#timers.delete(timer)
+    },
     endOfTurn: () => {},
     log: () => {},
+  }
+
+  /** Lets time pass, and what was to happen by then. */
+  pass(ms: number): void {
+    const untilMs = this.nowMs + ms
+    for (;;) {
+      const [next] = [...this.#timers].sort((left, right) => left.atMs - right.atMs)
+      if (next === undefined || next.atMs > untilMs) break
+      this.#timers.delete(next)
+      this.nowMs = next.atMs
+      next.call()
+    }
+    this.nowMs = untilMs
+    this.ensemble.endTurn()
   }
 
   connect(limits: Limits = {}, address = '127.0.0.1'): Client {

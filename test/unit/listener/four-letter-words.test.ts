@@ -368,3 +368,37 @@ describe('four-letter words', () => {
     expect(ask(harness, 'mntr', [])).toContain('not in the whitelist')
   })
 })
+
+describe('in read-only mode', () => {
+  it('words say so, and are answered', () => {
+    const harness = new ListenerHarness()
+    harness.ensemble.members = [MEMBER, { ...MEMBER, id: 'id-2', name: '2' }]
+    harness.ensemble.beginReadOnly()
+    const client = harness.connect()
+    client.introduce({ readOnly: true })
+    expect(ask(harness, 'isro')).toBe('ro')
+    expect(ask(harness, 'srvr').split('\n')).toEqual([
+      expect.stringMatching(/^Zookeeper version: /),
+      'READ-ONLY mode; serving only read-only clients',
+      expect.stringMatching(/^Latency/),
+      // The handshake and two words.
+      'Received: 3',
+      'Sent: 3',
+      'Connections: 1',
+      'Outstanding: 0',
+      'Zxid: 0x0',
+      'Mode: read-only',
+      expect.stringMatching(/^Node count: /),
+      '',
+    ])
+    expect(ask(harness, 'stat')).toContain('only read-only clients\nClients:\n /')
+    const lines = monitored(harness)
+    expect(lines.get('zk_server_state')).toBe('read-only')
+    expect([lines.has('zk_peer_state'), lines.has('zk_quorum_size')]).toEqual([false, false])
+    expect(ask(harness, 'conf')).toMatch(/\npeerType=0\n$/)
+    // Java's hexadecimal of a negative long.
+    expect(ask(harness, 'cons')).toContain('sid=0xfffffffffffffffe,')
+    harness.ensemble.endReadOnly()
+    expect(ask(harness, 'isro')).toBe('null')
+  })
+})

@@ -47,6 +47,7 @@ export class ManualEnsemble implements Ensemble {
   contact: Contact = 'fresh'
   isLeader = true
   ready = true
+  readOnly = false
   /** What a hand-in is answered at once instead of waiting. */
   refusal: Extract<Outcome, { kind: 'refused' }>['reason'] | null = null
   /** Commit at hand-in, let barriers pass at once: for tests of what is not about order. */
@@ -172,6 +173,22 @@ export class ManualEnsemble implements Ensemble {
     this.endTurn()
   }
 
+  /** The quorum is gone, for long enough. */
+  beginReadOnly(): void {
+    this.ready = false
+    this.readOnly = true
+    this.leader = null
+    this.refusal = 'noLeader'
+    this.changeContact('lost')
+  }
+
+  /** A leader is found; contact with it is not proved yet. */
+  endReadOnly(): void {
+    this.readOnly = false
+    this.#hooks?.readOnlyEnded()
+    this.endTurn()
+  }
+
   endTurn(): void {
     this.#hooks?.turnEnd()
   }
@@ -219,6 +236,7 @@ export class ManualEnsemble implements Ensemble {
       leaderName: this.members.find((member) => member.id === this.leader)?.name ?? null,
       contact: this.contact,
       ready: this.ready,
+      readOnly: this.readOnly,
       notReadyReason: this.ready ? '' : this.notReadyReason,
       formed: true,
       zxid: machine.lastZxid,

@@ -57,7 +57,7 @@ describe('the handshake', () => {
     expect(written((writer) => encodeSessionExpired(writer, null))).toBe(
       toHex(fromHex(`00000024 ${'00'.repeat(16)} 00000010 ${'00'.repeat(16)}`)),
     )
-    expect(written((writer) => encodeSessionExpired(writer, true))).toBe(
+    expect(written((writer) => encodeSessionExpired(writer, false))).toBe(
       toHex(fromHex(`00000025 ${'00'.repeat(16)} 00000010 ${'00'.repeat(17)}`)),
     )
   })
