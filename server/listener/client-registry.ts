@@ -2,26 +2,27 @@ import type { Audit } from '../audit/audit.ts'
 import type { SessionId } from '../core/brand.ts'
 import type { WatchEvent } from '../core/watch/watch.ts'
 import type { Contact, Ensemble, EnsembleHooks } from '../ensemble/ensemble.ts'
+import { limits } from '../limits.ts'
 import type { ClientConnection } from './connection.ts'
-
 import { ReadOnlySessions } from './read-only-sessions.ts'
+
 /** The connections of one server, and the ensemble's news dealt out to them. */
 export class ClientRegistry implements EnsembleHooks {
   readonly #ensemble: Ensemble
+  readonly #audit: Audit | null
   readonly #byNumber = new Map<number, ClientConnection>()
   readonly #bySession = new Map<SessionId, ClientConnection>()
-  readonly #audit: Audit | null
   /** Connections with replies or events that were not written yet. */
   #dirty: ClientConnection[] = []
   #nextNumber = 1
-
   readonly readOnlySessions = new ReadOnlySessions(limits.readOnlySessionsMax)
+
   constructor(ensemble: Ensemble, audit: Audit | null = null) {
     this.#ensemble = ensemble
+    this.#audit = audit
   }
 
   get count(): number {
-    this.#audit = audit
     return this.#byNumber.size
   }
 

@@ -76,8 +76,8 @@ export interface ConnectionOptions {
   readonly linearizableReads: boolean
   /** False: no znode with a time to live is made. */
   readonly extendedTypes?: boolean
-}
   readonly audit?: Audit | null
+}
 
 /** Of the length in front of a frame. */
 const LENGTH_BYTES = 4
@@ -155,10 +155,6 @@ export class ClientConnection implements Watcher {
     }
   }
 
-  #allowed(operation: Operation): Operation {
-    const known = withKnownSchemes(operation, this.#options.authenticator.schemes)
-    return this.#options.extendedTypes === false ? withoutTtl(known) : known
-  }
   get #requester(): Requester {
     return { session: this.#session, identities: this.identities, address: this.address }
   }
@@ -174,6 +170,10 @@ export class ClientConnection implements Watcher {
     }
   }
 
+  #allowed(operation: Operation): Operation {
+    const known = withKnownSchemes(operation, this.#options.authenticator.schemes)
+    return this.#options.extendedTypes === false ? withoutTtl(known) : known
+  }
 
   get number(): number {
     return this.connection
@@ -333,7 +333,7 @@ export class ClientConnection implements Watcher {
       readOnly: request.readOnly === null ? null : this.#readOnly,
     })
     this.#wrote()
-    this.#noteAnswer('SESS', 0, this.heardAtMs, outcome.result.zxid)
+    this.#noteAnswer('SESS', 0, this.heardAtMs, zxid)
     this.#consume()
   }
 
