@@ -42,7 +42,7 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
   )
 }
 
-/** ZooKeeper reads these as they are: in its file they become `zookeeper.znode…`, and say nothing. */
+/** ZooKeeper reads these as they are: in its file they become `zookeeper.…`, and say nothing. */
 function systemProperties({ settings = {} }: EnsembleOptions): string[] {
   return Object.entries(settings)
     .filter(([key]) => key.startsWith('znode.container.') || key === 'readonlymode.enabled')
