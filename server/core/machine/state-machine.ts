@@ -213,6 +213,10 @@ export class StateMachine {
         continue
       }
       this.tree.rollback()
+      // What cannot be read ends all of it: a quota that a client made illegible.
+      if (result === ErrorCode.marshallingError && operation.kind !== 'error') {
+        return this.#resultOf(request, result, NONE)
+      }
       const failed = failedMulti(operations.length, results.length, result)
       const refused = this.#resultOf(request, ErrorCode.ok, { kind: 'multi', results: failed })
       return withExcesses(refused, context)

@@ -203,4 +203,14 @@ describe('limits', () => {
     setQuota(driver, 'garbage')
     expect(enforced(driver, create('/q/a')).error).toBe(ErrorCode.marshallingError)
   })
+
+  it('that nobody can read end a multi as a whole', () => {
+    const driver = counting()
+    setQuota(driver, 'garbage')
+    expect(enforced(driver, multi(create('/else'), create('/q/a')))).toMatchObject({
+      error: ErrorCode.marshallingError,
+      result: { kind: 'none' },
+    })
+    expect(driver.machine.tree.has('/else')).toBe(false)
+  })
 })
