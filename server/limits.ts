@@ -35,6 +35,10 @@ export const limits = {
   peerQueueBytesMax: 64 * 1024 * 1024,
   /** Replies and events gathered for a client that does not read, before it is cut off. */
   clientOutputBytesMax: 16 * 1024 * 1024,
+  /** Replies that a client has not taken; above it no more of its requests are taken. */
+  clientReplyWindowBytes: 1024 * 1024,
+  /** Requests of one connection that are taken in one turn of the event loop, before the others'. */
+  connectionRequestsPerTurnMax: 64,
   /** Requests of one connection that wait; above it the socket is not read. */
   connectionOutstandingMax: 1000,
   /** Client connections of one address; 0 is no limit (a sidecar makes all clients one address). */

@@ -237,6 +237,8 @@ function listenerOptions(
     sessionTimeoutMsMax: settings.sessionTimeoutMsMax,
     frameBytesMax: settings.frameBytesMax,
     outputBytesMax: limits.clientOutputBytesMax,
+    replyWindowBytes: limits.clientReplyWindowBytes,
+    requestsPerTurnMax: limits.connectionRequestsPerTurnMax,
     outstandingMax: limits.connectionOutstandingMax,
     watchesMax: limits.watchesPerConnectionMax,
     connectionsMax: settings.connectionsMax,

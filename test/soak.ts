@@ -6,16 +6,26 @@ import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
 import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
+import { frames } from './soak/frames.ts'
 
 /**
  * `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. A run
- * on a cluster takes a number of seconds, for a trial.
+ * on a cluster takes a number of seconds, for a trial; `frames` a number of frames.
  */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
   'first-install-kills': () => firstInstallKills(200),
+  frames: () =>
+    frames({
+      frames: Number(process.argv[3] ?? 10_000_000),
+      warmUpFrames: Number(process.argv[4] ?? 500_000),
+      framesPerSecond: 20_000,
+      halfOpenHandshakes: Number(process.argv[5] ?? 10_000),
+      seed: 1,
+      pinned: true,
+    }),
 }
 
 /** What a change of would make the recorded commit a wrong one. */

@@ -14,6 +14,8 @@ export class ClientRegistry implements EnsembleHooks {
   readonly #bySession = new Map<SessionId, ClientConnection>()
   /** Connections with replies or events that were not written yet. */
   #dirty: ClientConnection[] = []
+  /** Connections with requests that were more than one turn's share. */
+  #waiting: ClientConnection[] = []
   #nextNumber = 1
   readonly readOnlySessions = new ReadOnlySessions(limits.readOnlySessionsMax)
 
@@ -70,6 +72,12 @@ export class ClientRegistry implements EnsembleHooks {
     this.#ensemble.scheduleTurn()
   }
 
+  /** Lets a connection take more of its requests when all others have had their turn. */
+  goOnLater(connection: ClientConnection): void {
+    this.#waiting.push(connection)
+    this.#ensemble.scheduleTurn()
+  }
+
   deliver(number: number, event: WatchEvent): void {
     this.#byNumber.get(number)?.notify(event)
   }
@@ -104,5 +112,8 @@ export class ClientRegistry implements EnsembleHooks {
     const dirty = this.#dirty
     this.#dirty = []
     for (const connection of dirty) connection.flush()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const connection of waiting) connection.goOn()
   }
 }

@@ -23,7 +23,6 @@ import {
   writeWriteReply,
 } from '../wire/client-reply.ts'
 import { decodeClientRequest } from '../wire/client-request.ts'
-import { FrameSplitter } from '../wire/framing.ts'
 import {
   type DecodedConnectRequest,
   decodeConnectRequest,
@@ -33,11 +32,13 @@ import {
 } from '../wire/handshake.ts'
 import { JuteWriter } from '../wire/jute.ts'
 import { Xid } from '../wire/opcode.ts'
+import type { ReadRequest, ReadResult } from '../wire/read.ts'
 import { withKnownSchemes } from './acl-schemes.ts'
 import { type Authenticator, ClientAuthentication } from './authentication.ts'
 import type { ClientRegistry } from './client-registry.ts'
 import { addWatch, checkWatches, removeWatches, setWatches } from './client-watches.ts'
 import { withoutTtl } from './extended-types.ts'
+import { Intake } from './intake.ts'
 import { answerRead } from './local-read.ts'
 import { needsQuorum, type ReadOnlySession } from './read-only-sessions.ts'
 import { type Answerable, type Pending, type QueueOwner, RequestQueue } from './request-queue.ts'
@@ -70,7 +71,11 @@ export interface ConnectionOptions {
   readonly sessionTimeoutMsMax: number
   readonly frameBytesMax: number
   readonly outputBytesMax: number
+  /** Of replies that wait to be written; above it no further request is taken. */
+  readonly replyWindowBytes: number
   readonly outstandingMax: number
+  /** Taken of this client in one turn of the event loop. */
+  readonly requestsPerTurnMax: number
   readonly watchesMax: number
   /** Reads wait for a ReadIndex round first (a listener option). */
   readonly linearizableReads: boolean
@@ -93,7 +98,7 @@ export class ClientConnection implements Watcher {
   readonly port: number
   readonly #options: ConnectionOptions
   readonly #ensemble: Ensemble
-  readonly #splitter: FrameSplitter
+  readonly #intake: Intake
   readonly #out = new JuteWriter(256)
   /** Of `#out`, what has been counted. */
   #framesEnd = 0
@@ -106,7 +111,6 @@ export class ClientConnection implements Watcher {
   #readOnly = false
   #cancelSilence: () => void = () => {}
   readonly #queue: RequestQueue
-  #reading = true
   #unwrittenBytes = 0
   lastZxid: Zxid = 0
   /** When bytes last came, on the monotonic clock. */
@@ -125,7 +129,16 @@ export class ClientConnection implements Watcher {
       [{ scheme: 'ip', id: options.address }, ...(options.identities ?? [])],
       options.environment.randomBytes,
     )
-    this.#splitter = new FrameSplitter(options.frameBytesMax)
+    this.#intake = new Intake(
+      {
+        takes: () => this.#takes,
+        frame: (frame) => this.#frame(frame),
+        unreadable: () => this.close(),
+        setReading: (reading) => this.#setReading(reading),
+        later: () => options.registry.goOnLater(this),
+      },
+      { frameBytesMax: options.frameBytesMax, perTurnMax: options.requestsPerTurnMax },
+    )
     this.establishedAtMs = options.environment.wallClockMs()
     this.heardAtMs = options.environment.nowMs()
     this.#queue = new RequestQueue(this.#queueOwner(), options.linearizableReads)
@@ -148,7 +161,7 @@ export class ClientConnection implements Watcher {
         }),
       answer: (pending) => this.#answer(pending),
       drained: () => {
-        if (!this.#reading && this.outstanding < this.#options.outstandingMax) this.#consume()
+        if (!this.#intake.reading) this.#intake.take()
       },
       // The read would show the write: its contact was lost for too long.
       overtaken: () => this.close(),
@@ -210,7 +223,7 @@ export class ClientConnection implements Watcher {
 
   /** Java's SelectionKey: 1 while requests are read, 4 while replies wait to be written. */
   get interestOps(): number {
-    return (this.#reading ? 1 : 0) | (this.#unwrittenBytes > 0 ? 4 : 0)
+    return (this.#intake.reading ? 1 : 0) | (this.#unwrittenBytes > 0 ? 4 : 0)
   }
 
   // --- Bytes in ----------------------------------------------------------------------------------
@@ -219,30 +232,38 @@ export class ClientConnection implements Watcher {
     if (this.#state === 'closed') return
     this.heardAtMs = this.#options.environment.nowMs()
     this.#options.stats.bytesReceived += chunk.length
-    this.#splitter.push(chunk)
-    this.#consume()
+    this.#intake.receive(chunk)
   }
 
-  #consume(): void {
-    while (this.#state === 'handshake' || this.#state === 'open') {
-      if (this.outstanding >= this.#options.outstandingMax) break
-      const frame = this.#splitter.next()
-      if (frame === null) {
-        if (this.#splitter.failure !== null) this.close()
-        break
-      }
-      this.requests.received += 1
-      this.#options.stats.packetsReceived += 1
-      if (this.#state === 'handshake') this.#connect(frame)
-      else this.#request(frame)
-    }
-    this.#setReading(this.outstanding < this.#options.outstandingMax)
+  /** The next turn has come for requests that were left over. */
+  goOn(): void {
+    this.#intake.goOn()
+  }
+
+  get #takes(): boolean {
+    return this.#state === 'handshake' || (this.#state === 'open' && this.#hasRoom)
+  }
+
+  /** A client with too much in work, or that does not take its replies, has to wait. */
+  get #hasRoom(): boolean {
+    const { outstandingMax, replyWindowBytes } = this.#options
+    return this.outstanding < outstandingMax && this.#owedBytes < replyWindowBytes
+  }
+
+  get #owedBytes(): number {
+    return this.#unwrittenBytes + this.#out.length
+  }
+
+  #frame(frame: Uint8Array): void {
+    this.requests.received += 1
+    this.#options.stats.packetsReceived += 1
+    if (this.#state === 'handshake') this.#connect(frame)
+    else this.#request(frame)
   }
 
   #setReading(reading: boolean): void {
-    if (reading === this.#reading || this.#state === 'closed') return
-    this.#reading = reading
-    if (!reading) this.#options.stats.throttles += 1
+    if (this.#state === 'closed') return
+    if (!reading && !this.#hasRoom) this.#options.stats.throttles += 1
     this.#options.output.setReading(reading)
   }
 
@@ -334,7 +355,7 @@ export class ClientConnection implements Watcher {
     })
     this.#wrote()
     this.#noteAnswer('SESS', 0, this.heardAtMs, zxid)
-    this.#consume()
+    this.#intake.take()
   }
 
   /** Nobody else ends the session of a client that only reads here, and is silent. */
@@ -508,7 +529,7 @@ export class ClientConnection implements Watcher {
     this.lastZxid = zxid
     switch (request.kind) {
       case 'read':
-        writeReadReply(this.#out, xid, zxid, answerRead(this.#ensemble, this, request.read))
+        writeReadReply(this.#out, xid, zxid, this.#read(request.read))
         break
       case 'sync':
         writeSyncReply(this.#out, xid, zxid, request.path)
@@ -547,6 +568,11 @@ export class ClientConnection implements Watcher {
     }
   }
 
+  /** No single reply takes more than half of what may be gathered for a client. */
+  #read(request: ReadRequest): ReadResult {
+    return answerRead(this.#ensemble, this, request, this.#options.outputBytesMax / 2)
+  }
+
   #answerAddWatch(xid: number, zxid: Zxid, error: ErrorCode): void {
     if (error === ErrorCode.ok) writeAddWatchedReply(this.#out, xid, zxid)
     else writeHeaderReply(this.#out, xid, zxid, error)
@@ -580,24 +606,27 @@ export class ClientConnection implements Watcher {
     stats.bytesSent += this.#out.length - this.#framesEnd
     stats.responseBytes.note(this.#out.length - this.#framesEnd - LENGTH_BYTES)
     this.#framesEnd = this.#out.length
+    if (this.#owedBytes > this.#options.outputBytesMax) return this.#cutOff()
     if (this.#dirty) return
     this.#dirty = true
     this.#options.registry.markDirty(this)
+  }
+
+  /** A client that does not read loses its connection, not its session. */
+  #cutOff(): void {
+    if (this.#state === 'closed') return
+    this.#options.stats.connectionsDropped += 1
+    this.#out.reset()
+    this.#state = 'closing'
+    this.#end()
   }
 
   /** Writes what this turn gathered, in one go. */
   flush(): void {
     this.#dirty = false
     if (this.#out.length === 0) return
-    const bytes = this.#out.copy()
-    this.#out.reset()
+    const bytes = this.#out.take()
     this.#framesEnd = 0
-    if (this.#unwrittenBytes + bytes.length > this.#options.outputBytesMax) {
-      // A client that does not read loses its connection, not its session.
-      this.#options.stats.connectionsDropped += 1
-      this.#state = 'closing'
-      return this.#end()
-    }
     this.#unwrittenBytes += bytes.length
     this.#options.output.write(bytes)
   }
@@ -605,6 +634,7 @@ export class ClientConnection implements Watcher {
   /** The output has handed `count` bytes on. */
   written(count: number): void {
     this.#unwrittenBytes -= count
+    if (!this.#intake.reading) this.#intake.take()
   }
 
   /** The session ended by its own close, or expired: the connection goes after its replies. */

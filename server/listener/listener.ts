@@ -22,6 +22,8 @@ export interface ListenerOptions {
   readonly sessionTimeoutMsMax: number
   readonly frameBytesMax: number
   readonly outputBytesMax: number
+  readonly replyWindowBytes: number
+  readonly requestsPerTurnMax: number
   readonly outstandingMax: number
   readonly watchesMax: number
   /** 0: no limit. */

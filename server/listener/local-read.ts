@@ -12,9 +12,15 @@ export interface Reader extends Watcher {
 
 /**
  * One read of this server's state, with its watch set. Data in the result is a view into the tree:
- * it is serialised before anything else happens.
+ * it is serialised before anything else happens. `replyBytesMax`: a multiRead reads no further once
+ * its results have as much; the rest of its items fails.
  */
-export function answerRead(ensemble: Ensemble, client: Reader, request: ReadRequest): ReadResult {
+export function answerRead(
+  ensemble: Ensemble,
+  client: Reader,
+  request: ReadRequest,
+  replyBytesMax: number,
+): ReadResult {
   const { machine } = ensemble
   const { identities } = client
   const watch = (kind: WatchKind, path: string): void => ensemble.watches.add(client, kind, path)
@@ -55,9 +61,28 @@ export function answerRead(ensemble: Ensemble, client: Reader, request: ReadRequ
     case 'multiRead':
       return {
         kind: 'multiRead',
-        results: request.reads.map((item) => answerRead(ensemble, client, unwatched(item))),
+        results: answerItems(ensemble, client, request.reads, replyBytesMax),
       }
   }
+}
+
+/** Few bytes of request may ask for very many of reply: that much and no more is put together. */
+function answerItems(
+  ensemble: Ensemble,
+  client: Reader,
+  items: readonly ReadRequest[],
+  replyBytesMax: number,
+): ReadResult[] {
+  let bytes = 0
+  return items.map((item) => {
+    if (bytes > replyBytesMax) return refusal(ErrorCode.marshallingError)
+    const result = answerRead(ensemble, client, unwatched(item), replyBytesMax)
+    if (result.kind === 'getData') bytes += result.data?.length ?? 0
+    else if (result.kind === 'getChildren') {
+      for (const name of result.children) bytes += name.length
+    }
+    return result
+  })
 }
 
 /** A multiRead sets no watches, whatever its items ask for, as in ZooKeeper. */

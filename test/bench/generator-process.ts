@@ -1,52 +1,35 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { BundledProcess } from '../support/bundled-process.ts'
 import type { LoadAnswer, LoadFigures, LoadJob } from './load.ts'
 
 /** The load generator's process, bundled first so that it runs as plain JavaScript. */
 export class GeneratorProcess {
-  readonly #directory: string
-  readonly #child: ChildProcess
+  readonly #process: BundledProcess
 
-  private constructor(directory: string, child: ChildProcess) {
-    this.#directory = directory
-    this.#child = child
+  private constructor(process: BundledProcess) {
+    this.#process = process
   }
 
   static async start(): Promise<GeneratorProcess> {
-    const directory = mkdtempSync(join(tmpdir(), 'quorate-load-'))
-    const bundle = join(directory, 'load-generator.mjs')
-    await build({
-      entryPoints: [fileURLToPath(new URL('load-generator.ts', import.meta.url))],
-      outfile: bundle,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      logLevel: 'warning',
-    })
-    return new GeneratorProcess(directory, fork(bundle, { execArgv: [] }))
+    const entry = fileURLToPath(new URL('load-generator.ts', import.meta.url))
+    return new GeneratorProcess(await BundledProcess.start(entry))
   }
 
   /** Does one job; rejects when a reply was wrong or never came. */
   perform(job: LoadJob): Promise<LoadFigures | null> {
     return new Promise((resolve, reject) => {
       const gone = (): void => reject(new Error('the load generator ended'))
-      this.#child.once('exit', gone)
-      this.#child.once('message', (answer: LoadAnswer) => {
-        this.#child.off('exit', gone)
+      this.#process.child.once('exit', gone)
+      this.#process.child.once('message', (answer: LoadAnswer) => {
+        this.#process.child.off('exit', gone)
         if (answer.kind === 'done') resolve(answer.figures)
         else reject(new Error(answer.reason))
       })
-      this.#child.send(job)
+      this.#process.child.send(job)
     })
   }
 
   stop(): void {
-    if (this.#child.connected) this.#child.disconnect()
-    rmSync(this.#directory, { recursive: true, force: true })
+    this.#process.stop()
   }
 }

@@ -291,6 +291,8 @@ export class ServerProcess implements Endpoint {
       sessionTimeoutMsMax: SESSION_MS_MAX,
       frameBytesMax: 1_048_575,
       outputBytesMax: 16 * 1024 * 1024,
+      replyWindowBytes: 1024 * 1024,
+      requestsPerTurnMax: 64,
       outstandingMax: 1000,
       watchesMax: 100_000,
       linearizableReads: false,

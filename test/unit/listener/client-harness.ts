@@ -34,6 +34,8 @@ export type Limits = Partial<
     | 'authenticator'
     | 'frameBytesMax'
     | 'outputBytesMax'
+    | 'replyWindowBytes'
+    | 'requestsPerTurnMax'
     | 'outstandingMax'
     | 'watchesMax'
     | 'linearizableReads'
@@ -125,6 +127,8 @@ export class Client {
       sessionTimeoutMsMax: 40_000,
       frameBytesMax: 1_048_575,
       outputBytesMax: 16 * 1024 * 1024,
+      replyWindowBytes: 1024 * 1024,
+      requestsPerTurnMax: 64,
       outstandingMax: 1_000,
       watchesMax: 1_000,
       linearizableReads: false,

@@ -33,6 +33,8 @@ export async function listen(options: Partial<ListenerOptions> = {}) {
     sessionTimeoutMsMax: 40_000,
     frameBytesMax: 100_000,
     outputBytesMax: 1_000_000,
+    replyWindowBytes: 100_000,
+    requestsPerTurnMax: 64,
     outstandingMax: 100,
     watchesMax: 100,
     connectionsMax: 0,
