@@ -7,7 +7,7 @@ import { damaged } from './refusals.ts'
  */
 export class ByteWindow {
   readonly #file: string
-  readonly #chunks: AsyncIterator<Uint8Array>
+  readonly #chunks: AsyncIterator<Uint8Array> | Iterator<Uint8Array>
   #bytes: Buffer = Buffer.alloc(0)
   /** Where in #bytes the next byte is, and up to where the checksum has come. */
   #at = 0
@@ -16,9 +16,10 @@ export class ByteWindow {
   #before = 0
   #ended = false
 
-  constructor(file: string, chunks: AsyncIterable<Uint8Array>) {
+  constructor(file: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
     this.#file = file
-    this.#chunks = chunks[Symbol.asyncIterator]()
+    this.#chunks =
+      Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
   }
 
   /** Of the next byte, counted from the beginning of the (decompressed) content. */

@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { uncompress } from 'snappyjs'
 import { ByteWindow } from './byte-window.ts'
@@ -9,7 +10,7 @@ const SNAPPY_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const SNAPPY_HEADER_BYTES = 16
 /** Far above the 32 KiB blocks that ZooKeeper's library writes. */
 const SNAPPY_BLOCK_BYTES_MAX = 16 * 1024 * 1024
-const READ_BYTES = 1024 * 1024
+const READ_BYTES = 256 * 1024
 
 /**
  * The content of a file of ZooKeeper's in pieces, decompressed as the end of its name says
@@ -18,21 +19,29 @@ const READ_BYTES = 1024 * 1024
 export async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
   if (path.endsWith('.gz')) yield* gunzipped(path)
   else if (path.endsWith('.snappy')) yield* unsnapped(path)
-  else yield* plain(path)
+  else yield* pieces(path)
 }
 
-async function* plain(path: string): AsyncGenerator<Uint8Array> {
+/** Nothing else goes on while files are migrated: reading waits for the disk. */
+function* pieces(path: string): Generator<Uint8Array> {
+  let file = -1
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
-      yield chunk as Buffer
+    file = openSync(path, 'r')
+    for (;;) {
+      const bytes = Buffer.allocUnsafeSlow(READ_BYTES)
+      const count = readSync(file, bytes)
+      if (count === 0) return
+      yield bytes.subarray(0, count)
     }
   } catch (error) {
     throw readingError(path, error)
+  } finally {
+    if (file !== -1) closeSync(file)
   }
 }
 
 async function* gunzipped(path: string): AsyncGenerator<Uint8Array> {
-  const file = createReadStream(path, { highWaterMark: READ_BYTES })
+  const file = Readable.from(pieces(path))
   const content = createGunzip({ chunkSize: READ_BYTES })
   file.on('error', (error) => content.destroy(error))
   let position = 0
@@ -52,7 +61,7 @@ async function* gunzipped(path: string): AsyncGenerator<Uint8Array> {
 
 /** snappy-java's stream: a header, then blocks, each with its compressed length before it. */
 async function* unsnapped(path: string): AsyncGenerator<Uint8Array> {
-  const file = new ByteWindow(path, plain(path))
+  const file = new ByteWindow(path, pieces(path))
   const header = await file.take(SNAPPY_HEADER_BYTES)
   if (!header.subarray(0, SNAPPY_MAGIC.length).equals(SNAPPY_MAGIC)) {
     throw damaged(path, 0, 'this is no snappy stream')
