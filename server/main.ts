@@ -1,28 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { networkInterfaces } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { type Logger, pino } from 'pino'
 import { advertisedAddresses } from './advertised-addresses.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import { type Config, redacted } from './config/config.ts'
 import type { Settings } from './config/schema.ts'
-import type { TlsChoice } from './config/tls-options.ts'
+import { openCredentials } from './credentials.ts'
 import { createNodeEnvironment } from './ensemble/node-environment.ts'
 import { Replica } from './ensemble/replica.ts'
 import { CodedError } from './errors.ts'
-import { buildApp } from './http/app.ts'
 import { limits } from './limits.ts'
 import { Listener } from './listener/listener.ts'
-import { durationsOf, figuresOf, TRACE_MASK, type WordContext } from './listener/word-context.ts'
+import { TRACE_MASK, type WordContext } from './listener/word-context.ts'
 import { Distribution } from './measure.ts'
-import { buildMetrics } from './metrics/metrics.ts'
 import { directorySizes, servedConfiguration } from './served-configuration.ts'
+import { buildHttp, openHttp } from './served-http.ts'
 import { NodeFileSystem } from './storage/node-file-system.ts'
 import { openStorage } from './storage/open-storage.ts'
 import type { OpenedStorage, StorageFault } from './storage/storage.ts'
-import { Credentials } from './tls/credentials.ts'
+import type { Credentials } from './tls/credentials.ts'
 import { TcpTransport } from './transport/tcp-transport.ts'
 import { BUILD_DATE, VERSION } from './version.ts'
 
@@ -37,8 +33,7 @@ export async function runServer(config: Config): Promise<void> {
   const environment = createNodeEnvironment(logger)
   const syncMs = new Distribution()
   const openingMs = new Distribution()
-  const clientTls = await credentialsOf('client', config.clientTls, logger)
-  const peerTls = await credentialsOf('peer', config.peerTls, logger)
+  const credentials = await openCredentials(config, logger)
   const openedAtMs = performance.now()
   const storage = open(settings, logger, syncMs)
   let transport: TcpTransport | null = null
@@ -46,7 +41,11 @@ export async function runServer(config: Config): Promise<void> {
     environment,
     storage,
     transport: (events, hello) => {
-      transport = new TcpTransport(transportOptions(settings, logger, peerTls), events, hello)
+      transport = new TcpTransport(
+        transportOptions(settings, logger, credentials.peer),
+        events,
+        hello,
+      )
       return transport
     },
     addresses: {
@@ -61,13 +60,6 @@ export async function runServer(config: Config): Promise<void> {
     ...(settings.readOnlyMode ? { readOnlyAfterMs: limits.readOnlyAfterMs } : {}),
     onFault: (fault) => die(logger, fault),
   })
-  const tls = new Map<string, Credentials>()
-  for (const [name, credentials] of [
-    ['client', clientTls],
-    ['peer', peerTls],
-  ] as const) {
-    if (credentials !== null) tls.set(name, credentials)
-  }
   const auditLog = openAuditLog({
     file: settings.auditFile,
     everything: settings.auditEnabled,
@@ -82,31 +74,18 @@ export async function runServer(config: Config): Promise<void> {
     ...listenerOptions(settings, replica, environment, startedAtMs, { syncMs, openingMs }),
     authenticator: config.authenticator,
     audit,
-    tls:
-      clientTls === null
-        ? null
-        : {
-            credentials: clientTls,
-            host: settings.secureClientHost,
-            port: settings.secureClientPort,
-            shared: settings.clientPortUnification,
-            superSubject: settings.superSubject,
-          },
+    tls: listenerTls(settings, credentials.client),
   })
+  const parts = { config, logger, ensemble: replica, listener, startedAtMs, credentials, audit }
   const app =
-    settings.httpPort === 0
-      ? null
-      : await buildHttp(config, logger, replica, listener, startedAtMs, () => transport, tls)
+    settings.httpPort === 0 ? null : await buildHttp({ ...parts, transport: () => transport })
   await opened('peerPort', settings.peerPort, () => (transport as TcpTransport | null)?.listen())
   const { clientPort, secureClientPort } = settings
   if (clientPort !== 0) await opened('clientPort', clientPort, () => listener.listen())
   if (secureClientPort !== 0) {
     await opened('secureClientPort', secureClientPort, () => listener.listenSecurely())
   }
-  if (app !== null) {
-    const host = settings.httpHost === '' ? everywhere() : settings.httpHost
-    await opened('httpPort', settings.httpPort, () => app.listen({ host, port: settings.httpPort }))
-  }
+  if (app !== null) await opened('httpPort', settings.httpPort, () => openHttp(app, settings))
   replica.start()
   audit.server('serverStart', 'success')
   closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: false }, async ({ err, signal }) => {
@@ -119,7 +98,7 @@ export async function runServer(config: Config): Promise<void> {
     // First out of leadership, with the clients still served, then out of service.
     await replica.handOver()
     await listener.close()
-    for (const credentials of tls.values()) credentials.unwatch()
+    for (const each of credentials.all.values()) each.unwatch()
     await app?.close()
     await new Promise<void>((resolve) => replica.stop(resolve))
     auditLog.close()
@@ -173,23 +152,6 @@ function die(logger: Logger, fault: StorageFault): void {
   const { exit } = new CodedError(fault.code, fault.detail)
   logger.fatal({ ...fault }, 'the disk failed: the server ends')
   process.exit(exit)
-}
-
-/** Certificate and key, looked at now and then; null without TLS. Rejects with TLS_UNUSABLE. */
-async function credentialsOf(
-  name: 'client' | 'peer',
-  choice: TlsChoice | null,
-  logger: Logger,
-): Promise<Credentials | null> {
-  if (choice === null) return null
-  const credentials = await Credentials.open({
-    ...choice,
-    name,
-    pollMs: limits.tlsPollMs,
-    log: (level, message, fields) => logger[level](fields, message),
-  })
-  credentials.watch()
-  return credentials
 }
 
 function transportOptions(settings: Settings, logger: Logger, credentials: Credentials | null) {
@@ -262,50 +224,15 @@ function listenerOptions(
   }
 }
 
-function buildHttp(
-  { settings, authenticator }: Config,
-  logger: Logger,
-  replica: Replica,
-  listener: Listener,
-  startedAtMs: number,
-  transport: () => TcpTransport | null,
-  tls: ReadonlyMap<string, Credentials>,
-) {
-  const { wordContext } = listener
-  const metrics = buildMetrics({
-    ensemble: replica,
-    listener: () => figuresOf(wordContext),
-    durations: durationsOf(wordContext),
-    tls,
-    transport: () => transport() ?? { droppedFrames: 0, refusedLinks: 0, silentLinks: 0 },
-    startedAtMs,
-    nowMs: () => performance.now(),
-  })
-  return buildApp({
-    ensemble: replica,
-    metrics,
-    commands: wordContext,
-    logger,
-    authorisation:
-      settings.httpAuth === 'token'
-        ? { mode: 'token', token: settings.httpToken }
-        : { mode: settings.httpAuth },
-    authenticator,
-    apiTimeoutMs: settings.apiTimeoutMs,
-    forwardTimeoutMs: settings.forwardTimeoutMs,
-    requestMsMax: limits.httpRequestMsMax,
-    bodyBytesMax: settings.frameBytesMax,
-    refusedBody: { bytesMax: limits.refusedBodyBytesMax, msMax: limits.refusedBodyMsMax },
-    keyBytesMax: limits.keyBytesMax,
-    eventLoopDelayMsMax: limits.eventLoopDelayMsMax,
-    pageDirectory: join(dirname(fileURLToPath(import.meta.url)), 'ui'),
-  })
-}
-
-/** All addresses; a machine whose kernel has no IPv6 cannot listen on `::`. */
-function everywhere(): string {
-  const all = Object.values(networkInterfaces()).flat()
-  return all.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0'
+function listenerTls(settings: Settings, credentials: Credentials | null) {
+  if (credentials === null) return null
+  return {
+    credentials,
+    host: settings.secureClientHost,
+    port: settings.secureClientPort,
+    shared: settings.clientPortUnification,
+    superSubject: settings.superSubject,
+  }
 }
 
 async function opened(setting: string, port: number, open: () => Promise<unknown> | undefined) {

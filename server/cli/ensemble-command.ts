@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
 import { Command } from 'commander'
+import { secureRequest } from '../tls/secure-request.ts'
 import { CommandFailure } from './command-failure.ts'
 
 interface ServersView {
@@ -19,55 +22,64 @@ const COLUMNS = [
   'address',
 ]
 
+/** For the answer over https. */
+const TIMEOUT_MS = 30_000
+
 /** `quorate ensemble …`: the ensemble over HTTP. */
 export function ensembleCommand(): Command {
   const command = new Command('ensemble').description('look at the ensemble, and change it')
-  const url = ['--url <url>', 'HTTP address of a server', 'http://127.0.0.1:8080'] as const
+  const subcommand = (name: string, description: string) =>
+    command
+      .command(name)
+      .description(description)
+      .option('--url <url>', 'HTTP address of a server', 'http://127.0.0.1:8080')
+      .option('--ca <file>', 'authorities of its certificate, for https')
+      .option('--certificate <file>', 'own certificate to show, for https')
+      .option('--key <file>', 'key of that certificate; in the same file if missing')
   const token = [
     '--token <token>',
     'bearer token',
     process.env['QUORATE_HTTP_TOKEN'] ?? '',
   ] as const
-  command
-    .command('status')
-    .description('each server: role, term, log positions')
-    .option(...url)
-    .action(async (options: { url: string }) => {
-      const view = (await call(options.url, 'GET', '/v1/ensemble/servers', '')) as ServersView
-      process.stdout.write(`cluster ${view.clusterId}, leader ${view.leader ?? 'unknown'}\n`)
-      process.stdout.write(table(view.servers))
-    })
-  command
-    .command('transfer')
-    .description('hand leadership to a server, or to the best one')
+  subcommand('status', 'each server: role, term, log positions').action(async (options: Place) => {
+    const view = (await call(
+      { ...options, token: '' },
+      'GET',
+      '/v1/ensemble/servers',
+    )) as ServersView
+    process.stdout.write(`cluster ${view.clusterId}, leader ${view.leader ?? 'unknown'}\n`)
+    process.stdout.write(table(view.servers))
+  })
+  subcommand('transfer', 'hand leadership to a server, or to the best one')
     .argument('[name]')
-    .option(...url)
     .option(...token)
-    .action(async (name: string | undefined, options: { url: string; token: string }) => {
-      await call(options.url, 'POST', '/v1/ensemble/transfer', options.token, { to: name })
+    .action(async (name: string | undefined, options: Asked) => {
+      await call(options, 'POST', '/v1/ensemble/transfer', { to: name })
       process.stdout.write('started\n')
     })
-  command
-    .command('remove')
-    .description('remove a server from the configuration')
+  subcommand('remove', 'remove a server from the configuration')
     .argument('<name>')
-    .option(...url)
     .option(...token)
-    .action(async (name: string, options: { url: string; token: string }) => {
-      const path = `/v1/ensemble/members/${encodeURIComponent(name)}`
-      await call(options.url, 'DELETE', path, options.token)
+    .action(async (name: string, options: Asked) => {
+      await call(options, 'DELETE', `/v1/ensemble/members/${encodeURIComponent(name)}`)
       process.stdout.write('removed\n')
     })
   return command
 }
 
-async function call(
-  url: string,
-  method: string,
-  path: string,
-  token: string,
-  body?: object,
-): Promise<unknown> {
+interface Place {
+  readonly url: string
+  readonly ca?: string
+  readonly certificate?: string
+  readonly key?: string
+}
+
+interface Asked extends Place {
+  readonly token: string
+}
+
+async function call(place: Asked, method: string, path: string, body?: object): Promise<unknown> {
+  const { url, token } = place
   if (!URL.canParse(path, url)) throw new CommandFailure(`${url} is no URL`)
   const request = {
     method,
@@ -77,12 +89,44 @@ async function call(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }
-  const response = await fetch(new URL(path, url), request).catch((error: unknown) => {
-    throw new CommandFailure(`${url} does not answer: ${reasonOf(error)}`)
-  })
-  const text = await response.text()
-  if (response.ok) return text === '' ? null : JSON.parse(text)
-  throw new CommandFailure(`${response.status} ${text}`)
+  const { status, text } = await answerOf(new URL(path, url), place, request).catch(
+    (error: unknown) => {
+      if (error instanceof CommandFailure) throw error
+      throw new CommandFailure(`${url} does not answer: ${reasonOf(error)}`)
+    },
+  )
+  if (status >= 200 && status < 300) return text === '' ? null : JSON.parse(text)
+  throw new CommandFailure(`${status} ${text}`)
+}
+
+/** With certificates of one's own, what `fetch` cannot be told of. */
+async function answerOf(
+  url: URL,
+  place: Place,
+  request: { method: string; headers: Record<string, string>; body?: string },
+): Promise<{ readonly status: number; readonly text: string }> {
+  if (url.protocol === 'https:') {
+    return secureRequest(url, { ...request, timeoutMs: TIMEOUT_MS, tls: tlsOf(place) })
+  }
+  const response = await fetch(url, request)
+  return { status: response.status, text: await response.text() }
+}
+
+function tlsOf({ ca, certificate, key }: Place): ConnectionOptions {
+  return {
+    ...(ca === undefined ? {} : { ca: read(ca) }),
+    ...(certificate === undefined
+      ? {}
+      : { cert: read(certificate), key: read(key ?? certificate) }),
+  }
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new CommandFailure(reasonOf(error))
+  }
 }
 
 /** fetch hides the reason in the cause. */

@@ -13,7 +13,7 @@ import {
   settingNames,
 } from './schema.ts'
 import { readSetting } from './setting-value.ts'
-import { clientTlsOf, peerTlsOf, type TlsChoice } from './tls-options.ts'
+import { clientTlsOf, httpTlsOf, peerTlsOf, type TlsChoice } from './tls-options.ts'
 import { readZooCfg } from './zoo-cfg.ts'
 
 /** The settings of one server with what follows from them. */
@@ -22,9 +22,10 @@ export interface Config {
   readonly forming: Forming
   readonly electionTicks: number
   readonly heartbeatTicks: number
-  /** TLS of clients, and between servers; null where it is off. */
+  /** TLS of clients, between servers, and of HTTP; null where it is off. */
   readonly clientTls: TlsChoice | null
   readonly peerTls: TlsChoice | null
+  readonly httpTls: TlsChoice | null
   readonly authenticator: Authenticator
   /** Sentences to log at the start. */
   readonly warnings: readonly string[]
@@ -63,6 +64,7 @@ export function loadConfig(sources: ConfigSources): Config {
     heartbeatTicks: Math.max(1, Math.round(settings.heartbeatIntervalMs / tickMs)),
     clientTls,
     peerTls: peerTlsOf(settings),
+    httpTls: httpTlsOf(settings),
     authenticator: authenticatorOf(settings, clientTls !== null),
     warnings,
   }

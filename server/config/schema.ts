@@ -50,11 +50,16 @@ export const Settings = Type.Object(
     peerPort: port('Other servers of the ensemble', 2888),
     httpHost: text('Address to listen on for HTTP; all when empty'),
     httpPort: port('HTTP; 0 is off', 8080),
-    httpAuth: Type.Union([Type.Literal('open'), Type.Literal('token'), Type.Literal('closed')], {
-      default: 'closed',
-      description: 'Who may write and administer over HTTP',
-    }),
-    httpToken: text('Bearer token for httpAuth token'),
+    httpAuth: Type.Union(
+      [
+        Type.Literal('open'),
+        Type.Literal('token'),
+        Type.Literal('certificate'),
+        Type.Literal('closed'),
+      ],
+      { default: 'closed', description: 'Who may write and administer over HTTP' },
+    ),
+    httpToken: text('Bearer token for httpAuth token, and beside certificates if it is set'),
     secret: text('Ensemble secret that peers prove to each other'),
     secretFile: text('File that holds the ensemble secret'),
     electionTimeoutMs: ms('Silence of a leader before an election; drawn from [n, 2n)', 1000, 100),

@@ -38,13 +38,33 @@ export function clientTlsOf(settings: Settings): TlsChoice | null {
 /** TLS between servers; null when it is off. Throws CONFIG_INVALID. */
 export function peerTlsOf(settings: Settings): TlsChoice | null {
   if (!settings.peerTls && !settings.peerPortUnification) return null
+  // Who dials looks at the other's certificate whatever peerTlsClientAuth is.
+  return { ...peerFilesOf(settings, 'peerTls'), clientAuth: settings.peerTlsClientAuth }
+}
+
+/** TLS of HTTP, as the AdminServer has it: with the files between servers. Throws CONFIG_INVALID. */
+export function httpTlsOf(settings: Settings): TlsChoice | null {
+  const { httpTls, httpPort, httpTlsClientAuth: clientAuth, httpAuth } = settings
+  const on = httpTls !== 'off' && httpPort !== 0
+  if (httpAuth === 'certificate' && !(on && clientAuth !== 'none')) {
+    const needs = 'needs httpTls and an httpTlsClientAuth other than none'
+    throw new CodedError('CONFIG_INVALID', `httpAuth: certificate ${needs}`)
+  }
+  if (!on) return null
+  return {
+    ...peerFilesOf(settings, clientAuth === 'none' ? null : 'httpTlsClientAuth'),
+    clientAuth,
+  }
+}
+
+/** Those of clients where there are none for the peers; `trusting` is the setting that needs authorities. */
+function peerFilesOf(settings: Settings, trusting: string | null): Omit<TlsChoice, 'clientAuth'> {
   const own = settings.peerTlsCertificateFile !== ''
   const certificateFile = own ? settings.peerTlsCertificateFile : settings.tlsCertificateFile
   const caFile = settings.peerTlsCaFile === '' ? settings.tlsCaFile : settings.peerTlsCaFile
   needed('peerTlsCertificateFile', certificateFile)
-  // Who dials looks at the other's certificate whatever peerTlsClientAuth is.
-  needed('peerTlsCaFile', caFile)
-  const { peerTlsVersionMin: versionMin, peerTlsCiphers: ciphers, peerTlsClientAuth } = settings
+  if (trusting !== null) needed('peerTlsCaFile', caFile, ` of ${trusting}`)
+  const { peerTlsVersionMin: versionMin, peerTlsCiphers: ciphers } = settings
   return {
     files: {
       certificateFile,
@@ -54,7 +74,6 @@ export function peerTlsOf(settings: Settings): TlsChoice | null {
       ...(settings.peerTlsCaFile === '' ? clientAuthorities(settings) : peerAuthorities(settings)),
     },
     policy: { versionMin, ciphers },
-    clientAuth: peerTlsClientAuth,
   }
 }
 

@@ -4,9 +4,9 @@ const text = (description: string) => Type.String({ default: '', description })
 const off = (description: string) => Type.Boolean({ default: false, description })
 
 /** `who` connects, `where` is what the files are for. */
-const clientAuth = (who: string) =>
+const clientAuth = (who: string, value: 'want' | 'need' = 'need') =>
   Type.Union([Type.Literal('none'), Type.Literal('want'), Type.Literal('need')], {
-    default: 'need',
+    default: value,
     description: `Whether ${who} shows a certificate: never, if it likes, or always`,
   })
 const versionMin = (where: string) =>
@@ -21,7 +21,7 @@ const storeType = (setting: string) =>
     { default: 'auto', description: `What ${setting} is; auto: by what is in it` },
   )
 
-/** TLS of clients and between servers; a part of the schema. */
+/** TLS of clients, between servers and of HTTP; a part of the schema. */
 export const tlsSettings = {
   secureClientPort: Type.Integer({
     minimum: 0,
@@ -58,6 +58,11 @@ export const tlsSettings = {
   peerTlsClientAuth: clientAuth('a server that dials'),
   peerTlsVersionMin: versionMin('between servers'),
   peerTlsCiphers: text("Ciphers between servers as OpenSSL lists them; Node's own when empty"),
+  httpTls: Type.Union([Type.Literal('off'), Type.Literal('shared'), Type.Literal('only')], {
+    default: 'off',
+    description: 'TLS on httpPort, with the files of peerTls: beside plain HTTP, or alone',
+  }),
+  httpTlsClientAuth: clientAuth('a client of HTTP', 'want'),
   peerTlsVerifyHost: Type.Boolean({
     default: true,
     description: 'The certificate of a server must be for the host under which it is dialled',

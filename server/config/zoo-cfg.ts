@@ -44,6 +44,9 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'audit.enable': 'auditEnabled',
   'readonlymode.enabled': 'readOnlyMode',
   ...authenticationKeys,
+  'admin.forceHttps': 'httpTls',
+  'admin.portUnification': 'httpTls',
+  'admin.needClientAuth': 'httpTlsClientAuth',
   ...tlsKeys,
   ...znodeKeys,
 }
@@ -150,7 +153,13 @@ function settingOf(key: string, value: string, present: unknown): unknown {
       if (value !== 'observer' && value !== 'participant') {
         throw invalid(`peerType: ${value} is neither participant nor observer`)
       }
-      return value === 'observer'
+      return value.toLowerCase() === 'observer'
+    case 'admin.forceHttps':
+      return value === 'true' ? 'only' : (present ?? 'off')
+    case 'admin.portUnification':
+      return value === 'true' && present !== 'only' ? 'shared' : (present ?? 'off')
+    case 'admin.needClientAuth':
+      return value === 'true' ? 'need' : (present ?? 'want')
     case 'minSessionTimeout':
     case 'maxSessionTimeout':
       // ZooKeeper's own word for "by the tick".

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
@@ -9,7 +10,7 @@ import fastify, {
 } from 'fastify'
 import { CodedError } from '../errors.ts'
 import type { App } from './app-instance.ts'
-import { authorisationOf } from './authorisation.ts'
+import { authorisationOf, type SubjectOf } from './authorisation.ts'
 import { requestIdentities } from './identity.ts'
 import { discardBody } from './refused-body.ts'
 import type { AppOptions, RouteContext } from './route-context.ts'
@@ -19,22 +20,29 @@ import { ensembleRoutes } from './routes/ensemble.ts'
 import { healthRoutes } from './routes/health.ts'
 import { pageRoutes } from './routes/page.ts'
 import { znodeRoutes } from './routes/znodes.ts'
+import { type HttpTimeouts, TlsServers } from './tls-server.ts'
 
 /**
  * The HTTP side of one server: key-value API, znodes, ensemble, probes, metrics, page. No port is
  * opened here; tests use `inject`.
  */
 export async function buildApp(options: AppOptions): Promise<App> {
+  // Node looks at requestTimeout only where headersTimeout is not above it.
+  const timeouts: HttpTimeouts = {
+    requestTimeout: options.requestMsMax,
+    headersTimeout: options.requestMsMax,
+    connectionsCheckingInterval: Math.min(options.requestMsMax, 5_000),
+  }
+  const servers = options.tls === null ? null : new TlsServers(options.tls)
   const app: App = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
-    requestTimeout: options.requestMsMax,
-    // Node looks at requestTimeout only where headersTimeout is not above it.
-    http: {
-      headersTimeout: options.requestMsMax,
-      connectionsCheckingInterval: Math.min(options.requestMsMax, 5_000),
-    },
+    requestTimeout: timeouts.requestTimeout,
+    http: timeouts,
+    ...(servers === null
+      ? {}
+      : { serverFactory: (handler: RequestListener) => servers.create(timeouts, handler) }),
     routerOptions: { maxParamLength: 3 * options.keyBytesMax + 64 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -61,8 +69,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
       },
     })
   }
-  const authorise = await authorisationOf(app, options.authorisation)
-  const identitiesOf = requestIdentities(options.authenticator, options.authorisation)
+  app.addHook('preClose', async () => servers?.endHandshakes())
+  const subjectOf: SubjectOf = (request) => servers?.subjectOf(request) ?? null
+  const authorise = await authorisationOf(app, options.authorisation, subjectOf)
+  const identitiesOf = requestIdentities(
+    options.authenticator,
+    options.authorisation,
+    subjectOf,
+    options.tls?.superSubject ?? '',
+  )
   const context: RouteContext = { ...options, authorise, identitiesOf }
   const groups = [healthRoutes, dataRoutes, znodeRoutes, ensembleRoutes, commandRoutes, pageRoutes]
   for (const routes of groups) {

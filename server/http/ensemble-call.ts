@@ -1,3 +1,4 @@
+import type { Audit } from '../audit/audit.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation, RequestResult } from '../core/machine/operation.ts'
 import type { Identity } from '../core/tree/acl.ts'
@@ -9,14 +10,20 @@ export class EnsembleCall {
   readonly #ensemble: Ensemble
   readonly #apiTimeoutMs: number
   readonly #forwardTimeoutMs: number
+  readonly #audit: Audit
 
   constructor(
     ensemble: Ensemble,
-    options: { readonly apiTimeoutMs: number; readonly forwardTimeoutMs: number },
+    options: {
+      readonly apiTimeoutMs: number
+      readonly forwardTimeoutMs: number
+      readonly audit: Audit
+    },
   ) {
     this.#ensemble = ensemble
     this.#apiTimeoutMs = options.apiTimeoutMs
     this.#forwardTimeoutMs = options.forwardTimeoutMs
+    this.#audit = options.audit
   }
 
   /** A follower must pass the call on, which has a limit of its own. */
@@ -28,7 +35,10 @@ export class EnsembleCall {
   /** Applies one operation; ZooKeeper's refusals are in `error`, all others are thrown. */
   async write(operation: Operation, identities: readonly Identity[]): Promise<RequestResult> {
     const outcome = await this.#within<Outcome>((done) =>
-      this.#ensemble.submit({ session: 0, connection: 0, identities, operation }, done),
+      this.#ensemble.submit({ session: 0, connection: 0, identities, operation }, (outcome) => {
+        this.#tell(operation, identities, outcome)
+        done(outcome)
+      }),
     )
     if (outcome.kind === 'applied') return outcome.result
     if (outcome.kind === 'lost') {
@@ -46,6 +56,12 @@ export class EnsembleCall {
       case 'stopping':
         throw new CodedError('STOPPING', 'this server is stopping')
     }
+  }
+
+  #tell(operation: Operation, identities: readonly Identity[], outcome: Outcome): void {
+    if (!this.#audit.tells(operation)) return
+    const address = identities.find(({ scheme }) => scheme === 'ip')?.id ?? ''
+    this.#audit.write({ session: 0, identities, address }, operation, outcome)
   }
 
   /** Returns when local reads see all that was committed before the call (ReadIndex). */

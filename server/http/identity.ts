@@ -6,10 +6,11 @@ import { CodedError } from '../errors.ts'
 import {
   type Authenticator,
   admits,
+  certificateIdentities,
   digestIdentities,
   effectiveIdentities,
 } from '../listener/authentication.ts'
-import type { Authorisation } from './authorisation.ts'
+import type { Authorisation, SubjectOf } from './authorisation.ts'
 
 /** Whom ACLs take the sender of a request for. Throws a coded 401 for credentials that prove nothing. */
 export type IdentitiesOf = (request: FastifyRequest) => readonly Identity[]
@@ -18,18 +19,22 @@ export type IdentitiesOf = (request: FastifyRequest) => readonly Identity[]
 const HOLDER: Identity = { scheme: 'super', id: '' }
 
 /**
- * The identities of a request, as on a connection of ZooKeeper's: its address, and what the header
- * `authorization` proves, be it `digest user:password` as for ZooKeeper's AdminServer, Basic, or the
+ * The identities of a request, as on a connection of ZooKeeper's: its address, its certificate, and what the
+ * header `authorization` proves, be it `digest user:password` as for ZooKeeper's AdminServer, Basic, or the
  * bearer token. Without the header it is anonymous.
  */
 export function requestIdentities(
   authenticator: Authenticator,
   authorisation: Authorisation,
+  subjectOf: SubjectOf,
+  superSubject: string,
 ): IdentitiesOf {
   return (request) => {
     const { authorization } = request.headers
     const credential = authorization === undefined ? [] : provedBy(authorization)
-    const proved = [{ scheme: 'ip', id: request.ip }, ...credential]
+    const subject = authenticator.schemes.has('x509') ? subjectOf(request) : null
+    const certified = certificateIdentities(subject, superSubject)
+    const proved = [{ scheme: 'ip', id: request.ip }, ...certified, ...credential]
     if (!admits(authenticator, proved) && !isSuper(proved)) {
       const schemes = [...authenticator.enforcedSchemes].join(' or ')
       throw new CodedError('UNAUTHORISED', `this server asks everybody for ${schemes}`)
@@ -54,7 +59,9 @@ export function requestIdentities(
 
   /** Where there is no token, it is for someone else: a proxy on the way. */
   function bearer(token: string): readonly Identity[] {
-    if (authorisation.mode !== 'token') return []
+    const { mode } = authorisation
+    if (mode !== 'token' && mode !== 'certificate') return []
+    if (authorisation.token === '') return []
     if (!equal(token, authorisation.token)) {
       throw new CodedError('UNAUTHORISED', 'the bearer token is wrong')
     }

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Audit } from '../audit/audit.ts'
 import type { Ensemble } from '../ensemble/ensemble.ts'
 import type { Authenticator } from '../listener/authentication.ts'
 import type { WordContext } from '../listener/word-context.ts'
@@ -6,6 +7,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import type { Authorisation, Authorise } from './authorisation.ts'
 import type { IdentitiesOf } from './identity.ts'
 import type { RefusedBodyLimits } from './refused-body.ts'
+import type { HttpTls } from './tls-server.ts'
 
 export interface AppOptions {
   readonly ensemble: Ensemble
@@ -14,6 +16,9 @@ export interface AppOptions {
   readonly commands: WordContext
   readonly logger: FastifyBaseLogger
   readonly authorisation: Authorisation
+  /** TLS on the port; null: plain HTTP alone. */
+  readonly tls: HttpTls | null
+  readonly audit: Audit
   /** How those who send a request prove who they are, for ACLs. */
   readonly authenticator: Authenticator
   /** A write or linearizable read that takes longer is answered 503 REQUEST_TIMEOUT. */

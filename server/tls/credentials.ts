@@ -12,7 +12,7 @@ export type ClientAuth = 'none' | 'want' | 'need'
 
 export interface CredentialsOptions {
   /** For the log: whose connections these are. */
-  readonly name: 'client' | 'peer'
+  readonly name: 'client' | 'peer' | 'http'
   readonly files: TlsFiles
   readonly policy: TlsPolicy
   /** Whether who dials must show a certificate: no, if it likes, or always. */

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { CodedError } from '../../errors.ts'
 import { ADMIN_COMMANDS, type CommandBody } from '../admin-commands.ts'
+import { administer } from '../administration.ts'
 import type { App } from '../app-instance.ts'
 import { discardBody } from '../refused-body.ts'
 import type { RouteContext } from '../route-context.ts'
@@ -95,14 +96,18 @@ function refused(reply: FastifyReply, command: string, error: string): FastifyRe
 
 /** Takes a snapshot and tells what it holds in the headers that ZooKeeper's clients read. */
 async function snapshot(
-  { ensemble }: RouteContext,
+  context: RouteContext,
   query: Readonly<Record<string, string>>,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  const { ensemble } = context
   if (!ensemble.ready) return sent(reply, 'snapshot', { error: NOT_SERVING })
   if (query['streaming']?.toLowerCase() !== 'false') return refused(reply, 'snapshot', NO_STREAM)
-  const refusal = await new Promise<string | null>((resolve) => ensemble.takeSnapshot(resolve))
-  if (refusal !== null) throw new CodedError('SNAPSHOT_REFUSED', refusal)
+  const told = { operation: 'takeSnapshot', result: 'success' } as const
+  await administer(context, reply.request, told, async () => {
+    const refusal = await new Promise<string | null>((resolve) => ensemble.takeSnapshot(resolve))
+    if (refusal !== null) throw new CodedError('SNAPSHOT_REFUSED', refusal)
+  })
   const { snapshotZxid, snapshotBytes } = ensemble.status()
   reply.header('last_zxid', `0x${snapshotZxid.toString(16)}`)
   reply.header('snapshot_size', String(snapshotBytes))

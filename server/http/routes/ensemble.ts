@@ -1,11 +1,13 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { EnsembleStatus } from '../../ensemble/ensemble.ts'
+import type { Ensemble, EnsembleStatus } from '../../ensemble/ensemble.ts'
 import { CodedError } from '../../errors.ts'
+import { VERSION } from '../../version.ts'
+import { administer } from '../administration.ts'
 import type { App } from '../app-instance.ts'
+import { askPeer } from '../peer-view.ts'
 import type { RouteContext } from '../route-context.ts'
-
-/** A member's own view is asked over HTTP for the page; later than this it counts as unreachable. */
-const PEER_VIEW_TIMEOUT_MS = 800
+import type { HttpTls } from '../tls-server.ts'
 
 const Transfer = Type.Object({ to: Type.Optional(Type.String()) }, { additionalProperties: false })
 const NamedServer = Type.Object({ name: Type.String({ minLength: 1 }) })
@@ -23,7 +25,7 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
   app.get(
     '/v1/ensemble/servers',
     { schema: { summary: 'Each server as it sees itself, gathered by this one' } },
-    async () => gather(ensemble.status()),
+    async () => gather(ensemble.status(), context.tls),
   )
 
   app.post(
@@ -33,14 +35,9 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
       schema: { summary: 'Hand leadership to a server, or to the best one', body: Transfer },
     },
     async (request, reply) => {
-      const { members } = ensemble.status().raft
       const { to } = request.body
-      const target = to === undefined ? null : members.find((member) => member.name === to)?.id
-      if (target === undefined) throw new CodedError('MEMBER_NOT_FOUND', `no server ${to}`)
-      const answer = ensemble.transferLeadership(target)
-      if (answer === 'notLeader') throw notLeader(ensemble.status())
-      if (answer === 'noTarget')
-        throw new CodedError('NO_TRANSFER_TARGET', 'no other voter answers')
+      const told = { operation: 'transferLeadership', member: to, result: 'invoked' } as const
+      await administer(context, request as FastifyRequest, told, () => transfer(ensemble, to))
       return reply.code(202).send({ status: 'started' })
     },
   )
@@ -52,15 +49,15 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
       schema: { summary: 'Remove a server from the configuration', params: NamedServer },
     },
     async (request, reply) => {
-      const refusal = await new Promise<string | null>((resolve) => {
-        ensemble.removeMember(request.params.name, resolve)
+      const { name } = request.params
+      const told = { operation: 'removeMember', member: name, result: 'success' } as const
+      await administer(context, request as FastifyRequest, told, async () => {
+        const refusal = await new Promise<string | null>((resolve) => {
+          ensemble.removeMember(name, resolve)
+        })
+        if (refusal !== null) throw refusedChange(ensemble, refusal, `no server ${name}`)
       })
-      if (refusal === null) return reply.code(204).send(null)
-      if (refusal === 'notLeader') throw notLeader(ensemble.status())
-      if (refusal === 'unknownMember') {
-        throw new CodedError('MEMBER_NOT_FOUND', `no server ${request.params.name}`)
-      }
-      throw new CodedError('CHANGE_REFUSED', refusal)
+      return reply.code(204).send(null)
     },
   )
 
@@ -72,29 +69,48 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
     },
     async (request, reply) => {
       const { name } = request.params
-      const refusal = await new Promise<string | null>((resolve) => {
-        ensemble.readmitMember(name, resolve)
+      const told = { operation: 'readmitMember', member: name, result: 'invoked' } as const
+      await administer(context, request as FastifyRequest, told, async () => {
+        const refusal = await new Promise<string | null>((resolve) => {
+          ensemble.readmitMember(name, resolve)
+        })
+        if (refusal !== null)
+          throw refusedChange(ensemble, refusal, `no server ${name} was removed`)
       })
-      if (refusal === null) return reply.code(202).send({ status: 'awaited' })
-      if (refusal === 'notLeader') throw notLeader(ensemble.status())
-      if (refusal === 'unknownMember') {
-        throw new CodedError('MEMBER_NOT_FOUND', `no server ${name} was removed`)
-      }
-      throw new CodedError('CHANGE_REFUSED', refusal)
+      return reply.code(202).send({ status: 'awaited' })
     },
   )
 
   app.post(
     '/v1/snapshot',
     { preHandler: authorise, schema: { summary: 'Take a snapshot now on this server' } },
-    async () => {
-      const { refusal, index } = await new Promise<{ refusal: string | null; index: number }>(
-        (resolve) => ensemble.takeSnapshot((reason, at) => resolve({ refusal: reason, index: at })),
-      )
-      if (refusal !== null) throw new CodedError('SNAPSHOT_REFUSED', refusal)
-      return { index }
+    async (request) => {
+      const told = { operation: 'takeSnapshot', result: 'success' } as const
+      return administer(context, request as FastifyRequest, told, async () => {
+        const { refusal, index } = await new Promise<{ refusal: string | null; index: number }>(
+          (resolve) =>
+            ensemble.takeSnapshot((reason, at) => resolve({ refusal: reason, index: at })),
+        )
+        if (refusal !== null) throw new CodedError('SNAPSHOT_REFUSED', refusal)
+        return { index }
+      })
     },
   )
+}
+
+function transfer(ensemble: Ensemble, to: string | undefined): void {
+  const { members } = ensemble.status().raft
+  const target = to === undefined ? null : members.find((member) => member.name === to)?.id
+  if (target === undefined) throw new CodedError('MEMBER_NOT_FOUND', `no server ${to}`)
+  const answer = ensemble.transferLeadership(target)
+  if (answer === 'notLeader') throw notLeader(ensemble.status())
+  if (answer === 'noTarget') throw new CodedError('NO_TRANSFER_TARGET', 'no other voter answers')
+}
+
+function refusedChange(ensemble: Ensemble, refusal: string, unknown: string): CodedError {
+  if (refusal === 'notLeader') return notLeader(ensemble.status())
+  if (refusal === 'unknownMember') return new CodedError('MEMBER_NOT_FOUND', unknown)
+  return new CodedError('CHANGE_REFUSED', refusal)
 }
 
 function notLeader(status: EnsembleStatus): CodedError {
@@ -109,6 +125,7 @@ function viewOf(status: EnsembleStatus) {
   const { raft } = status
   return {
     name: status.name,
+    version: VERSION,
     id: status.id,
     clusterId: status.clusterId,
     role: raft.role,
@@ -142,7 +159,7 @@ function viewOf(status: EnsembleStatus) {
 
 type View = ReturnType<typeof viewOf>
 
-async function gather(status: EnsembleStatus) {
+async function gather(status: EnsembleStatus, tls: HttpTls | null) {
   const own = viewOf(status)
   const servers = await Promise.all(
     own.members.map(async (member) => {
@@ -153,10 +170,8 @@ async function gather(status: EnsembleStatus) {
       }
       if (member.id === own.id) return { ...place, reachable: true, ...brief(own) }
       try {
-        const response = await fetch(`http://${member.httpAddress}/v1/ensemble`, {
-          signal: AbortSignal.timeout(PEER_VIEW_TIMEOUT_MS),
-        })
-        return { ...place, reachable: true, ...brief((await response.json()) as View) }
+        const view = (await askPeer(member.httpAddress, '/v1/ensemble', tls)) as View
+        return { ...place, reachable: true, ...brief(view) }
       } catch (error) {
         // An unreachable server is what this view is there to show.
         const reason = error instanceof Error ? error.message : String(error)

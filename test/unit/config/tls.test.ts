@@ -139,6 +139,43 @@ describe('TLS in a zoo.cfg', () => {
     expect(listed.settings.tlsVersionMin).toBe('TLSv1.2')
   })
 
+  it.each([
+    [['admin.portUnification=true'], 'shared', 'want'],
+    [['admin.forceHttps=true', 'admin.portUnification=true'], 'only', 'want'],
+    [['admin.portUnification=true', 'admin.forceHttps=true'], 'only', 'want'],
+    [['admin.portUnification=true', 'admin.needClientAuth=true'], 'shared', 'need'],
+    [['admin.portUnification=false', 'admin.needClientAuth=false'], 'off', 'want'],
+  ])('of the AdminServer is that of the peers: %j', (lines, httpTls, clientAuth) => {
+    const {
+      settings,
+      httpTls: choice,
+      warnings,
+    } = load(
+      'quorate.secret=x',
+      'ssl.quorum.keyStore.location=/etc/zk/peer.pem',
+      'ssl.quorum.trustStore.location=/etc/zk/peer-ca.pem',
+      ...CLIENT_STORES,
+      ...lines,
+    )
+    expect([settings.httpTls, settings.httpTlsClientAuth]).toEqual([httpTls, clientAuth])
+    expect(choice?.files).toEqual(
+      httpTls === 'off'
+        ? undefined
+        : tlsFiles({ certificateFile: '/etc/zk/peer.pem', caFile: '/etc/zk/peer-ca.pem' }),
+    )
+    expect(choice?.clientAuth).toBe(httpTls === 'off' ? undefined : clientAuth)
+    expect(warnings).toEqual([])
+  })
+
+  it('of HTTP has the files of clients where there are no others, and no authorities for nobody', () => {
+    const { httpTls } = load(
+      'quorate.httpTls=only',
+      'quorate.httpTlsClientAuth=none',
+      'ssl.keyStore.location=/etc/zk/server.pem',
+    )
+    expect(httpTls?.files).toEqual(tlsFiles({ certificateFile: '/etc/zk/server.pem' }))
+  })
+
   it('with a secure port alone opens no plain one', () => {
     expect(load('secureClientPort=2281', ...CLIENT_STORES).settings.clientPort).toBe(0)
     expect(
@@ -173,6 +210,15 @@ describe('TLS in a zoo.cfg', () => {
       'CONFIG_INVALID: peerTlsCaFile: is needed',
     ],
     [['ssl.keyStore.type=BCFKS'], 'must be one of auto, PEM, PKCS12, JKS'],
+    [['quorate.httpAuth=certificate'], 'httpAuth: certificate needs httpTls'],
+    [
+      ['quorate.httpAuth=certificate', 'quorate.httpTls=only', 'quorate.httpTlsClientAuth=none'],
+      'httpAuth: certificate needs httpTls',
+    ],
+    [
+      ['quorate.httpTls=only', 'ssl.keyStore.location=/a.pem'],
+      'peerTlsCaFile: is needed for TLS of httpTlsClientAuth',
+    ],
     [['ssl.clientAuth=maybe'], 'tlsClientAuth (ssl.clientAuth): "maybe"'],
     [['ssl.enabledProtocols=TLSv1'], 'tlsVersionMin (ssl.enabledProtocols): "TLSv1"'],
     [

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { Audit } from '../../../server/audit/audit.ts'
 import { buildApp } from '../../../server/http/app.ts'
 import type { App } from '../../../server/http/app-instance.ts'
 import type { AppOptions } from '../../../server/http/route-context.ts'
@@ -50,6 +51,8 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
     logger: pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }),
     authorisation: { mode: 'open' },
     authenticator: DIGEST_ALONE,
+    audit: new Audit({ everything: false, serverUser: 'me', write: () => {} }),
+    tls: null,
     apiTimeoutMs: 1_000,
     forwardTimeoutMs: 1_000,
     requestMsMax: 10_000,

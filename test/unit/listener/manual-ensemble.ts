@@ -157,7 +157,7 @@ export class ManualEnsemble implements Ensemble {
       this.#hooks?.sessionAttached(result.result.session, request.origin, request.connection)
     }
     done({ kind: 'applied', result })
-    for (const session of result.endedSessions) this.#hooks?.sessionEnded(session)
+    for (const session of result.endedSessions) this.#hooks?.sessionEnded(session, [])
   }
 
   passBarriers(ok = true): void {
