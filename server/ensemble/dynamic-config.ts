@@ -5,17 +5,31 @@ export interface ConfigLine {
   readonly number: number
   readonly peerAddress: string
   readonly role: 'participant' | 'observer'
+  /** Empty where it is not told. */
   readonly clientAddress: string
 }
 
+/** ZooKeeper's own: 3888 beside 2888. */
+const ELECTION_PORT_ABOVE = 1_000
+const PORT_MAX = 65_535
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\]):\d+$/
+
 /**
  * The members as ZooKeeper writes them to /zookeeper/config, by number, but for the version behind
- * them. There is one port between servers here, so it stands in both places. A server that has yet to
- * catch up before it votes is not listed: it serves no clients.
+ * them. There is one port between servers here; what stands in the place of the election port is never
+ * the same, which ZooKeeper's parser, and so Curator's EnsembleTracker, refuses. A server that has yet
+ * to catch up before it votes is not listed: it serves no clients. One that stands alone and takes
+ * itself to be `localhost` does not say so to clients, which would follow it there from other machines.
  */
 export function configText(members: readonly Member[], present: readonly ConfigLine[]): string {
   const numbers = numbersOf(members, present)
-  return linesOf(members, numbers)
+  const lines = linesOf(members, numbers)
+  const [alone] = lines.length === 1 ? lines : []
+  const told =
+    alone !== undefined && LOOPBACK.test(alone.clientAddress)
+      ? [{ ...alone, clientAddress: '' }]
+      : lines
+  return told
     .sort((left, right) => left.number - right.number)
     .map((line) => `${formatLine(line)}\n`)
     .join('')
@@ -33,8 +47,11 @@ function linesOf(members: readonly Member[], numbers: ReadonlyMap<string, number
 }
 
 function formatLine({ number, peerAddress, role, clientAddress }: ConfigLine): string {
-  const port = peerAddress.slice(peerAddress.lastIndexOf(':') + 1)
-  return `server.${number}=${peerAddress}:${port}:${role};${clientAddress}`
+  const port = Number(peerAddress.slice(peerAddress.lastIndexOf(':') + 1))
+  const above = port + ELECTION_PORT_ABOVE
+  const electionPort = above > PORT_MAX ? port - ELECTION_PORT_ABOVE : above
+  const client = clientAddress === '' ? '' : `;${clientAddress}`
+  return `server.${number}=${peerAddress}:${electionPort}:${role}${client}`
 }
 
 /**
@@ -73,7 +90,7 @@ export function parseConfig(text: string): readonly ConfigLine[] {
   const lines: ConfigLine[] = []
   for (const line of text.split('\n')) {
     const [, number = '', peerAddress = '', role, clientAddress = ''] =
-      /^server\.(\d+)=(.+:\d+):\d+:(participant|observer);(.+)$/.exec(line) ?? []
+      /^server\.(\d+)=(.+:\d+):\d+:(participant|observer)(?:;(.+))?$/.exec(line) ?? []
     if (role !== 'participant' && role !== 'observer') continue
     lines.push({ number: Number(number), peerAddress, role, clientAddress })
   }

@@ -216,6 +216,7 @@ function fits(
 ): boolean {
   const number = /^\d+$/.test(server.name) ? Number(server.name) : numbers.get(server.name)
   if (number !== undefined && number !== line.number) return false
+  if (line.clientAddress === '') return true
   const port = line.clientAddress.slice(line.clientAddress.lastIndexOf(':'))
   return line.clientAddress === `0.0.0.0${port}`
     ? server.clientAddress.endsWith(port)

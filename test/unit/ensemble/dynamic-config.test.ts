@@ -36,10 +36,27 @@ describe('the configuration as ZooKeeper writes it', () => {
       member('1', { peerAddress: '[::1]:2888', clientAddress: '[::1]:2181' }),
     ]
     expect(configText(members, [])).toBe(
-      'server.1=[::1]:2888:2888:participant;[::1]:2181\n' +
-        'server.2=2.example:2888:2888:participant;2.example:2181\n' +
-        'server.10=10.example:2888:2888:observer;10.example:2181\n',
+      'server.1=[::1]:2888:3888:participant;[::1]:2181\n' +
+        'server.2=2.example:2888:3888:participant;2.example:2181\n' +
+        'server.10=10.example:2888:3888:observer;10.example:2181\n',
     )
+  })
+
+  it('never names one port twice for a server, which ZooKeeper takes for a mistake', () => {
+    const high = member('1', { peerAddress: '1.example:65000' })
+    expect(configText([high], [])).toBe(
+      'server.1=1.example:65000:64000:participant;1.example:2181\n',
+    )
+  })
+
+  it('does not send clients of a server that stands alone to their own machines', () => {
+    const alone = member('1', { peerAddress: 'localhost:2888', clientAddress: 'localhost:2181' })
+    const text = configText([alone], [])
+    expect(text).toBe('server.1=localhost:2888:3888:participant\n')
+    expect(parseConfig(text)).toEqual([
+      { number: 1, peerAddress: 'localhost:2888', role: 'participant', clientAddress: '' },
+    ])
+    expect(configText([alone, member('2')], [])).toContain('participant;localhost:2181\n')
   })
 
   it('numbers servers by their names where these are numbers, else by their ordinals', () => {
@@ -89,7 +106,7 @@ describe('a leader', () => {
     const zxid = driver.machine.lastZxid
     const text = driver.data('/zookeeper/config') ?? ''
     expect(text).toBe(
-      `server.1=1.example:2888:2888:participant;1.example:2181\nversion=${zxid.toString(16)}`,
+      `server.1=1.example:2888:3888:participant;1.example:2181\nversion=${zxid.toString(16)}`,
     )
     expect(driver.stat('/zookeeper/config')).toMatchObject({
       version: -1,

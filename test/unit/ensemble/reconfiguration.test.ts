@@ -24,7 +24,7 @@ function member(name: string, changes: Partial<Member> = {}): Member {
 }
 
 const line = (name: string, role = 'participant', client = `host${name}:2181`) =>
-  `server.${name}=host${name}:2888:2888:${role};${client}`
+  `server.${name}=host${name}:2888:3888:${role};${client}`
 
 /** A leader, server 1 of three, whose changes happen at once. */
 function leader(options: { readonly enabled?: boolean } = {}) {
@@ -132,6 +132,22 @@ describe('a reconfiguration', () => {
     expect(text()).toBe(`${line('2')}\n${line('5')}\nversion=${version}`)
   })
 
+  it('keeps a server that stood alone, whose address for clients is not told', () => {
+    const { state, calls, codes, ask, tick, text, driver } = leader()
+    const alone = { peerAddress: 'localhost:2888', clientAddress: 'localhost:2181' }
+    state.members = [member('1', alone)]
+    const servers = configText(state.members, [])
+    driver.apply({ kind: 'setConfig', servers: new TextEncoder().encode(servers) })
+    state.links = [{ name: '4', peerAddress: 'host4:2888', clientAddress: 'host4:2181' }]
+    ask({ joining: line('4') })
+    tick()
+    state.members = [...state.members, member('4')]
+    tick()
+    expect(calls).toEqual(['readmit 4', 'write'])
+    expect(codes).toEqual([0])
+    expect(text()).toContain('server.1=localhost:2888:3888:participant;localhost:2181\n')
+  })
+
   it('lets a server in again that was removed, and waits for its vote', () => {
     const { state, calls, codes, ask, tick } = leader()
     const joining = line('4')
@@ -166,7 +182,7 @@ describe('a reconfiguration', () => {
     state.members = ['red', 'blue', 'green'].map((name) => member(name))
     const present = configText(state.members, [])
     driver.apply({ kind: 'setConfig', servers: new TextEncoder().encode(present) })
-    const wanted = present.replace('server.2=hostblue:2888:2888:participant', (all) =>
+    const wanted = present.replace('server.2=hostblue:2888:3888:participant', (all) =>
       all.replace('participant', 'observer'),
     )
     ask({ newMembers: wanted })
