@@ -218,7 +218,6 @@ function engineOf(config: AgentConfig, disk: MemberDisk): Engine {
     ordinal,
     host: settings.engineHost,
     httpPort: settings.httpPort,
-    clientPort: settings.clientPort,
     peerPort: settings.peerPort,
     token: settings.engineToken,
     timeoutMs: limits.engineTimeoutMs,
@@ -257,15 +256,13 @@ function coordinationOf(
   ordinals: () => readonly number[],
 ): Coordination {
   const { settings } = config
-  const own: TreeServer = { host: settings.engineHost, port: settings.clientPort }
+  const port = settings.treeCaFile === '' ? settings.clientPort : settings.secureClientPort
+  const own: TreeServer = { host: settings.engineHost, port }
   const given = settings.tree.map(serverOf)
   const servers = (): readonly TreeServer[] => {
     if (given.length > 0) return given
     const others = ordinals().filter((ordinal) => ordinal !== config.ordinal)
-    return [
-      own,
-      ...others.map((ordinal) => ({ host: podHost(config, ordinal), port: settings.clientPort })),
-    ]
+    return [own, ...others.map((ordinal) => ({ host: podHost(config, ordinal), port }))]
   }
   return new ZookeeperCoordination({
     servers,
@@ -284,10 +281,15 @@ function coordinationOf(
 }
 
 function tlsOf({ settings }: AgentConfig): TreeTls | null {
-  if (settings.treeCaFile === '') return null
-  const read = (path: string) => (path === '' ? '' : readFileSync(path, 'utf8'))
-  const { treeCaFile, treeCertificateFile, treeKeyFile } = settings
-  return { ca: read(treeCaFile), cert: read(treeCertificateFile), key: read(treeKeyFile) }
+  const { treeCaFile, treeCertificateFile, treeKeyFile, advertisedHost } = settings
+  if (treeCaFile === '') return null
+  const text = (path: string) => (path === '' ? '' : readFileSync(path, 'utf8'))
+  const read = () => ({
+    ca: text(treeCaFile),
+    cert: text(treeCertificateFile),
+    key: text(treeKeyFile),
+  })
+  return { read, localName: advertisedHost }
 }
 
 function serverOf(place: string): TreeServer {

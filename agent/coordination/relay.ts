@@ -1,5 +1,5 @@
-import { createServer, connect as dialTcp, type Server, type Socket } from 'node:net'
-import { connect as dialTls } from 'node:tls'
+import { createServer, connect as dialTcp, isIP, type Server, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as dialTls } from 'node:tls'
 import { FrameSplitter } from '../../server/wire/framing.ts'
 import { decodeConnectResponse } from '../../server/wire/handshake.ts'
 import { type Lease, negotiated, newLease, renewed } from '../core/lease.ts'
@@ -11,9 +11,10 @@ export interface TreeServer {
 }
 
 export interface TreeTls {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
+  /** In PEM; '' for none. Read anew for each connection: certificates are renewed under a running agent. */
+  readonly read: () => { readonly ca: string; readonly cert: string; readonly key: string }
+  /** What the certificate of the local server is for: it is dialled by a loopback address. */
+  readonly localName: string
 }
 
 export interface RelayOptions {
@@ -40,6 +41,7 @@ export class Relay {
   readonly #avoidUntilMs = new Map<string, number>()
   #link: Link | null = null
   #lease: Lease
+  #told = ''
 
   private constructor(options: RelayOptions) {
     this.#options = options
@@ -134,23 +136,49 @@ export class Relay {
 
   #open(target: TreeServer): Promise<Socket | null> {
     const { tls, dialTimeoutMs } = this.#options
-    const { host, port } = target
     return new Promise((resolve) => {
-      const socket =
-        tls === null
-          ? dialTcp({ host, port })
-          : dialTls({ host, port, servername: host, ca: tls.ca, cert: tls.cert, key: tls.key })
+      const socket = this.#connect(target)
+      if (socket === null) return resolve(null)
       const timer = setTimeout(() => socket.destroy(), dialTimeoutMs)
       const over = (opened: Socket | null) => {
         clearTimeout(timer)
         resolve(opened)
       }
       socket.once(tls === null ? 'connect' : 'secureConnect', () => over(socket))
-      // The reason is of no use here: the next server is tried.
-      socket.on('error', () => socket.destroy())
+      socket.on('error', (error) => {
+        // Of a plain connection the reason is of no use: the next server is tried.
+        if (tls !== null) this.#tell(target, error)
+        socket.destroy()
+      })
       socket.once('close', () => over(null))
     })
   }
+
+  /** Null when the files of TLS cannot be read or used just now. */
+  #connect(target: TreeServer): Socket | null {
+    const { tls } = this.#options
+    if (tls === null) return dialTcp({ ...target })
+    try {
+      return dialTls(secured(target, tls))
+    } catch (error) {
+      this.#tell(target, error)
+      return null
+    }
+  }
+
+  /** A certificate that nobody accepts fails at each try: it is told once. */
+  #tell(target: TreeServer, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (reason === this.#told) return
+    this.#told = reason
+    this.#options.log('no connection with TLS', { server: placeOf(target), reason })
+  }
+}
+
+/** An address has no server name: its certificate must then name the address. */
+function secured({ host, port }: TreeServer, tls: TreeTls): ConnectionOptions {
+  const name = host === '127.0.0.1' || host === '::1' ? tls.localName : host
+  return { host, port, ...(isIP(name) === 0 ? { servername: name } : {}), ...tls.read() }
 }
 
 interface LinkEvents {

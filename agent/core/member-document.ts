@@ -17,7 +17,9 @@ export interface MemberFacts {
   readonly engine: string
   readonly engineVersion: string
   readonly role: string
-  readonly endpoint: Endpoint
+  readonly host: string
+  /** Null: clients are served with TLS alone, on `sslPort`; one of the two is there. */
+  readonly port: number | null
   readonly sslPort: number | null
   /** By name: metrics, health, peers, … */
   readonly endpoints: Readonly<Record<string, Endpoint>>
@@ -35,16 +37,16 @@ const MEMBER_DOCUMENT_VERSION = 1
 
 /** The document as a plain object; keys in a fixed order, no secrets. */
 export function memberDocument(facts: MemberFacts): Readonly<Record<string, unknown>> {
-  const { endpoint } = facts
+  const { host, port, sslPort } = facts
   return {
     v: MEMBER_DOCUMENT_VERSION,
     schema: 'member/v1',
     // Curator's ServiceInstance.
     name: facts.cluster,
     id: facts.pod,
-    address: endpoint.host,
-    port: endpoint.port,
-    sslPort: facts.sslPort,
+    address: host,
+    port,
+    sslPort,
     payload: {
       role: facts.role,
       incarnation: facts.incarnation,
@@ -61,7 +63,7 @@ export function memberDocument(facts: MemberFacts): Readonly<Record<string, unkn
     uriSpec: null,
     enabled: facts.enabled,
     // Twitter's ServerSet entry.
-    serviceEndpoint: endpoint,
+    serviceEndpoint: { host, port: port ?? sslPort },
     additionalEndpoints: facts.endpoints,
     status: facts.status,
     shard: facts.ordinal,

@@ -9,7 +9,6 @@ import { AgentError, messageOf } from '../errors.ts'
 import { exchange, type HttpAnswer, headersOf } from '../http/exchange.ts'
 import { limits } from '../limits.ts'
 import type { Engine } from './engine.ts'
-import { fourLetterWord } from './four-letter-word.ts'
 import type { MemberDisk } from './member-disk.ts'
 
 export interface QuorateOptions {
@@ -19,7 +18,6 @@ export interface QuorateOptions {
   readonly ordinal: number
   readonly host: string
   readonly httpPort: number
-  readonly clientPort: number
   readonly peerPort: number
   /** Bearer token of the server's HTTP API; '' for none. */
   readonly token: string
@@ -38,6 +36,7 @@ const Member = Type.Object({
 /** What is read of GET /v1/ensemble; it has more. */
 const View = Type.Object({
   name: Type.String(),
+  version: Type.Optional(Type.String()),
   clusterId: Type.String(),
   role: Type.String(),
   leader: Type.Union([Type.String(), Type.Null()]),
@@ -145,9 +144,7 @@ export class QuorateEngine implements Engine {
   }
 
   async version(): Promise<string> {
-    const { host, clientPort, timeoutMs } = this.#options
-    const answer = await fourLetterWord(host, clientPort, 'srvr', timeoutMs)
-    return /^Zookeeper version: ([^,]+)/m.exec(answer)?.[1] ?? ''
+    return Value.Parse(View, await this.#get('/v1/ensemble')).version ?? ''
   }
 
   permitLine(mode: StartMode, set: StatefulSetView | null): string {

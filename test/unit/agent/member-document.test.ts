@@ -11,7 +11,8 @@ const facts = {
   engine: 'quorate',
   engineVersion: '1.0',
   role: 'follower',
-  endpoint: { host: 'q-1.q', port: 2181 },
+  host: 'q-1.q',
+  port: 2181,
   sslPort: null,
   endpoints: { metrics: { host: 'q-1.q', port: 8080 } },
   status: 'ALIVE',
@@ -50,6 +51,14 @@ describe('the member document', () => {
       additionalEndpoints: { metrics: { host: 'q-1.q', port: 8080 } },
       status: 'ALIVE',
       shard: 1,
+    })
+  })
+
+  it('names the port with TLS where there is no other', () => {
+    expect(memberDocument({ ...facts, port: null, sslPort: 2281 })).toMatchObject({
+      port: null,
+      sslPort: 2281,
+      serviceEndpoint: { host: 'q-1.q', port: 2281 },
     })
   })
 
