@@ -2,12 +2,12 @@
 export const limits = {
   /** Between two turns of the loop: while something is decided, and while a member just serves. */
   turnMs: 250,
-  turnMsIdle: 1_000,
+  turnMsIdle: 500,
   /** One question to the engine's HTTP port. */
   engineTimeoutMs: 1_000,
   /** Between questions to an engine, the same. */
   engineEveryMs: 1_000,
-  engineEveryMsIdle: 4_000,
+  engineEveryMsIdle: 2_000,
   /** A member that its leader has not heard for this long is not handed leadership. */
   memberSilentMs: 2_000,
   /** One request to the Kubernetes API. */
@@ -49,8 +49,8 @@ export const limits = {
   /** A server that was cut off or did not answer is tried last for this long. */
   treeAvoidMs: 10_000,
   /** Between checks of the lease, and of what is published. */
-  leaseEveryMs: 1_000,
-  publishEveryMs: 5_000,
+  leaseEveryMs: 500,
+  publishEveryMs: 2_500,
   /** One frame of the tree. */
   treeFrameBytesMax: 1_048_575,
   /** A member document. */
