@@ -1,11 +1,8 @@
-import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ZookeeperCoordination } from '../../../agent/coordination/zookeeper.ts'
 import { relayed } from '../../../agent/core/relay-frame.ts'
-import { FrameSplitter } from '../../../server/wire/framing.ts'
 import { waitFor } from '../../support/wait-for.ts'
-
-const TIMEOUT_MS = 1_500
+import { FakeServer, frameOf, int, lengthPrefixed, TIMEOUT_MS } from './fake-zookeeper.ts'
 
 describe('what the relay lets through', () => {
   const reply = (code: number) => new Uint8Array(frameOf(7, code))
@@ -148,92 +145,3 @@ describe('the guarded client', () => {
     expect(client.status).toBe('held')
   })
 })
-
-/**
- * A double of a ZooKeeper server: it takes sessions, answers pings, and answers requests with one
- * code; or says nothing at all.
- */
-class FakeServer {
-  mute = false
-  code = -101
-  readonly #server: Server
-  readonly #newSession: bigint
-  readonly #sockets = new Set<Socket>()
-
-  private constructor(newSession: bigint) {
-    this.#newSession = newSession
-    this.#server = createServer((socket) => this.#accept(socket))
-  }
-
-  static async listen(newSession: bigint): Promise<FakeServer> {
-    const server = new FakeServer(newSession)
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
-    return server
-  }
-
-  get port(): number {
-    const address = this.#server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  }
-
-  say(bytes: Uint8Array): void {
-    for (const socket of this.#sockets) socket.write(bytes)
-  }
-
-  hangUp(): void {
-    for (const socket of this.#sockets) socket.end()
-  }
-
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy()
-    this.#server.close()
-  }
-
-  #accept(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.on('error', () => socket.destroy())
-    socket.on('close', () => this.#sockets.delete(socket))
-    const splitter = new FrameSplitter(1_048_575)
-    let greeted = false
-    socket.on('data', (chunk) => {
-      splitter.push(chunk)
-      for (let frame = splitter.next(); frame !== null; frame = splitter.next()) {
-        if (this.mute) continue
-        socket.write(lengthPrefixed(greeted ? this.#reply(frame) : this.#greet(frame)))
-        greeted = true
-      }
-    })
-  }
-
-  /** protocol, timeout, session, password; a session that is asked for is granted. */
-  #greet(frame: Uint8Array): Buffer {
-    const asked = Buffer.from(frame).readBigInt64BE(16)
-    sessions += asked === 0n ? 1n : 0n
-    const id = asked === 0n ? this.#newSession * 1_000n + sessions : asked
-    const session = Buffer.alloc(8)
-    session.writeBigInt64BE(id)
-    return Buffer.concat([int(0), int(TIMEOUT_MS), session, int(16), Buffer.alloc(16, 1)])
-  }
-
-  #reply(frame: Uint8Array): Buffer {
-    const request = Buffer.from(frame)
-    const [xid, opcode] = [request.readInt32BE(0), request.readInt32BE(4)]
-    return frameOf(xid, opcode === 11 ? 0 : this.code)
-  }
-}
-
-let sessions = 0n
-
-function frameOf(xid: number, code: number): Buffer {
-  return Buffer.concat([int(xid), Buffer.alloc(8), int(code)])
-}
-
-function int(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
-}
-
-function lengthPrefixed(frame: Uint8Array): Buffer {
-  return Buffer.concat([int(frame.length), frame])
-}
