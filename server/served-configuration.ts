@@ -11,6 +11,7 @@ export function servedConfiguration(settings: Settings): ServedConfiguration {
     secureClientPort: settings.secureClientPort === 0 ? -1 : settings.secureClientPort,
     dataDirectory: resolve(snapshotDirectory === '' ? dataDirectory : snapshotDirectory),
     logDirectory: resolve(logDirectory === '' ? dataDirectory : logDirectory),
+    listenBacklog: settings.listenBacklog,
     tickMs: Math.round(settings.sessionTimeoutMsMin / 2),
     connectionsPerAddressMax: settings.connectionsPerAddressMax,
     sessionTimeoutMsMin: settings.sessionTimeoutMsMin,

@@ -48,6 +48,7 @@ export function buildHttp(parts: HttpParts): Promise<App> {
     ensemble,
     metrics,
     commands: wordContext,
+    commandPath: settings.httpCommandPath,
     logger,
     audit,
     tls: httpTlsOf(settings, credentials.http),

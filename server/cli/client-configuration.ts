@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
-import { parseProperties } from '../config/zoo-cfg.ts'
+import { parseProperties } from '../config/java-properties.ts'
 import { tlsValue } from '../config/zoo-cfg-tls.ts'
 import {
   openStores,
@@ -16,7 +16,7 @@ import { CommandFailure } from './command-failure.ts'
  * it does not ask for TLS (`zookeeper.client.secure`). Rejects with a CommandFailure or TLS_UNUSABLE.
  */
 export async function readClientConfiguration(path: string): Promise<ConnectionOptions | null> {
-  const properties = parseProperties(read(path).toString('utf8'))
+  const properties = parseProperties(path, read(path).toString('utf8'))
   const value = (key: string) => properties.get(`zookeeper.${key}`) ?? ''
   if (value('client.secure') !== 'true') return null
   const password = (key: string) => {

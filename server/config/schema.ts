@@ -50,6 +50,12 @@ export const Settings = Type.Object(
     peerPort: port('Other servers of the ensemble', 2888),
     httpHost: text('Address to listen on for HTTP; all when empty'),
     httpPort: port('HTTP; 0 is off', 8080),
+    httpCommandPath: Type.String({
+      // Not in the way of anything else that is served.
+      pattern: '^(?!/(v1|kv|livez|readyz|metrics|openapi)(/|[.]|$))(/[\\w.-]+)+$',
+      default: '/commands',
+      description: "Where the commands of ZooKeeper's AdminServer are",
+    }),
     httpAuth: Type.Union(
       [
         Type.Literal('open'),
@@ -70,6 +76,11 @@ export const Settings = Type.Object(
     connectRetries: count('Failed dials in a row before a peer is reported unreachable', 5),
     sessionTimeoutMsMin: ms('Least session timeout', limits.sessionTimeoutMsMin),
     sessionTimeoutMsMax: ms('Greatest session timeout', limits.sessionTimeoutMsMax),
+    listenBacklog: Type.Integer({
+      minimum: -1,
+      default: -1,
+      description: 'Connections that wait to be accepted on a client port; -1 is 1024',
+    }),
     connectionsMax: count('Client connections; 0 is no limit', limits.connectionsMax),
     connectionsPerAddressMax: count('Client connections of one address; 0 is no limit', 0),
     frameBytesMax: Type.Integer({

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
-import type { SettingName } from './schema.ts'
+import { parseProperties } from './java-properties.ts'
+import { type SettingName, Settings } from './schema.ts'
 import { znodeKeys } from './znode-settings.ts'
 import {
   authenticationKeys,
@@ -10,6 +11,8 @@ import {
   authenticationValue,
   isAuthenticationKey,
 } from './zoo-cfg-authentication.ts'
+import { isUnderstood } from './zoo-cfg-keys.ts'
+import { parseServer, type ServerLine } from './zoo-cfg-servers.ts'
 import { isTlsUnderstood, tlsKeys, tlsValue, tlsVersions } from './zoo-cfg-tls.ts'
 
 /** What a ZooKeeper configuration file comes to. */
@@ -30,6 +33,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   dataLogDir: 'logDirectory',
   clientPort: 'clientPort',
   clientPortAddress: 'clientHost',
+  clientPortListenBacklog: 'listenBacklog',
   maxClientCnxns: 'connectionsPerAddressMax',
   maxCnxns: 'connectionsMax',
   minSessionTimeout: 'sessionTimeoutMsMin',
@@ -39,41 +43,31 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   preAllocSize: 'segmentBytes',
   'jute.maxbuffer': 'frameBytesMax',
   'admin.serverPort': 'httpPort',
+  'admin.commandURL': 'httpCommandPath',
   'admin.serverAddress': 'httpHost',
+  'admin.forceHttps': 'httpTls',
+  'admin.portUnification': 'httpTls',
+  'admin.needClientAuth': 'httpTlsClientAuth',
   peerType: 'observer',
   'audit.enable': 'auditEnabled',
   'readonlymode.enabled': 'readOnlyMode',
   ...authenticationKeys,
-  'admin.forceHttps': 'httpTls',
-  'admin.portUnification': 'httpTls',
-  'admin.needClientAuth': 'httpTlsClientAuth',
   ...tlsKeys,
   ...znodeKeys,
 }
 
 /** Keys that are read but are no setting by themselves. */
-const READ = new Set(['tickTime', 'admin.enableServer', 'dynamicConfigFile', 'version'])
-
-const TICK_MS = 2_000
-
-/** Keys whose effect this server has anyway, or whose default says all. */
-const UNDERSTOOD = new Set([
-  'initLimit',
-  'syncLimit',
-  'autopurge.purgeInterval',
-  'autopurge.snapRetainCount',
-  'standaloneEnabled',
+const READ = new Set([
+  'tickTime',
+  'admin.enableServer',
+  'dynamicConfigFile',
+  'version',
   'quorumListenOnAllIPs',
-  'electionAlg',
+  'multiAddress.enabled',
 ])
 
-interface ServerLine extends ListedServer {
-  readonly host: string
-  readonly peerPort: number
-  /** Of the part behind the semicolon; '' where it has none. */
-  readonly clientHost: string
-  readonly clientPort: string
-}
+/** ZooKeeper's own. */
+const TICK_MS = 3_000
 
 type Entries = ReadonlyMap<string, string>
 
@@ -100,34 +94,81 @@ export function readZooCfg(path: string): ZooCfg {
       if (together.has(setting)) continue
       keys[setting] = key
       settings[setting] =
-        key in tlsKeys ? tlsValue(setting, value) : settingOf(key, value, settings[setting])
+        key in tlsKeys
+          ? tlsValue(setting, spelt(setting, value))
+          : settingOf(key, spelt(setting, value), settings[setting])
       if (key in authenticationKeys) settings[setting] = authenticationValue(key, value)
     } else if (key.startsWith('server.')) {
-      servers.push(parseServer(path, key, value))
+      servers.push(serverOf(path, entries, key, ignored))
+    } else if (/^(group|weight)/.test(key)) {
+      throw invalid(
+        `${path}: ${key}: quorums of groups and weights are not to be had: each vote counts`,
+      )
     } else if (key.startsWith('quorate.')) {
       settings[key.slice('quorate.'.length)] = value
       keys[key.slice('quorate.'.length)] = key
-    } else if (!isUnderstood(key, value)) ignored.push(key)
+    } else if (!asksForNothing(key, value)) ignored.push(key)
   }
-  if (entries.get('admin.enableServer') === 'false' && !entries.has('quorate.httpPort')) {
+  if (flagOf(entries, 'admin.enableServer') === false && !entries.has('quorate.httpPort')) {
     settings['httpPort'] = 0
   }
-  if (servers.length > 0) placeSelf(path, settings, servers)
+  if (servers.length > 0)
+    placeSelf(path, settings, servers, flagOf(entries, 'quorumListenOnAllIPs'))
   return { settings, servers, keys, ignored }
 }
 
+/** Whether a key is no setting by itself, and read all the same, with others. */
+export function isReadTogether(key: string, value: string): boolean {
+  return READ.has(key) || isTlsUnderstood(key, value) || isAuthenticationKey(key, value)
+}
+
 /** Whether a key that is no setting by itself asks for nothing that is missing. */
-function isUnderstood(key: string, value: string): boolean {
-  if (READ.has(key) || UNDERSTOOD.has(key)) return true
-  return isTlsUnderstood(key, value) || isAuthenticationKey(key, value)
+function asksForNothing(key: string, value: string): boolean {
+  return isUnderstood(key, value) || isReadTogether(key, value)
 }
 
 /** The file, and its dynamic part where ZooKeeper has moved the servers there. */
 function readEntries(path: string): Entries {
-  const entries = parseProperties(readText(path))
+  const entries = readProperties(path)
   const dynamic = entries.get('dynamicConfigFile')
   if (dynamic === undefined) return entries
-  return new Map([...entries, ...parseProperties(readText(dynamic))])
+  const misplaced = [...entries.keys()].find((key) => key.startsWith('server.'))
+  if (misplaced !== undefined) {
+    throw invalid(`${path}: ${misplaced}: must be in ${dynamic}, which dynamicConfigFile names`)
+  }
+  return new Map([...entries, ...readProperties(dynamic)])
+}
+
+function readProperties(path: string): Entries {
+  return parseProperties(path, readText(path))
+}
+
+/** Yes or no as ZooKeeper reads it, null where it is not said. */
+function flagOf(entries: Entries, key: string): boolean | null {
+  const text = entries.get(key)?.toLowerCase()
+  if (text === undefined) return null
+  if (text !== 'true' && text !== 'false')
+    throw invalid(`${key}: ${text} is neither true nor false`)
+  return text === 'true'
+}
+
+/** Java's TRUE is true, too. */
+function spelt(setting: SettingName, value: string): string {
+  const schema = Settings.properties[setting]
+  return 'type' in schema && schema.type === 'boolean' ? value.toLowerCase() : value
+}
+
+function serverOf(path: string, entries: Entries, key: string, ignored: string[]): ServerLine {
+  const value = entries.get(key) ?? ''
+  const line = parseServer(key.slice('server.'.length), value)
+  if ('problem' in line) throw invalid(`${path}: ${key}=${value} ${line.problem}`)
+  if (line.addresses > 1) {
+    if (flagOf(entries, 'multiAddress.enabled') !== true) {
+      throw invalid(`${path}: ${key} has several addresses, and multiAddress.enabled is not true`)
+    }
+    ignored.push(`${key} (all addresses but the first)`)
+  }
+  return line
 }
 
 /** tickTime is the measure of the session timeouts that are not given. */
@@ -150,7 +191,7 @@ function settingOf(key: string, value: string, present: unknown): unknown {
     case 'preAllocSize':
       return 1024 * integerOf(key, value)
     case 'peerType':
-      if (value !== 'observer' && value !== 'participant') {
+      if (!/^(observer|participant)$/i.test(value)) {
         throw invalid(`peerType: ${value} is neither participant nor observer`)
       }
       return value.toLowerCase() === 'observer'
@@ -174,54 +215,37 @@ function placeSelf(
   path: string,
   settings: Record<string, unknown>,
   servers: readonly ServerLine[],
+  listensEverywhere: boolean | null,
 ): void {
-  const myidPath = join(String(settings['dataDirectory']), 'myid')
-  if (!existsSync(myidPath)) throw new CodedError('CONFIG_UNREADABLE', `${myidPath} is missing`)
-  const name = readText(myidPath).trim()
-  const self = servers.find((server) => server.name === name)
-  if (self === undefined) throw invalid(`${path}: no line server.${name}, which ${myidPath} names`)
-  settings['name'] = name
-  settings['advertisedHost'] = self.host
+  const self = ownLine(path, String(settings['dataDirectory']), servers)
+  settings['name'] = self.name
+  settings['advertisedHost'] = self.peerAddress.slice(0, self.peerAddress.lastIndexOf(':'))
   settings['peerPort'] = self.peerPort
-  settings['observer'] = self.observer || settings['observer'] === true
+  // The line says it, whatever peerType says.
+  settings['observer'] = self.observer
   if (self.clientPort !== '') settings['clientPort'] = self.clientPort
   if (self.clientHost !== '') settings['clientHost'] ??= self.clientHost
-  const local = self.host === 'localhost' || self.host.startsWith('127.')
-  if (local) settings['peerHost'] = self.host
+  const local = self.host === 'localhost' || self.host === '::1' || self.host.startsWith('127.')
+  if (!(listensEverywhere ?? !local)) settings['peerHost'] = self.host
 }
 
-/** host:peer:election[:role][;[address:]client] */
-function parseServer(path: string, key: string, value: string): ServerLine {
-  const name = key.slice('server.'.length)
-  const match =
-    /^(\[[^\]]+\]|[^:|]+):(\d+)(?::(\d+))?(?::(participant|observer))?(?:;(?:(.+):)?(\d+))?$/.exec(
-      value,
-    )
-  if (match === null || !/^\d+$/.test(name)) {
-    throw invalid(`${path}: ${key}=${value} is not host:port:port[:role][;[address:]port]`)
+/** The line that myid names; a single one needs no myid. */
+function ownLine(path: string, dataDirectory: string, servers: readonly ServerLine[]): ServerLine {
+  const myidPath = join(dataDirectory, 'myid')
+  const [only, second] = servers
+  if (!existsSync(myidPath)) {
+    if (only !== undefined && second === undefined) return only
+    throw new CodedError('CONFIG_UNREADABLE', `${myidPath} is missing`)
   }
-  const [, host = '', peerPort = '', , role, clientHost = '', clientPort = ''] = match
-  return {
-    name,
-    host,
-    peerPort: Number(peerPort),
-    peerAddress: `${host}:${peerPort}`,
-    clientHost: clientHost.replace(/^\[|\]$/g, ''),
-    clientPort,
-    observer: role === 'observer',
-  }
-}
-
-/** Java properties as far as zoo.cfg uses them: a key, then =, : or a space; comments; no escapes. */
-export function parseProperties(text: string): Map<string, string> {
-  const entries = new Map<string, string>()
-  for (const line of text.split(/\r?\n/)) {
-    const trimmed = line.trim()
-    if (trimmed === '' || trimmed.startsWith('#') || trimmed.startsWith('!')) continue
-    const [, key = '', value = ''] = /^([^=:\s]+)(?:\s*[=:]\s*|\s+|$)(.*)$/.exec(trimmed) ?? []
-    entries.set(key, value)
-  }
-  return entries
+  const myid =
+    readText(myidPath)
+      .split(/[\r\n]/, 1)[0]
+      ?.trim() ?? ''
+  if (!/^\d+$/.test(myid)) throw invalid(`${myidPath}: ${JSON.stringify(myid)} is no number`)
+  const name = String(BigInt(myid))
+  const self = servers.find((server) => server.name === name)
+  if (self === undefined) throw invalid(`${path}: no line server.${name}, which ${myidPath} names`)
+  return self
 }
 
 function integerOf(key: string, text: string): number {

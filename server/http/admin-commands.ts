@@ -135,7 +135,7 @@ function configuration(context: WordContext): CommandBody {
     min_session_timeout: served.sessionTimeoutMsMin,
     max_session_timeout: served.sessionTimeoutMsMax,
     server_id: ownNumber(context),
-    client_port_listen_backlog: -1,
+    client_port_listen_backlog: served.listenBacklog,
   }
 }
 

@@ -14,6 +14,8 @@ export interface AppOptions {
   readonly metrics: Metrics
   /** What the commands of ZooKeeper's AdminServer report on. */
   readonly commands: WordContext
+  /** Where those are; `/commands` when not given. */
+  readonly commandPath?: string
   readonly logger: FastifyBaseLogger
   readonly authorisation: Authorisation
   /** TLS on the port; null: plain HTTP alone. */

@@ -197,7 +197,7 @@ function configurationText(asked: Asked): string {
     ['maxClientCnxns', configuration.connectionsPerAddressMax],
     ['minSessionTimeout', configuration.sessionTimeoutMsMin],
     ['maxSessionTimeout', configuration.sessionTimeoutMsMax],
-    ['clientPortListenBacklog', -1],
+    ['clientPortListenBacklog', configuration.listenBacklog],
     ['serverId', serverNumbers(asked).get(status.name) ?? 0],
   ]
   const text = properties(lines, (key, value) => `${key}=${value}`)

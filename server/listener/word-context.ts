@@ -37,6 +37,8 @@ export interface ServedConfiguration {
   readonly secureClientPort: number
   readonly dataDirectory: string
   readonly logDirectory: string
+  /** -1: that of the server. */
+  readonly listenBacklog: number
   readonly tickMs: number
   readonly connectionsPerAddressMax: number
   readonly sessionTimeoutMsMin: number

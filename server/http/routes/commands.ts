@@ -18,26 +18,30 @@ const RESTORE = ['restore', 'rest']
 const byName = new Map(
   ADMIN_COMMANDS.flatMap((command) => command.names.map((name) => [name, command] as const)),
 )
-const index = [...ADMIN_COMMANDS.map(({ names }) => names[0]), 'snapshot', 'restore']
-  .sort()
-  .map((name) => `<a href="/commands/${name}">${name}</a>\n<br/>\n`)
-  .join('')
+
+function indexUnder(path: string): string {
+  return [...ADMIN_COMMANDS.map(({ names }) => names[0]), 'snapshot', 'restore']
+    .sort()
+    .map((name) => `<a href="${path}/${name}">${name}</a>\n<br/>\n`)
+    .join('')
+}
 
 /**
  * The commands of ZooKeeper's AdminServer, under its URLs, names and fields. As there, an unknown
  * command and a server that does not serve are answered 200 with an `error`.
  */
 export function commandRoutes(app: App, context: RouteContext): void {
-  const { authorise, commands, ensemble } = context
+  const { authorise, commands, ensemble, commandPath: path = '/commands' } = context
+  const index = indexUnder(path)
 
-  for (const url of ['/commands', '/commands/']) {
+  for (const url of [path, `${path}/`]) {
     app.get(url, { schema: { hide: true } }, async (_request, reply) =>
       reply.type('text/html').send(index),
     )
   }
 
   app.get(
-    '/commands/*',
+    `${path}/*`,
     {
       preHandler: async (request, reply) => {
         const { '*': name } = request.params as { '*': string }
@@ -60,7 +64,7 @@ export function commandRoutes(app: App, context: RouteContext): void {
   )
 
   app.post(
-    '/commands/restore',
+    `${path}/restore`,
     {
       // Before the body is read: it is of no use.
       onRequest: async (request, reply) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { defaultSettings, Settings, settingNames } from '../../../server/config/schema.ts'
 import { zooCfgKeys } from '../../../server/config/zoo-cfg.ts'
+import { keyGroups } from '../../../server/config/zoo-cfg-keys.ts'
 
 const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
 
@@ -34,5 +35,20 @@ describe('docs/configuration.md', () => {
       unit,
       (Settings.properties[name] as { readonly description?: string }).description,
     ])
+  })
+})
+
+describe('the keys of a zoo.cfg that are no setting', () => {
+  it.each(keyGroups)('$keys: the page says what there is instead', ({ keys, here, missing }) => {
+    const asked = ['true', 'false', 'no'].filter((value) => missing?.test(value) === true)
+    const warning =
+      asked.length === 0 ? 'no' : asked.length === 3 ? 'yes' : `with ${asked.map(code).join()}`
+    expect(page).toContain(`| ${keys.map(code).join(', ')} | ${here} | ${warning} |\n`)
+  })
+
+  it('have no row that the code does not know', () => {
+    const [, section = ''] = page.split('### All other keys of ZooKeeper')
+    const [, table = ''] = /Warning \|\n\|[-|]+\n(.*?)\n\n/s.exec(section) ?? []
+    expect(table.trim().split('\n')).toHaveLength(keyGroups.length)
   })
 })

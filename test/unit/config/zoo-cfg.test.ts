@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../server/config/config.ts'
+import { parseProperties } from '../../../server/config/java-properties.ts'
+import { isReadTogether, zooCfgKeys } from '../../../server/config/zoo-cfg.ts'
+import { groupOf } from '../../../server/config/zoo-cfg-keys.ts'
 import { CodedError } from '../../../server/errors.ts'
+import { ALL_KEYS } from './zookeeper-keys.ts'
 
 let directory = ''
 let dataDir = ''
@@ -128,7 +132,7 @@ describe('zoo.cfg', () => {
       connectionsPerAddressMax: 60,
       connectionsMax: 100,
       sessionTimeoutMsMin: 2_000,
-      sessionTimeoutMsMax: 40_000,
+      sessionTimeoutMsMax: 60_000,
       fourLetterWords: ['ruok', 'srvr'],
       snapshotRequests: 5_000,
       segmentBytes: 1024 * 1024,
@@ -148,9 +152,9 @@ describe('zoo.cfg', () => {
 
   it('names keys without a meaning here in a warning, and only those', () => {
     const { warnings } = load(
-      `dataDir=${dataDir}\nssl.crl=true\ninitLimit=10\nsyncLimit=5\ngroup.1=1:2\nwhat`,
+      `dataDir=${dataDir}\nssl.crl=true\ninitLimit=10\nsyncLimit=5\nleaderServes=no\nwhat`,
     )
-    expect(warnings[0]).toMatch(/without a meaning here: ssl\.crl, group\.1, what$/)
+    expect(warnings[0]).toMatch(/without a meaning here: ssl\.crl, leaderServes, what$/)
   })
 
   it.each([
@@ -166,8 +170,20 @@ describe('zoo.cfg', () => {
     ['dataDir=DATA\nquorate.clentPort=1', /unknown setting clentPort; did you mean clientPort/],
     ['dataDir=DATA\nserver.1=zk-1', /server\.1=zk-1 is not host:port/],
     ['dataDir=DATA\nserver.one=zk-1:1:2', /server\.one=zk-1:1:2 is not/],
-    ['dataDir=DATA\nserver.1=a:1:2|b:1:2', /is not host:port/],
-    ['dataDir=DATA\nserver.1=zk-1:1:2', /^CONFIG_UNREADABLE: .*myid is missing/],
+    ['dataDir=DATA\nserver.1=a:1:2|b:1:2', /several addresses, and multiAddress\.enabled/],
+    ['dataDir=DATA\nmultiAddress.enabled=true\nserver.1=a:1:2|b:1:2:observer', /different roles/],
+    ['dataDir=DATA\nserver.1=[::1:1:2', /is not host:port/],
+    ['dataDir=DATA\nserver.1=a:1:2;1;2', /is not host:port/],
+    ['dataDir=DATA\nserver.1=a:1:2;b:c', /is not host:port/],
+    ['dataDir=DATA\ngroup.1=1:2:3', /^CONFIG_INVALID: .*group\.1: quorums of groups and weights/],
+    ['dataDir=DATA\nweight.1=2', /weight\.1: quorums of groups and weights/],
+    [
+      'dataDir=DATA\nserver.1=a:1:2\nquorumListenOnAllIPs=maybe',
+      /quorumListenOnAllIPs: maybe is neither/,
+    ],
+    ['dataDir=\\u00zz', /^CONFIG_INVALID: .*four hexadecimal digits/],
+    ['dataDir=DATA\nserver.1=a:1:2\ndynamicConfigFile=/nowhere', /server\.1: must be in \/nowhere/],
+    ['dataDir=DATA\nserver.1=zk-1:1:2\nserver.2=zk-2:1:2', /^CONFIG_UNREADABLE: .*myid is missing/],
     ['dataDir=DATA\ndynamicConfigFile=/nowhere/x', /^CONFIG_UNREADABLE: /],
   ])('refuses %j', (text, message) => {
     expect(refusal(text.replace('DATA', dataDir))).toMatch(message)
@@ -175,5 +191,138 @@ describe('zoo.cfg', () => {
 
   it('refuses a myid that no line has', () => {
     expect(refusal(ensemble(9))).toMatch(/^CONFIG_INVALID: .*no line server\.9/)
+  })
+})
+
+describe('the form of a zoo.cfg', () => {
+  it("is that of Java's properties", () => {
+    const properties = parseProperties(
+      'file',
+      [
+        'plain=1',
+        '  indented :  2 ',
+        'spaced 3',
+        '#comment=4 \\',
+        '! comment=5',
+        'continued=a,\\',
+        '   b,\\',
+        '',
+        'not.continued=c\\\\',
+        'key\\=with\\:escapes\\ in=d',
+        'escapes=\\u00fc\\t\\q',
+        'twice=first',
+        'twice=second',
+        'equals=a=b:c',
+        'literal=${user.home}/x',
+        'empty',
+        'ends=with\\',
+      ].join('\r\n'),
+    )
+    expect(Object.fromEntries(properties)).toEqual({
+      plain: '1',
+      indented: '2',
+      spaced: '3',
+      continued: 'a,b,',
+      'not.continued': 'c\\',
+      'key=with:escapes in': 'd',
+      // The tab stands at the end of nothing: it stays.
+      escapes: 'ü\tq',
+      twice: 'second',
+      equals: 'a=b:c',
+      literal: '${user.home}/x',
+      empty: '',
+      ends: 'with',
+    })
+  })
+
+  it('takes yes and no however they are written, and three seconds for a tick', () => {
+    const { settings } = load(`dataDir=${dataDir}\nreconfigEnabled=TRUE\nadmin.enableServer=False`)
+    expect(settings).toMatchObject({
+      reconfigEnabled: true,
+      httpPort: 0,
+      sessionTimeoutMsMin: 6_000,
+      sessionTimeoutMsMax: 60_000,
+    })
+  })
+
+  it('names a server by the first line of myid, as a number', () => {
+    const text = ensemble(2)
+    writeFileSync(join(dataDir, 'myid'), ' 02 \nsecond line\n')
+    expect(load(text).settings.name).toBe('2')
+    writeFileSync(join(dataDir, 'myid'), 'two')
+    expect(refusal(text)).toMatch(/^CONFIG_INVALID: .*myid: "two" is no number$/)
+  })
+
+  it('needs no myid for a single server', () => {
+    const { settings, forming } = load(`dataDir=${dataDir}\nserver.7=zk:2888:3888`)
+    expect(settings.name).toBe('7')
+    expect(forming.kind === 'static' && forming.servers).toHaveLength(1)
+  })
+
+  it('takes IPv6 in brackets, and the role from the line alone', () => {
+    writeFileSync(join(dataDir, 'myid'), '1')
+    const lines = [
+      'server.1=[::1]:2888:3888:PARTICIPANT;[::1]:2181',
+      'server.2=[fd00::2]:2888:3888',
+    ]
+    const { settings, forming } = load(
+      [`dataDir=${dataDir}`, 'peerType=observer', ...lines].join('\n'),
+    )
+    expect(settings).toMatchObject({
+      advertisedHost: '[::1]',
+      peerHost: '::1',
+      clientHost: '::1',
+      clientPort: 2181,
+      observer: false,
+    })
+    expect(forming.kind === 'static' && forming.servers[1]?.peerAddress).toBe('[fd00::2]:2888')
+  })
+
+  it.each([
+    ['', 'zk-1', ''],
+    ['', '127.0.0.1', '127.0.0.1'],
+    ['quorumListenOnAllIPs=true', '127.0.0.1', ''],
+    ['quorumListenOnAllIPs=false', 'zk-1', 'zk-1'],
+  ])('listens for peers with %j on %s: %j', (line, host, peerHost) => {
+    writeFileSync(join(dataDir, 'myid'), '1')
+    const text = `dataDir=${dataDir}\n${line}\nserver.1=${host}:1:2\nserver.2=b:1:2`
+    expect(load(text).settings.peerHost).toBe(peerHost)
+  })
+
+  it('takes the first of several addresses, and says so', () => {
+    writeFileSync(join(dataDir, 'myid'), '1')
+    const { settings, warnings } = load(
+      `dataDir=${dataDir}\nmultiAddress.enabled=true\nserver.1=a:1:2|b:3:4;2181`,
+    )
+    expect([settings.advertisedHost, settings.peerPort]).toEqual(['a', 1])
+    expect(warnings[0]).toMatch(/without a meaning here: server\.1 \(all addresses but the first\)/)
+  })
+})
+
+describe('the keys of ZooKeeper 3.9', () => {
+  const known = (key: string) =>
+    zooCfgKeys[key] !== undefined || groupOf(key) !== undefined || isReadTogether(key, '')
+
+  it.each(ALL_KEYS)('%s is a setting, or it is said what becomes of it', (key) => {
+    expect(known(key)).toBe(true)
+  })
+
+  it.each([
+    ['forceSync=yes', false],
+    ['forceSync=no', true],
+    ['autopurge.purgeInterval=1', false],
+    ['localSessionsEnabled=true', false],
+    ['metricsProvider.httpPort=7000', true],
+    ['quorum.auth.enableSasl=false', false],
+    ['quorum.auth.enableSasl=true', true],
+    ['quorum.auth.learnerRequireSasl=true', false],
+    ['db.autocreate=false', true],
+    ['commitProcessor.numWorkerThreads=4', false],
+    // Of a key that names another property altogether, and one that is misspelt.
+    ['zookeeper.snapCount=5', true],
+    ['initlimit=5', true],
+  ])('%s is named: %s', (line, named) => {
+    const { warnings } = load(`dataDir=${dataDir}\n${line}`)
+    expect(warnings.some((text) => text.includes('without a meaning here'))).toBe(named)
   })
 })

@@ -164,3 +164,17 @@ describe('commands of the AdminServer', () => {
     expect(body).toMatchObject({ expiry_time_to_session_ids: { 5000: [1, 2] }, truncated: true })
   })
 })
+
+describe('with a path of their own', () => {
+  it('the commands are there and not at /commands', async () => {
+    const moved = await httpHarness({ commandPath: '/zk/admin' })
+    try {
+      const index = await moved.app.inject('/zk/admin')
+      expect(index.body).toContain('<a href="/zk/admin/ruok">ruok</a>')
+      expect((await moved.app.inject('/zk/admin/ruok')).json()).toMatchObject({ command: 'ruok' })
+      expect((await moved.app.inject('/commands/ruok')).statusCode).toBe(404)
+    } finally {
+      await moved.close()
+    }
+  })
+})

@@ -14,6 +14,7 @@ export function wordSource(): Omit<WordContext, 'ensemble' | 'registry' | 'stats
       secureClientPort: -1,
       dataDirectory: '/data',
       logDirectory: '/log',
+      listenBacklog: -1,
       tickMs: 2_000,
       connectionsPerAddressMax: 0,
       sessionTimeoutMsMin: 4_000,
