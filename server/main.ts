@@ -195,6 +195,7 @@ function listenerOptions(
     environment,
     host: settings.clientHost,
     port: settings.clientPort,
+    backlog: settings.listenBacklog,
     sessionTimeoutMsMin: settings.sessionTimeoutMsMin,
     sessionTimeoutMsMax: settings.sessionTimeoutMsMax,
     frameBytesMax: settings.frameBytesMax,

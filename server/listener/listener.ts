@@ -17,6 +17,8 @@ export interface ListenerOptions {
   readonly environment: Environment
   readonly host: string
   readonly port: number
+  /** Connections that wait to be accepted; -1: BACKLOG. */
+  readonly backlog?: number
   readonly authenticator: Authenticator
   readonly sessionTimeoutMsMin: number
   readonly sessionTimeoutMsMax: number
@@ -78,7 +80,7 @@ export class Listener {
             admitted: (stream, subject) => this.#greet(stream, subject),
           })
     const shared = tls?.shared === true
-    const common = { noDelay: true, allowHalfOpen: false }
+    const common = { noDelay: true, keepAlive: true, allowHalfOpen: false }
     this.#server = createServer(common, (socket) => {
       if (!this.#accept(socket)) return
       const greet = () => this.#greet(socket, null)
@@ -92,13 +94,13 @@ export class Listener {
 
   /** Opens the port for plain connections, and for all where it is shared. */
   listen(): Promise<void> {
-    return open(this.#server, this.#options.host, this.#options.port)
+    return open(this.#server, this.#options, this.#options.backlog)
   }
 
   /** Opens the port for TLS alone. */
   async listenSecurely(): Promise<void> {
     const { tls } = this.#options
-    if (tls !== null) await open(this.#secureServer, tls.host, tls.port)
+    if (tls !== null) await open(this.#secureServer, tls, this.#options.backlog)
   }
 
   /** Stops accepting and ends all connections after what is gathered for them. */
@@ -218,15 +220,21 @@ export class Listener {
 }
 
 const CLOSE_GRACE_MS = 1_000
+const BACKLOG = 1_024
 
 function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
 }
 
-function open(server: Server, host: string, port: number): Promise<void> {
+function open(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+  backlog = -1,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ port, ...(host === '' ? {} : { host }), backlog: 1024 }, () => {
+    const waiting = backlog === -1 ? BACKLOG : backlog
+    server.listen({ port, ...(host === '' ? {} : { host }), backlog: waiting }, () => {
       server.off('error', reject)
       resolve()
     })
