@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { campaign } from './conformance/differential/campaign.ts'
 import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
 import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
@@ -14,6 +15,7 @@ import { frames } from './soak/frames.ts'
  */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
+  fuzz: () => fuzz(Number(process.argv[3] ?? 200)),
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
   'first-install-kills': () => firstInstallKills(200),
@@ -28,8 +30,28 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
     }),
 }
 
+/** Apache ZooKeeper and Quorate under the same 200 streams; a few of them take a number. */
+async function fuzz(to: number) {
+  const { passed, ...result } = await campaign({
+    from: 1,
+    to,
+    operations: 1_000,
+    keepGoing: true,
+    report: (line) => console.log(line),
+  })
+  return { passed: passed && result.operations >= to * 1_000, ...result }
+}
+
 /** What a change of would make the recorded commit a wrong one. */
-const SUBJECTS = ['server', 'agent', 'image', 'charts', 'build.ts', 'test/simulation']
+const SUBJECTS = [
+  'server',
+  'agent',
+  'image',
+  'charts',
+  'build.ts',
+  'test/simulation',
+  'test/conformance',
+]
 
 const name = process.argv[2] ?? ''
 const soak = soaks[name]

@@ -8,6 +8,8 @@ export const err = {
   marshalling: -5,
   unimplemented: -6,
   badArguments: -8,
+  newConfigNoQuorum: -13,
+  reconfigInProgress: -14,
   noNode: -101,
   noAuth: -102,
   badVersion: -103,
@@ -17,6 +19,7 @@ export const err = {
   invalidAcl: -114,
   authFailed: -115,
   noWatcher: -121,
+  reconfigDisabled: -123,
   quotaExceeded: -125,
 } as const
 
@@ -27,6 +30,7 @@ export const flag = {
   ephemeralSequential: 3,
   container: 4,
   ttl: 5,
+  ttlSequential: 6,
 } as const
 
 export const watchEvent = { created: 1, deleted: 2, dataChanged: 3, childrenChanged: 4 } as const

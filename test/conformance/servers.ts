@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
@@ -13,12 +14,21 @@ export const supports: Readonly<Record<ServerName, Supports>> = {
   zookeeper: {
     wrongPasswordIsHarmless: false,
     truncatedWrites: false,
+    serverOpcodesRefused: false,
+    badTtlRefused: false,
   },
   quorate: {
     wrongPasswordIsHarmless: true,
     truncatedWrites: true,
+    serverOpcodesRefused: true,
+    badTtlRefused: true,
   },
 }
+
+const superDigest = `super:${createHash('sha1').update('super:secret').digest('base64')}`
+
+/** super:secret is the superuser. */
+export const superDigestSettings = { 'DigestAuthenticationProvider.superDigest': superDigest }
 
 /** An ensemble for the tests of one `describe`; its output is printed after a test that failed. */
 export function ensembleFor(name: ServerName, options: EnsembleOptions = { servers: 3 }): Target {

@@ -27,7 +27,7 @@ export function conformanceSuite(target: Target, supports: Supports): void {
   watchSuite(target)
   setWatchesSuite(target)
   multiSuite(target)
-  laterSuite(target)
+  laterSuite(target, supports)
   cornerSuite(target)
   fourLetterSuite(target)
   restartSuite(target)

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import { describe } from 'vitest'
 import { titleOf, zookeeperTool } from '../support/toolchain.ts'
 import { zkCliQuotaSuite } from './clients/zk-cli-quota.ts'
-import { ensembleFor } from './servers.ts'
+import { ensembleFor, superDigestSettings } from './servers.ts'
 import { configurationSuite } from './suite/configurations.ts'
 import { containerSuite } from './suite/containers.ts'
 import { quotaSuite } from './suite/quotas.ts'
@@ -17,14 +16,9 @@ function znodeSuites(target: Target): void {
   zkCliQuotaSuite(target)
 }
 
-const digest = createHash('sha1').update('super:secret').digest('base64')
 const reconfigurable = {
   servers: 3,
-  settings: {
-    reconfigEnabled: 'true',
-    'DigestAuthenticationProvider.superDigest': `super:${digest}`,
-    'quorate.superDigest': `super:${digest}`,
-  },
+  settings: { reconfigEnabled: 'true', ...superDigestSettings },
 } as const
 const options = {
   servers: 3,

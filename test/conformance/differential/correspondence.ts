@@ -12,11 +12,11 @@ export class Correspondence {
   }
 
   /**
-   * The next zxid that is new on the second server may be a later one for the same state: a wanted
-   * difference, see return-takes-a-zxid in wanted.ts.
+   * Both are in the same state, though the second server may count it once more: a wanted difference, see
+   * return-takes-a-zxid in wanted.ts.
    */
-  mayRepeat(): void {
-    this.#pairs.zxid.mayRepeat = true
+  sameState(left: bigint, right: bigint): void {
+    this.#pairs.zxid.repeat(left, right)
   }
 
   /** The nth last zxid that both showed, as the server with this index has it. */
@@ -43,7 +43,8 @@ class Pairs {
   readonly #lefts = new Map<bigint, bigint>()
   /** By the left value, where that means something. */
   readonly #sorted: Pair[] = []
-  mayRepeat = false
+  /** Lefts that stand for one state with several numbers on the right. */
+  readonly #repeated = new Set<bigint>()
 
   constructor(ordered: boolean) {
     this.#ordered = ordered
@@ -55,22 +56,34 @@ class Pairs {
 
   match(left: bigint, right: bigint): boolean {
     if (this.#lefts.has(right)) return this.#lefts.get(right) === left
-    const repeats = this.#rights.has(left)
-    if (repeats && !this.mayRepeat) return false
+    if (this.#rights.has(left) && !this.#repeated.has(left)) return false
     if (this.#ordered) {
-      let at = this.#sorted.length
-      while (at > 0 && (this.#sorted[at - 1]?.[0] ?? 0n) > left) at -= 1
-      // Only the newest state can be shown again.
-      if (repeats && at < this.#sorted.length) return false
+      const at = this.#placeOf(left, right)
       const before = this.#sorted[at - 1]
       const after = this.#sorted[at]
       if (before !== undefined && before[1] > right) return false
       if (after !== undefined && after[1] < right) return false
-      this.#sorted.splice(at, 0, [left, right])
     }
-    this.mayRepeat = false
+    this.#add(left, right)
+    return true
+  }
+
+  repeat(left: bigint, right: bigint): void {
+    this.#repeated.add(left)
+    if (!this.#lefts.has(right)) this.#add(left, right)
+  }
+
+  #add(left: bigint, right: bigint): void {
+    this.#sorted.splice(this.#placeOf(left, right), 0, [left, right])
     this.#rights.set(left, right)
     this.#lefts.set(right, left)
-    return true
+  }
+
+  #placeOf(left: bigint, right: bigint): number {
+    const isBehind = ([l, r]: Pair) => l > left || (l === left && r > right)
+    let at = this.#sorted.length
+    for (let last = this.#sorted[at - 1]; last && isBehind(last); last = this.#sorted[at - 1])
+      at -= 1
+    return at
   }
 }

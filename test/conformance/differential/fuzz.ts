@@ -9,14 +9,23 @@ const options = new Command()
   .option('--to <seed>', 'the last seed', number, 20)
   .option('--operations <n>', 'how many operations a seed has', number, 1_000)
   .option('--seed <seed>', 'run this seed alone', number)
+  .option('--stage <name>', 'run the seeds of this stage alone: alone, leader or reaper')
   .option('--keep-going', 'go on with the next seed at a difference')
   .parse()
-  .opts<{ from: number; to: number; operations: number; seed?: number; keepGoing?: true }>()
+  .opts<{
+    from: number
+    to: number
+    operations: number
+    seed?: number
+    stage?: string
+    keepGoing?: true
+  }>()
 
 const { passed } = await campaign({
   from: options.seed ?? options.from,
   to: options.seed ?? options.to,
   operations: options.operations,
+  stage: options.stage,
   keepGoing: options.keepGoing === true,
   report: (line) => console.log(line),
 })

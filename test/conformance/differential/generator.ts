@@ -1,43 +1,69 @@
 import { Random } from '../../simulation/random.ts'
 import { Fields, frame } from '../raw-bytes.ts'
 import { op } from '../raw-client.ts'
-import { drawDoubtful, drawRequest } from './requests.ts'
-import { type Open, operationsOf, type Step } from './steps.ts'
+import { drawDoubtful, drawRequests, drawRestore, superAuth } from './requests.ts'
+import type { Repertoire, Stage } from './stage.ts'
+import { type Open, operationsOf, type Request, type Step } from './steps.ts'
 
 export const SLOTS = 4
 
-/** Long enough that no session of a run expires in it. */
+/** Long enough that no session of a run expires in it, unless that is what a step is about. */
 const TIMEOUTS_MS = [120_000, 100_000, 119_999, 1_000_000] as const
 
 /** The steps of a seed: the same ones for every server, and every time. */
-export function stepsOf(seed: number, operations: number): readonly Step[] {
+export function stepsOf(
+  seed: number,
+  operations: number,
+  stage: Stage['repertoire'],
+): readonly Step[] {
   const random = new Random(seed)
+  const repertoire = { ...stage, quotas: seed % 3 === 0 }
   const steps: Step[] = []
   let count = 0
   while (count < operations) {
-    const step = drawStep(random)
-    count += operationsOf(step)
-    steps.push(step)
+    for (const step of drawSteps(random, repertoire)) {
+      count += operationsOf(step)
+      steps.push(step)
+    }
   }
   steps.push({ kind: 'settle' })
   return steps
 }
 
-function drawStep(random: Random): Step {
+function drawSteps(random: Random, repertoire: Repertoire): readonly Step[] {
+  const step = drawStep(random, repertoire)
+  if (repertoire.reaps && mayLeaveToReap(step)) return [step, { kind: 'reap' }]
+  if (step.kind !== 'open') return [step]
+  // As clients do that come back: their proof, then their watches.
+  const { slot, take } = step
+  const requests: Request[] = []
+  if (repertoire.reconfigures && random.chance(0.5)) requests.push(superAuth())
+  if (take !== null && random.chance(0.5)) requests.push(drawRestore(random))
+  return requests.length === 0 ? [step] : [step, { kind: 'requests', slot, requests }]
+}
+
+function mayLeaveToReap(step: Step): boolean {
+  const types: readonly number[] = [op.delete, op.createTtl]
+  if (step.kind === 'doubtful') return types.includes(step.request.type)
+  return step.kind === 'requests' && step.requests.some(({ type }) => types.includes(type))
+}
+
+function drawStep(random: Random, repertoire: Repertoire): Step {
   const slot = random.integer(0, SLOTS - 1)
   const chance = random.unit()
   if (chance < 0.72) {
-    const length = random.pick([1, 1, 1, 1, 2, 3, 6])
-    const requests = Array.from({ length }, () => drawRequest(random))
-    // Nothing right behind a setACL: see pipelined-acl in docs/compatibility.md.
-    const last = requests.findIndex(({ type }) => type === op.setAcl)
-    return { kind: 'requests', slot, requests: last < 0 ? requests : requests.slice(0, last + 1) }
+    const length = repertoire.reaps ? 1 : random.pick([1, 1, 1, 1, 2, 3, 6])
+    return { kind: 'requests', slot, requests: drawRequests(random, repertoire, length) }
   }
-  if (chance < 0.82) return { kind: 'doubtful', slot, request: drawDoubtful(random) }
+  if (chance < 0.82) return { kind: 'doubtful', slot, request: drawDoubtful(random, repertoire) }
   if (chance < 0.86) return drawOpen(random, slot)
   if (chance < 0.88) return { kind: 'cut', slot, partOfFrame: random.chance(0.5) }
   if (chance < 0.89) return drawBytes(random, slot)
   if (chance < 0.9) return drawGreeting(random)
+  if (chance < 0.902 && repertoire.expires) {
+    const requests = drawRequests(random, repertoire, random.integer(1, 5))
+    return { kind: 'expire', requests, cut: random.chance(0.6) }
+  }
   return { kind: 'settle' }
 }
 

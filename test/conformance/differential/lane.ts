@@ -2,7 +2,9 @@ import { err } from '../operations.ts'
 import { Fields, frame } from '../raw-bytes.ts'
 import { type ConnectOptions, connectRequest, op, RawConnection } from '../raw-client.ts'
 import { type Observation, observe, observeHandshake, type Token } from './observations.ts'
-import type { Open, Request, Step, StepContext } from './steps.ts'
+import { DYING_TIMEOUT_MS } from './stage.ts'
+import type { Expire, Open, Request, Step, StepContext } from './steps.ts'
+import { markerRequest, Witness } from './witness.ts'
 
 /** A server that says nothing for this long is taken to say nothing at all. */
 const ANSWER_WITHIN_MS = 10_000
@@ -31,13 +33,16 @@ export class Lane {
   readonly #context: StepContext
   readonly #slots: (Connected | null)[]
   readonly #sessions: Session[] = []
+  readonly #witness: Witness
   /** Zxids of session ends. */
   readonly ends = new Set<bigint>()
 
   constructor(port: number, slots: number, context: StepContext) {
     this.#port = port
     this.#context = context
-    this.#slots = Array.from({ length: slots }, () => null)
+    // One more, for a session that only a step knows.
+    this.#slots = Array.from({ length: slots + 1 }, () => null)
+    this.#witness = new Witness(port, context.place)
   }
 
   async run(step: Step): Promise<Observation[]> {
@@ -54,9 +59,19 @@ export class Lane {
         return this.#cut(step.slot, step.partOfFrame)
       case 'greeting':
         return await this.#greeting(step.bytes)
+      case 'expire':
+        return await this.#expire(step)
+      case 'reap':
+        await this.#witness.reaped()
+        return []
       case 'settle':
         return await this.#settle()
     }
+  }
+
+  /** The server's last zxid. */
+  async zxid(): Promise<bigint> {
+    return await this.#witness.zxid()
   }
 
   /** By slot, whether it has a connection. */
@@ -73,6 +88,7 @@ export class Lane {
 
   /** Closes every session of the run, so that none ends within a later one. */
   async end(): Promise<void> {
+    await this.#witness.end()
     for (const slot of this.#slots) slot?.connection.drop()
     for (const { id, password } of this.#sessions) {
       const connection = await RawConnection.open(this.#port)
@@ -204,6 +220,22 @@ export class Lane {
     const { tokens, sessionId } = observeHandshake(payload)
     if (sessionId !== 0n) connection.write(requestFrame(1, op.close))
     return [plain(...tokens), await this.#ended(connection)]
+  }
+
+  async #expire({ requests, cut }: Expire): Promise<Observation[]> {
+    const slot = this.#slots.length - 1
+    const observed = await this.#connect(slot, { timeoutMs: DYING_TIMEOUT_MS })
+    const dying = this.#slots[slot]
+    if (!dying) throw new Error(`${this.#port} refuses a new session`)
+    const marker = await this.#witness.watchedMarker()
+    observed.push(...(await this.#requests(slot, [markerRequest(marker), ...requests])))
+    if (cut) this.#cut(slot, false)
+    this.ends.add(await this.#witness.deleted(marker))
+    if (!cut) observed.push(...(await this.#closed(dying)))
+    const { id, password } = dying.session
+    observed.push(...(await this.#connect(slot, { sessionId: id, password })))
+    this.#cut(slot, false)
+    return observed
   }
 
   async #settle(): Promise<Observation[]> {

@@ -57,7 +57,12 @@ function bodyTokens(type: number, body: Taken): Token[] {
     case op.setAcl:
       return statTokens(body)
     case op.getData:
-      return [data(body), ...statTokens(body)]
+    case op.reconfig: {
+      const shown = data(body)
+      const stat = statTokens(body)
+      // The ports and the version of a configuration have lengths of their own.
+      return [...shown, ...(shown.length === 1 ? stat : stat.filter((token) => !isLength(token)))]
+    }
     case op.getAcl:
       return [JSON.stringify(body.acl()), ...statTokens(body)]
     case op.getChildren:
@@ -109,6 +114,10 @@ function statTokens(body: Taken): Token[] {
   ]
 }
 
+function isLength(token: Token): boolean {
+  return typeof token === 'string' && token.startsWith('length ')
+}
+
 function timeToken(name: string, value: bigint): string {
   const near = Math.abs(Date.now() - Number(value)) < CLOCKS_APART_MS
   return near ? name : `${name} ${value}`
@@ -130,10 +139,18 @@ function textOf(body: Taken): string | null {
   return Buffer.from(joined, 'latin1').toString()
 }
 
-function data(body: Taken): string {
+const CONFIG = /^(server\.\d+=.*\n)+version=([0-9a-f]+)$/
+
+function data(body: Taken): Token[] {
   const bytes = body.buffer()
-  if (bytes === null) return 'null'
-  return bytes.length > 48 ? `${bytes.length} bytes from ${bytes[0]}` : bytes.toString('hex')
+  if (bytes === null) return ['null']
+  const [config, , version] = CONFIG.exec(bytes.toString()) ?? []
+  if (config !== undefined) {
+    // Each server of the run has ports of its own.
+    const servers = config.replace(/:\d+:\d+:(\w+);(.*):\d+$/gm, ':P:P:$1;$2:P')
+    return [servers.replace(/[^=]+$/, ''), zxidToken(BigInt(`0x${version}`))]
+  }
+  return [bytes.length > 48 ? `${bytes.length} bytes from ${bytes[0]}` : bytes.toString('hex')]
 }
 
 /** The protocol leaves the order open. */

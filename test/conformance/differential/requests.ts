@@ -1,110 +1,163 @@
 import type { Random } from '../../simulation/random.ts'
-import { createBody, dataBody, flag, pathBody, versionBody } from '../operations.ts'
-import { type Acl, Fields } from '../raw-bytes.ts'
+import { Fields } from '../raw-bytes.ts'
 import { op } from '../raw-client.ts'
-import type { BodyOf, Request, StepContext } from './steps.ts'
-import {
-  aclText,
-  anyAcl,
-  anyData,
-  anyPath,
-  anyVersion,
-  keptPath,
-  type Path,
-  readPath,
-  refusedPath,
-  restrictedAcl,
-  sequential,
-  watchedPath,
-} from './values.ts'
-
-/** The body of a request and what a report prints of it. */
-interface Drawn {
-  readonly body: BodyOf
-  readonly text: string
-}
+import * as bodies from './bodies.ts'
+import { drawMulti, drawMultiRead, drawQuotaMulti } from './multis.ts'
+import type { Repertoire } from './stage.ts'
+import type { Request } from './steps.ts'
 
 interface Kind {
   readonly name: string
   readonly type: number
   readonly weight: number
-  draw(random: Random): Drawn
+  draw(random: Random): bodies.Drawn
 }
 
-const CHECK_WATCHES = 17
+const { drawCreate, drawRead, drawPath, drawPrefix, drawVersioned } = bodies
 
 /**
  * Left out, and why:
- * - reconfig, /zookeeper/config and znodes under /zookeeper/quota: not covered yet.
- * - sasl: not offered yet.
+ * - sasl: servers without an account for it.
  * - createContainer with a flag of another kind: see container-flags in docs/compatibility.md.
+ * - createSession, deleteContainer: see server-opcodes in docs/compatibility.md.
  * - createTTL with a flag that is no TTL and a negative ttl: Apache ZooKeeper 3.9.5 logs it, ends at it,
  *   and ends again whenever it is started on that log.
  */
 const KINDS: readonly Kind[] = [
   { name: 'create', type: op.create, weight: 14, draw: drawCreate },
   { name: 'create2', type: op.create2, weight: 5, draw: drawCreate },
-  { name: 'createContainer', type: op.createContainer, weight: 3, draw: drawContainer },
-  { name: 'createTTL', type: op.createTtl, weight: 3, draw: drawTtl },
+  { name: 'createContainer', type: op.createContainer, weight: 3, draw: bodies.drawContainer },
+  { name: 'createTTL', type: op.createTtl, weight: 3, draw: bodies.drawTtl },
   { name: 'delete', type: op.delete, weight: 9, draw: drawVersioned },
-  { name: 'setData', type: op.setData, weight: 8, draw: drawSetData },
-  { name: 'setACL', type: op.setAcl, weight: 3, draw: drawSetAcl },
+  { name: 'setData', type: op.setData, weight: 8, draw: bodies.drawSetData },
+  { name: 'setACL', type: op.setAcl, weight: 3, draw: bodies.drawSetAcl },
   { name: 'exists', type: op.exists, weight: 8, draw: drawRead },
   { name: 'getData', type: op.getData, weight: 8, draw: drawRead },
   { name: 'getChildren', type: op.getChildren, weight: 6, draw: drawRead },
   { name: 'getChildren2', type: op.getChildren2, weight: 6, draw: drawRead },
-  { name: 'getACL', type: op.getAcl, weight: 3, draw: (random) => drawPath(random, readPath) },
-  { name: 'sync', type: op.sync, weight: 2, draw: (random) => drawPath(random, readPath) },
+  { name: 'getACL', type: op.getAcl, weight: 3, draw: drawPath },
+  { name: 'sync', type: op.sync, weight: 2, draw: drawPath },
   { name: 'multi', type: op.multi, weight: 8, draw: drawMulti },
   { name: 'multiRead', type: op.multiRead, weight: 4, draw: drawMultiRead },
-  { name: 'addWatch', type: op.addWatch, weight: 5, draw: drawAddWatch },
-  { name: 'removeWatches', type: op.removeWatches, weight: 3, draw: drawWatchSelection },
-  { name: 'checkWatches', type: CHECK_WATCHES, weight: 3, draw: drawWatchSelection },
-  {
-    name: 'setWatches',
-    type: op.setWatches,
-    weight: 2,
-    draw: (random) => drawSetWatches(random, 3),
-  },
-  {
-    name: 'setWatches2',
-    type: op.setWatches2,
-    weight: 2,
-    draw: (random) => drawSetWatches(random, 5),
-  },
+  { name: 'addWatch', type: op.addWatch, weight: 5, draw: bodies.drawAddWatch },
+  { name: 'removeWatches', type: op.removeWatches, weight: 3, draw: bodies.drawWatchSelection },
+  { name: 'checkWatches', type: op.checkWatches, weight: 3, draw: bodies.drawWatchSelection },
+  { name: 'setWatches', type: op.setWatches, weight: 2, draw: drawSetWatches },
+  { name: 'setWatches2', type: op.setWatches2, weight: 2, draw: drawSetWatches2 },
   { name: 'getEphemerals', type: op.getEphemerals, weight: 2, draw: drawPrefix },
   { name: 'getAllChildrenNumber', type: op.getAllChildrenNumber, weight: 2, draw: drawPrefix },
-  { name: 'whoAmI', type: op.whoAmI, weight: 1, draw: drawNothing },
+  { name: 'whoAmI', type: op.whoAmI, weight: 1, draw: bodies.drawNothing },
+]
+
+const QUOTAS: readonly Kind[] = [
+  { name: 'quota: multi', type: op.multi, weight: 2, draw: drawQuotaMulti },
+  { name: 'quota: create', type: op.create, weight: 3, draw: bodies.drawQuotaCreate },
+  { name: 'quota: setData', type: op.setData, weight: 1, draw: bodies.drawQuotaData },
+  { name: 'quota: delete', type: op.delete, weight: 1, draw: bodies.drawQuotaDelete },
+  { name: 'quota: getData', type: op.getData, weight: 2, draw: bodies.drawQuotaRead },
+  { name: 'quota: getChildren2', type: op.getChildren2, weight: 1, draw: bodies.drawQuotaRead },
+]
+
+/** Of servers that may be reconfigured. */
+const RECONFIGURING: readonly Kind[] = [
+  ...KINDS,
+  { name: 'reconfig', type: op.reconfig, weight: 10, draw: bodies.drawReconfig },
+  { name: 'config: getData', type: op.getData, weight: 4, draw: bodies.drawConfigRead },
+]
+
+/** Where what is removed is looked for: nothing by which two of them could go at once. */
+const REAPED: readonly Kind[] = [
+  ...KINDS.filter(({ type }) => type !== op.multi && type !== op.createTtl),
+  { name: 'createContainer', type: op.createContainer, weight: 9, draw: bodies.drawContainer },
+  { name: 'createTTL', type: op.createTtl, weight: 6, draw: bodies.drawShortTtl },
 ]
 
 /** Requests that may end the connection by themselves. */
 const DOUBTFUL: readonly Kind[] = [
-  { name: 'auth', type: op.auth, weight: 10, draw: drawAuth },
-  { name: 'closeSession', type: op.close, weight: 4, draw: drawNothing },
+  { name: 'auth', type: op.auth, weight: 10, draw: bodies.drawAuth },
+  { name: 'auth', type: op.auth, weight: 3, draw: () => bodies.authOf('digest', 'super:secret') },
+  { name: 'closeSession', type: op.close, weight: 4, draw: bodies.drawNothing },
   { name: 'check', type: op.check, weight: 1, draw: drawVersioned },
-  { name: 'unknown', type: 77, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: 0, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: 10, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: 23, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: 99, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: 108, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: -2, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: 2 ** 31 - 1, weight: 1, draw: drawNothing },
-  { name: 'unknown', type: -(2 ** 31), weight: 1, draw: drawNothing },
+  ...[77, 0, 10, 23, 99, 108, -1, -2, 2 ** 31 - 1, -(2 ** 31)].map((type) => ({
+    name: 'unknown',
+    type,
+    weight: 1,
+    draw: bodies.drawNothing,
+  })),
 ]
 
+const WRITES: readonly number[] = [
+  ...[op.create, op.create2, op.createContainer, op.createTtl, op.delete],
+  ...[op.setData, op.setAcl, op.multi, op.reconfig, op.check, op.close],
+]
+
+/** After a setACL see pipelined-acl in docs/compatibility.md; a second reconfig could find the first. */
+const LAST: readonly number[] = [op.setAcl, op.reconfig]
+
+/** What every server takes. */
+const PLAIN: Repertoire = {
+  reconfigures: false,
+  expires: false,
+  reaps: false,
+  quotas: false,
+  breaksWrites: true,
+}
+
+function kindsOf({ reconfigures, reaps, quotas }: Repertoire): readonly Kind[] {
+  const kinds = reconfigures ? RECONFIGURING : reaps ? REAPED : KINDS
+  return quotas ? [...kinds, ...QUOTAS] : kinds
+}
+
 /** A request that is answered and leaves the connection open, whatever its values. */
-export function drawRequest(random: Random): Request {
-  return requestOf(pickWeighted(random, KINDS), random)
+export function drawRequest(random: Random, repertoire: Repertoire = PLAIN): Request {
+  return requestOf(pickWeighted(random, kindsOf(repertoire)), random)
+}
+
+/** Requests that can be sent in one write. */
+export function drawRequests(
+  random: Random,
+  repertoire: Repertoire,
+  length: number,
+): readonly Request[] {
+  const requests: Request[] = []
+  const last = repertoire.quotas ? WRITES : LAST
+  while (requests.length < length) {
+    const request = drawRequest(random, repertoire)
+    requests.push(request)
+    if (last.includes(request.type)) break
+  }
+  return requests
+}
+
+/** The superuser's proof, without which hardly a reconfiguration would come far. */
+export function superAuth(): Request {
+  const { body, text } = bodies.authOf('digest', 'super:secret')
+  return { type: op.auth, xid: -4, body, cutTo: null, text: `auth ${text}` }
+}
+
+/** What a client begins with that comes back. */
+export function drawRestore(random: Random): Request {
+  const kinds = KINDS.filter(({ type }) => type === op.setWatches || type === op.setWatches2)
+  return requestOf(random.pick(kinds), random)
 }
 
 /** A request after which the connection may be gone: auth, close, unknown, or a body in pieces. */
-export function drawDoubtful(random: Random): Request {
+export function drawDoubtful(random: Random, repertoire: Repertoire = PLAIN): Request {
   const chance = random.unit()
   if (chance < 0.45) return requestOf(pickWeighted(random, DOUBTFUL), random)
-  const request = requestOf(pickWeighted(random, KINDS), random)
+  const kinds = chance < 0.6 ? [...DOUBTFUL, ...kindsOf(repertoire)] : kindsOf(repertoire)
+  const broken = kinds.filter(({ type }) => repertoire.breaksWrites || !WRITES.includes(type))
+  const request = requestOf(random.pick(broken), random)
   if (chance < 0.75) return { ...request, cutTo: random.integer(0, 40) }
   return random.chance(0.5) ? withMore(request) : nonsense(request, random)
+}
+
+function drawSetWatches(random: Random): bodies.Drawn {
+  return bodies.drawSetWatches(random, 3)
+}
+
+function drawSetWatches2(random: Random): bodies.Drawn {
+  return bodies.drawSetWatches(random, 5)
 }
 
 function requestOf(kind: Kind, random: Random): Request {
@@ -160,197 +213,4 @@ function nonsense(request: Request, random: Random): Request {
   const [what, fields] = random.pick(NONSENSE)
   const name = request.text.split(' ')[0] ?? ''
   return { ...request, body: () => fields, text: `${name} with ${what}` }
-}
-
-// --- Bodies --------------------------------------------------------------------------------------
-
-function drawNothing(): Drawn {
-  return { body: () => new Fields(), text: '' }
-}
-
-function drawPath(random: Random, draw: (random: Random) => Path): Drawn {
-  const path = draw(random)
-  return { body: (context) => pathBody(path.at(context)), text: path.text }
-}
-
-function drawPrefix(random: Random): Drawn {
-  // What is elsewhere is left over from other runs, and goes when its session's time is up.
-  const path = anyPath(random)
-  const own = (context: StepContext) => path.at(context) || context.place
-  return { body: (context) => pathBody(own(context)), text: path.text }
-}
-
-function drawRead(random: Random): Drawn {
-  const watch = random.chance(0.4)
-  const path = watch ? watchedPath(random) : readPath(random)
-  return {
-    body: (context) => pathBody(path.at(context), watch),
-    text: `${path.text}${watch ? ' watch' : ''}`,
-  }
-}
-
-function drawFlags(random: Random): number {
-  const { ephemeral, sequential: numbered, ephemeralSequential } = flag
-  if (random.chance(0.04)) return random.pick([4, 5, 6, 7, 8, -1, 2 ** 31 - 1])
-  return random.pick([0, 0, 0, 0, ephemeral, ephemeral, numbered, ephemeralSequential])
-}
-
-function drawCreate(random: Random, draw = anyAcl): Drawn {
-  const path = refusedPath(random)
-  const flags = drawFlags(random)
-  const data = anyData(random)
-  const acl = draw(random)
-  return {
-    body: (context) => createBody(path.at(context), data, { flags, acl }),
-    text: `${path.text} flags=${flags} data=${data?.length} acl=${aclText(acl)}`,
-  }
-}
-
-function drawContainer(random: Random, draw = anyAcl): Drawn {
-  const path = refusedPath(random)
-  const flags = random.chance(0.9) ? flag.container : random.pick([0, 5, 9])
-  const acl = draw(random)
-  return {
-    body: (context) => createBody(path.at(context), '', { flags, acl }),
-    text: `${path.text} flags=${flags} acl=${aclText(acl)}`,
-  }
-}
-
-/** Never shorter than the longest run, so that nothing is deleted while servers are compared. */
-function drawTtl(random: Random, draw = anyAcl): Drawn {
-  const path = refusedPath(random)
-  const flags = random.pick([5, 5, 6])
-  const ttl = random.chance(0.8)
-    ? 1_000_000_000n
-    : random.pick([0n, -1n, -5n, 2n ** 40n - 1n, 2n ** 40n, 2n ** 62n])
-  const acl = draw(random)
-  return {
-    body: (context) => createBody(path.at(context), 'ttl', { flags, acl }).long(ttl),
-    text: `${path.text} flags=${flags} ttl=${ttl} acl=${aclText(acl)}`,
-  }
-}
-
-function drawVersioned(random: Random): Drawn {
-  const path = random.chance(0.1) ? sequential(random) : refusedPath(random)
-  const version = anyVersion(random)
-  return {
-    body: (context) => versionBody(path.at(context), version),
-    text: `${path.text} version=${version}`,
-  }
-}
-
-function drawSetData(random: Random): Drawn {
-  const path = anyPath(random)
-  const data = anyData(random)
-  const version = anyVersion(random)
-  return {
-    body: (context) => dataBody(path.at(context), data, version),
-    text: `${path.text} data=${data?.length} version=${version}`,
-  }
-}
-
-function drawSetAcl(random: Random): Drawn {
-  const path = anyPath(random)
-  const acl = restrictedAcl(random)
-  const version = anyVersion(random)
-  return {
-    body: (context) => new Fields().text(path.at(context)).acl(acl).int(version),
-    text: `${path.text} acl=${aclText(acl)} version=${version}`,
-  }
-}
-
-function drawAuth(random: Random): Drawn {
-  const scheme = random.pick(['digest', 'digest', 'digest', 'digest', 'ip', 'world', 'nope', null])
-  const proof = random.pick(['u:p', 'u:p', 'v:q', 'nocolon', '', null, ':', 'a:b:c'])
-  return {
-    body: () => new Fields().int(0).text(scheme).text(proof),
-    text: `${scheme} ${proof}`,
-  }
-}
-
-function drawAddWatch(random: Random): Drawn {
-  const path = keptPath(random)
-  const mode = random.pick([0, 0, 0, 1, 1, 1, 1, 2, -1])
-  return {
-    body: (context) => new Fields().text(path.at(context)).int(mode),
-    text: `${path.text} mode=${mode}`,
-  }
-}
-
-function drawWatchSelection(random: Random): Drawn {
-  const path = keptPath(random)
-  const type = random.pick([1, 1, 2, 2, 3, 3, 3, 4, 5, 0, 6, -1])
-  return {
-    body: (context) => new Fields().text(path.at(context)).int(type),
-    text: `${path.text} type=${type}`,
-  }
-}
-
-function drawSetWatches(random: Random, lists: number): Drawn {
-  const seen = random.chance(0.2) ? null : random.integer(0, 12)
-  const paths = Array.from({ length: lists }, () =>
-    Array.from({ length: random.integer(0, 3) }, () => keptPath(random)),
-  )
-  return {
-    body: (context) => {
-      const fields = new Fields().long(seen === null ? 0n : context.zxid(seen))
-      for (const list of paths) {
-        fields.int(list.length)
-        for (const path of list) fields.text(path.at(context))
-      }
-      return fields
-    },
-    text: `seen=${seen} ${JSON.stringify(paths.map((list) => list.map(({ text }) => text)))}`,
-  }
-}
-
-const MULTI_WRITES: readonly (readonly [number, (random: Random) => Drawn])[] = [
-  [op.create, (random) => drawCreate(random, itemAcl)],
-  [op.create, (random) => drawCreate(random, itemAcl)],
-  [op.create2, (random) => drawCreate(random, itemAcl)],
-  [op.createContainer, (random) => drawContainer(random, itemAcl)],
-  [op.createTtl, (random) => drawTtl(random, itemAcl)],
-  [op.delete, drawVersioned],
-  [op.delete, drawVersioned],
-  [op.setData, drawSetData],
-  [op.setData, drawSetData],
-  [op.check, drawVersioned],
-]
-
-const MULTI_READS: readonly (readonly [number, (random: Random) => Drawn])[] = [
-  [op.getData, drawRead],
-  [op.getChildren, drawRead],
-]
-
-function drawMulti(random: Random): Drawn {
-  return drawItems(random, random.chance(0.03) ? MULTI_READS : MULTI_WRITES)
-}
-
-function drawMultiRead(random: Random): Drawn {
-  return drawItems(random, random.chance(0.06) ? MULTI_WRITES : MULTI_READS)
-}
-
-/** Never a null ACL: see null-acl in docs/compatibility.md. */
-function itemAcl(random: Random): readonly Acl[] | null {
-  return anyAcl(random) ?? []
-}
-
-function drawItems(
-  random: Random,
-  kinds: readonly (readonly [number, (random: Random) => Drawn])[],
-): Drawn {
-  const items = Array.from({ length: random.pick([0, 1, 1, 2, 2, 3, 4]) }, () => {
-    const [type, draw] = random.pick(kinds)
-    return { type: random.chance(0.01) ? 77 : type, ...draw(random) }
-  })
-  return {
-    body: (context) => {
-      const fields = new Fields()
-      for (const { type, body } of items) {
-        fields.int(type).bool(false).int(-1).raw(body(context).bytes())
-      }
-      return fields.int(-1).bool(true).int(-1)
-    },
-    text: `[${items.map(({ type, text }) => `${type} ${text}`).join('; ')}]`,
-  }
 }

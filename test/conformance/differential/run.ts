@@ -26,6 +26,8 @@ export interface RunResult {
   readonly met: ReadonlyMap<string, number>
 }
 
+const SHRINKS_WITHIN_MS = 60_000
+
 let places = 0
 
 /** Runs steps against both servers, one after the other in the same order, until they differ. */
@@ -43,7 +45,7 @@ export async function run(ports: Ports, steps: readonly Step[]): Promise<RunResu
       const [seen, shown] = await Promise.all([left.run(step), right.run(step)])
       const zookeeper = inOrder(seen, left.ends)
       const quorate = inOrder(shown, right.ends)
-      if (mayAttach(step)) same.mayRepeat()
+      if (mayAttach(step)) same.sameState(await left.zxid(), await right.zxid())
       const equal =
         zookeeper.length === quorate.length &&
         zookeeper.every((one, i) => same.same(one, quorate[i] ?? { eventZxid: null, tokens: [] }))
@@ -70,7 +72,8 @@ export async function run(ports: Ports, steps: readonly Step[]): Promise<RunResu
 
 /** Whether a session may have been claimed, with or without success. */
 function mayAttach(step: Step): boolean {
-  return step.kind === 'greeting' || (step.kind === 'open' && step.take !== null)
+  if (step.kind === 'open') return step.take !== null
+  return step.kind === 'greeting' || step.kind === 'expire'
 }
 
 const beginning: Step = {
@@ -83,6 +86,13 @@ const beginning: Step = {
       body: ({ place }: StepContext) => createBody(place),
       cutTo: null,
       text: 'create the place',
+    },
+    {
+      type: op.create,
+      xid: null,
+      body: ({ place }: StepContext) => createBody(`/zookeeper/quota${place}`),
+      cutTo: null,
+      text: 'create the place of its quota',
     },
   ],
 }
@@ -123,9 +133,11 @@ export async function shrink(
   report: (line: string) => void,
 ): Promise<{ readonly steps: readonly Step[]; readonly difference: Difference }> {
   let found = { steps: steps.slice(0, difference.at), difference }
+  const deadline = performance.now() + SHRINKS_WITHIN_MS
   for (let size = Math.ceil(found.steps.length / 2); size >= 1; size = Math.floor(size / 2)) {
     for (let from = 0; from < found.steps.length; ) {
       const fewer = [...found.steps.slice(0, from), ...found.steps.slice(from + size)]
+      if (performance.now() > deadline) return found
       const { difference: still } = await run(ports, fewer)
       if (still === null || still.at === 0) from += size
       else found = { steps: fewer.slice(0, still.at), difference: still }

@@ -40,6 +40,13 @@ export interface Open {
   readonly lastZxidSeen: 'none' | 'last' | 'ahead'
 }
 
+export interface Expire {
+  readonly kind: 'expire'
+  readonly requests: readonly Request[]
+  /** Whether its connection goes at once, or stays and is silent. */
+  readonly cut: boolean
+}
+
 /**
  * One step of a run. A slot is a place for one connection; a step on a slot without one opens a new
  * session first, so that any step can be left out and the rest still means something.
@@ -61,6 +68,10 @@ export type Step =
   | { readonly kind: 'cut'; readonly slot: number; readonly partOfFrame: boolean }
   /** Bytes in place of a connect request, on a connection of their own. */
   | { readonly kind: 'greeting'; readonly bytes: Uint8Array; readonly text: string }
+  /** A session of its own that nobody hears of any more once it was answered, until it expires. */
+  | Expire
+  /** What was due to be removed with its last child, or at its time, is gone. */
+  | { readonly kind: 'reap' }
   /** A ping on every connection, for the events that have come. */
   | { readonly kind: 'settle' }
 
@@ -85,8 +96,13 @@ export function describeStep(step: Step): string {
       return `${step.slot}: cut${step.partOfFrame ? ' inside a frame' : ''}`
     case 'greeting':
       return `a connection greets with ${step.text}`
+    case 'expire': {
+      const requests = step.requests.map(describeRequest).join(' | ')
+      return `a session${step.cut ? ', cut,' : ''} expires after ${requests}`
+    }
+    case 'reap':
     case 'settle':
-      return 'settle'
+      return step.kind
   }
 }
 
@@ -97,5 +113,6 @@ function describeRequest({ text, xid, cutTo }: Request): string {
 
 /** How many of the operations of a campaign a step is. */
 export function operationsOf(step: Step): number {
-  return step.kind === 'requests' ? step.requests.length : step.kind === 'settle' ? 0 : 1
+  if (step.kind === 'requests') return step.requests.length
+  return step.kind === 'settle' || step.kind === 'reap' ? 0 : 1
 }

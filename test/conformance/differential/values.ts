@@ -118,6 +118,9 @@ const RESTRICTED: readonly (readonly Acl[] | null)[] = [
   [entry(31, 'ip', '127.0.0.1/-1')],
   [entry(31, 'ip', '')],
   [entry(31, 'world', 'nobody')],
+  [entry(31, 'x509', 'CN=a')],
+  [entry(31, 'sasl', 'a')],
+  [entry(31, 'super', 'a')],
   [entry(31, 'nope', 'x')],
   [entry(31, '', '')],
   [entry(32, 'world', 'anyone')],
@@ -149,4 +152,34 @@ export function anyData(random: Random): Buffer | null {
 export function anyVersion(random: Random): number {
   if (random.chance(0.6)) return -1
   return random.pick([0, 0, 0, 1, 1, 2, 3, 7, -2, 2 ** 31 - 1, -(2 ** 31)])
+}
+
+const LIMITS = '/zookeeper_limits'
+const STATS = '/zookeeper_stats'
+
+/** Where a quota of the place of a run, or of a znode below it, is kept. */
+export function quotaPath(random: Random): Path {
+  const subtree = random.pick(['', '', '', '/a', '/b', '/a/b'])
+  const rest = `${subtree}${random.pick(['', LIMITS, LIMITS, STATS, STATS])}`
+  return { at: ({ place }) => `/zookeeper/quota${place}${rest}`, text: `quota of …${rest}` }
+}
+
+const LIMIT_TEXTS = [
+  'count=5,bytes=-1',
+  'count=-1,bytes=100',
+  'count=-1,bytes=-1',
+  'count=-1,bytes=-1=;countHardLimit=8',
+  'count=-1,bytes=-1=;byteHardLimit=3000',
+  'count=3,bytes=20=;byteHardLimit=30000;countHardLimit=12',
+  'count=0,bytes=0=;byteHardLimit=0;countHardLimit=0',
+  'bytes=10',
+  'garbage',
+  'count=',
+  '',
+] as const
+
+/** Limits may be nonsense. Of use that is, see docs/compatibility.md. */
+export function quotaData(random: Random, { text }: Path): string {
+  if (text.endsWith(LIMITS)) return random.pick(LIMIT_TEXTS)
+  return random.pick(['count=0,bytes=0', 'count=0,bytes=0', 'count=7,bytes=1000', ''])
 }

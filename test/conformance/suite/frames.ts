@@ -20,6 +20,28 @@ export function frameSuite(target: Target, supports: Supports): void {
     })
 
     it.each([
+      ['notification', 0],
+      ['error', -1],
+      ['check', op.check],
+    ])('does not know %s from a client', async (_, type) => {
+      const client = await sessions.client()
+      expect(await client.request(type)).toMatchObject({ err: err.unimplemented, zxid: -1n })
+      expect(await client.connection.closed()).toEqual([])
+    })
+
+    const taken = supports.serverOpcodesRefused ? '' : ' (Apache ZooKeeper carries them out)'
+    it.skipIf(!supports.serverOpcodesRefused)(
+      `refuses what servers alone ask${taken}`,
+      async () => {
+        for (const type of [op.createSession, op.deleteContainer]) {
+          const client = await sessions.client()
+          expect(await client.request(type)).toMatchObject({ err: err.unimplemented, zxid: -1n })
+          expect(await client.connection.closed()).toEqual([])
+        }
+      },
+    )
+
+    it.each([
       ['a negative length', new Fields().int(-5).bytes()],
       ['a length over the limit', new Fields().int(FRAME_MAX + 1).bytes()],
       ['a header of four bytes', frame(new Fields().int(1).bytes())],

@@ -133,6 +133,11 @@ export function quotaSuite(target: Target): void {
       const client = await sessions.client()
       const { place } = await limited(client, text)
       expect((await create(client, `${place}/a`)).err).toBe(err.marshalling)
+      const both = await multi(client, [
+        { type: op.setData, body: dataBody('/zookeeper', '') },
+        { type: op.create, body: createBody(`${place}/a`) },
+      ])
+      expect(both.err).toBe(err.marshalling)
     })
   })
 }

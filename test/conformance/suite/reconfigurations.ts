@@ -85,6 +85,29 @@ export function reconfigurationSuite(target: Target): void {
       expect(await code(client, { version: stat.mzxid })).toBe(err.badVersion)
     })
 
+    it('refuses members of whom too few are there', async () => {
+      const client = await superuser()
+      const before = await lines(client)
+      const joining = [7, 8, 9].map((n) => `server.${n}=127.0.0.1:${n}:${n};${n}`).join()
+      expect(await code(client, { joining })).toBe(err.newConfigNoQuorum)
+      expect(await lines(client)).toEqual(before)
+    })
+
+    it('refuses a change while another is under way', async () => {
+      const clients = await Promise.all([0, 1, 2].map((server) => superuser(server)))
+      const met = new Set<number>()
+      await waitFor(
+        'a change meets another',
+        async () => {
+          const codes = await Promise.all(clients.map((client) => code(client, {})))
+          for (const one of codes) met.add(one)
+          return met.has(err.reconfigInProgress)
+        },
+        WITHIN_MS,
+      )
+      expect([...met].sort()).toEqual([err.reconfigInProgress, err.ok].sort())
+    })
+
     // The second server leads neither ensemble: it has neither the least number nor the greatest.
     it('takes a server out, and in again', async () => {
       const client = await superuser(0)

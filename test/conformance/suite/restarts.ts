@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { leaderOf } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
-import { create, err, exists, getChildren } from '../operations.ts'
+import { create, err, exists, flag, getChildren, statOf } from '../operations.ts'
 import { Fields } from '../raw-bytes.ts'
 import { op } from '../raw-client.ts'
 import { Sessions, type Target } from './target.ts'
@@ -24,6 +25,28 @@ export function restartSuite(target: Target): void {
         WRITES_WITHIN_MS,
       )
     }
+
+    it('keeps a session, with its ephemerals, over the loss of the leader', {
+      timeout: 240_000,
+    }, async () => {
+      const leader = await leaderOf(target.ensemble())
+      const client = await sessions.client({}, leader)
+      const place = await sessions.place(client)
+      await create(client, `${place}/mine`, '', { flags: flag.ephemeral })
+      await target.ensemble().kill(leader)
+      try {
+        const { sessionId, password } = client.session
+        const back = await waitFor(
+          'the session is back at another server',
+          () => sessions.client({ sessionId, password }, (leader + 1) % SERVERS.length),
+          WRITES_WITHIN_MS,
+        )
+        expect((await statOf(back, `${place}/mine`)).ephemeralOwner).toBe(sessionId)
+        expect(await create(back, `${place}/more`)).toMatchObject({ err: err.ok })
+      } finally {
+        await target.ensemble().restart(leader)
+      }
+    })
 
     it('serves at once at a server that was killed and started again, the leader too', {
       timeout: 240_000,

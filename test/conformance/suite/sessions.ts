@@ -261,6 +261,30 @@ export function sessionSuite(target: Target, supports: Supports): void {
       expect(pong.body.left).toBe(0)
     })
 
+    it('answers pings at once while a herd of sessions comes and goes', async () => {
+      const client = await sessions.client()
+      const place = await sessions.place(client)
+      const herd = Promise.all(
+        Array.from({ length: 200 }, async (_, i) => {
+          const one = await sessions.client()
+          await create(one, `${place}/${i}`, '', { flags: flag.ephemeral })
+          await one.close()
+        }),
+      )
+      let done = false
+      void herd.finally(() => {
+        done = true
+      })
+      do {
+        const askedAt = performance.now()
+        expect(await client.code(op.ping, new Fields(), -2)).toBe(err.ok)
+        expect(performance.now() - askedAt).toBeLessThan(5_000)
+      } while (!done)
+      await herd
+      await client.request(op.sync, new Fields().text(place))
+      expect(await getChildren(client, place)).toMatchObject({ children: [] })
+    })
+
     it('shows on any server, after sync, what was acknowledged on another', async () => {
       const writer = await sessions.client({}, 0)
       const place = await sessions.place(writer)

@@ -18,6 +18,10 @@ export interface Supports {
    * ensemble one such request to a follower stops all writes and new sessions until a restart.
    */
   readonly truncatedWrites: boolean
+  /** What only servers ask of each other is refused to clients. */
+  readonly serverOpcodesRefused: boolean
+  /** A createTTL that makes no sense is refused, where Apache ZooKeeper logs it and ends at it. */
+  readonly badTtlRefused: boolean
 }
 
 let places = 0

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  authenticate,
   create,
   dataBody,
   err,
@@ -120,6 +121,21 @@ export function watchSuite(target: Target): void {
       await getChildren(client, place, true)
       await setAcl(client, place, openAcl)
       expect(await client.settle()).toEqual([])
+    })
+
+    it('tells nobody of a znode that he may not read', async () => {
+      const client = await sessions.client()
+      const stranger = await sessions.client()
+      const place = await sessions.place(client)
+      await authenticate(client, 'digest', 'ann:x')
+      await create(client, `${place}/a`)
+      await stranger.request(op.sync, synced(place))
+      await getData(stranger, `${place}/a`, true)
+      await stranger.request(op.addWatch, new Fields().text(place).int(1))
+      await setAcl(client, `${place}/a`, [{ perms: 31, scheme: 'auth', id: '' }])
+      await setData(client, `${place}/a`, '1')
+      await remove(client, `${place}/a`)
+      expect(await stranger.settle()).toEqual([])
     })
 
     it('says nothing of a write that was refused', async () => {
