@@ -13,7 +13,7 @@ export class Correspondence {
 
   /**
    * Both are in the same state, though the second server may count it once more: a wanted difference, see
-   * return-takes-a-zxid in wanted.ts.
+   * return-takes-a-zxid in docs/compatibility.md.
    */
   sameState(left: bigint, right: bigint): void {
     this.#pairs.zxid.repeat(left, right)

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { titleOf, zookeeperTool } from '../../support/toolchain.ts'
 import { campaign } from './campaign.ts'
@@ -28,12 +28,38 @@ describe.skipIf(tool.found === null)(titleOf('Apache ZooKeeper and Quorate', too
 })
 
 describe('docs/compatibility.md', () => {
+  const page = readFileSync('docs/compatibility.md', 'utf8')
+  const names = (heading: string): string[] => {
+    const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+    return [...section.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name ?? '')
+  }
+  const allowed = names('What the differential fuzzer allows')
+  const unsent = names('What the differential fuzzer does not send')
+
   it('lists the differences that the fuzzer allows, and no other', () => {
-    const page = readFileSync('docs/compatibility.md', 'utf8')
-    const [section = ''] = (page.split('## What the differential fuzzer allows')[1] ?? '').split(
-      '\n## ',
-    )
-    const listed = [...section.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name)
-    expect(listed.sort()).toEqual([...wantedNames].sort())
+    expect(allowed.sort()).toEqual([...wantedNames].sort())
+  })
+
+  it('names what the code names that leaves it out, and no other', () => {
+    const mentioned = new Set<string>()
+    for (const folder of ['differential', 'suite']) {
+      for (const file of readdirSync(`test/conformance/${folder}`)) {
+        if (!file.endsWith('.ts')) continue
+        const text = readFileSync(`test/conformance/${folder}/${file}`, 'utf8')
+        const mention = /see\s(?:\s*\*\s*)?([a-z-]+) (?:in docs\/compatibility\.md|there)/g
+        for (const [, name] of text.matchAll(mention)) mentioned.add(name ?? '')
+      }
+    }
+    expect(unsent.filter((name) => !mentioned.has(name))).toEqual([])
+    for (const name of mentioned) expect(page).toContain(`\`${name}\``)
+  })
+
+  it('has a word on each of what the suite makes a difference for', () => {
+    const target = readFileSync('test/conformance/suite/target.ts', 'utf8')
+    const [, supports = ''] = target.split('export interface Supports {')
+    const settings = supports.split('\n}')[0]?.match(/readonly \w+/g) ?? []
+    const mentions = [...supports.matchAll(/see ([a-z-]+) there/g)].map(([, name]) => name ?? '')
+    expect(mentions).toHaveLength(settings.length)
+    expect(mentions.filter((name) => ![...allowed, ...unsent].includes(name))).toEqual([])
   })
 })

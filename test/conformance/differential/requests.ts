@@ -20,8 +20,8 @@ const { drawCreate, drawRead, drawPath, drawPrefix, drawVersioned } = bodies
  * - sasl: servers without an account for it.
  * - createContainer with a flag of another kind: see container-flags in docs/compatibility.md.
  * - createSession, deleteContainer: see server-opcodes in docs/compatibility.md.
- * - createTTL with a flag that is no TTL and a negative ttl: Apache ZooKeeper 3.9.5 logs it, ends at it,
- *   and ends again whenever it is started on that log.
+ * - createTTL with a flag that is no TTL and a negative ttl: see ttl-flags in docs/compatibility.md.
+ * - ping: see pings in docs/compatibility.md.
  */
 const KINDS: readonly Kind[] = [
   { name: 'create', type: op.create, weight: 14, draw: drawCreate },

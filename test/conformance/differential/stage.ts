@@ -10,7 +10,7 @@ export interface Repertoire {
   readonly reaps: boolean
   /** Quotas (a third of the seeds), and no write behind another one: see pipelined-quota in docs/compatibility.md. */
   readonly quotas: boolean
-  /** Writes that cannot be read: one of them stops an ensemble of Apache ZooKeeper. */
+  /** Writes that cannot be read: see short-writes in docs/compatibility.md. */
   readonly breaksWrites: boolean
 }
 

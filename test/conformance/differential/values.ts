@@ -178,7 +178,7 @@ const LIMIT_TEXTS = [
   '',
 ] as const
 
-/** Limits may be nonsense. Of use that is, see docs/compatibility.md. */
+/** Limits may be nonsense, use not: see illegible-use in docs/compatibility.md. */
 export function quotaData(random: Random, { text }: Path): string {
   if (text.endsWith(LIMITS)) return random.pick(LIMIT_TEXTS)
   return random.pick(['count=0,bytes=0', 'count=0,bytes=0', 'count=7,bytes=1000', ''])

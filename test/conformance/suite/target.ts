@@ -9,18 +9,18 @@ export interface Target {
   ensemble(): ServerEnsemble
 }
 
-/** Where servers that pass the suite may differ. */
+/** Where servers that pass the suite may differ; docs/compatibility.md says of each why. */
 export interface Supports {
-  /** A wrong password leaves the connection alone that holds the session. */
+  /** A wrong password leaves the connection alone: see wrong-password-is-harmless there. */
   readonly wrongPasswordIsHarmless: boolean
   /**
-   * A write whose body is too short is answered. Apache ZooKeeper 3.9.5 does so standalone; in an
+   * A write whose body is too short is answered: see short-writes there. Apache ZooKeeper 3.9.5 does so standalone; in an
    * ensemble one such request to a follower stops all writes and new sessions until a restart.
    */
   readonly truncatedWrites: boolean
-  /** What only servers ask of each other is refused to clients. */
+  /** What servers alone ask is refused to clients: see server-opcodes there. */
   readonly serverOpcodesRefused: boolean
-  /** A createTTL that makes no sense is refused, where Apache ZooKeeper logs it and ends at it. */
+  /** A createTTL that makes no sense is refused: see ttl-flags there. */
   readonly badTtlRefused: boolean
 }
 
