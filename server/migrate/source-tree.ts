@@ -46,7 +46,6 @@ export type SourceSessions = Map<bigint, number>
 export class SourceTree {
   readonly znodes = new Map<string, SourceZnode>()
   readonly sessions: SourceSessions = new Map()
-  readonly #children = new Map<string, number>()
   readonly #ephemerals = new Map<bigint, Set<string>>()
 
   /**
@@ -60,10 +59,6 @@ export class SourceTree {
     const isTtl = bits >> TTL_BITS === TTL_TAG << (56n - TTL_BITS)
     if (!isTtl || this.sessions.has(owner)) return { kind: 'ephemeral', session: owner }
     return { kind: 'ttl', ttlMs: Number(BigInt.asUintN(Number(TTL_BITS), bits)) }
-  }
-
-  childCount(path: string): number {
-    return this.#children.get(path) ?? 0
   }
 
   /** Sessions that own ephemerals, whether they are known or not. */
@@ -97,8 +92,7 @@ export class SourceTree {
     if (parent === undefined) return
     // The child may have been gone before the snapshot came to it: the parent has to know all the same.
     parent.pzxid = Math.max(parent.pzxid, zxid)
-    if (!this.znodes.has(path)) return
-    if (this.childCount(path) > 0) this.#dropBelow(path)
+    // What is below, if anything, only a snapshot can have seen: the log comes to it later.
     this.#drop(path)
   }
 
@@ -129,7 +123,6 @@ export class SourceTree {
 
   #put(path: string, znode: SourceZnode): void {
     this.znodes.set(path, znode)
-    if (path !== '/') this.#count(parentOf(path), 1)
     const life = this.lifeOf(znode)
     if (life.kind !== 'ephemeral') return
     const paths = this.#ephemerals.get(life.session)
@@ -141,23 +134,7 @@ export class SourceTree {
     const znode = this.znodes.get(path)
     if (znode === undefined) return
     this.znodes.delete(path)
-    this.#count(parentOf(path), -1)
     const paths = this.#ephemerals.get(znode.owner)
     if (paths?.delete(path) === true && paths.size === 0) this.#ephemerals.delete(znode.owner)
-  }
-
-  /**
-   * The log deletes only what is empty. What is below was created by what the log says next, which
-   * the snapshot had seen already: it comes again.
-   */
-  #dropBelow(path: string): void {
-    const prefix = `${path}/`
-    for (const other of [...this.znodes.keys()]) if (other.startsWith(prefix)) this.#drop(other)
-  }
-
-  #count(path: string, change: number): void {
-    const count = this.childCount(path) + change
-    if (count === 0) this.#children.delete(path)
-    else this.#children.set(path, count)
   }
 }

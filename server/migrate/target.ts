@@ -45,13 +45,12 @@ export function refuseContent(fileSystem: FileSystem, directories: TargetDirecto
 }
 
 /**
- * Writes the machine's state as that of a founder, reads it back as a server would, and compares the
+ * Writes the machine's state into empty directories as that of a founder, reads it back as a server would, and compares the
  * two. All of it is durable when the promise resolves, with the cluster's id. Rejects with a CodedError;
  * what was written until then is not data to any server.
  */
 export async function writeTarget(options: TargetOptions, machine: StateMachine): Promise<string> {
   const { fileSystem, directories, founder, segmentBytes } = options
-  refuseContent(fileSystem, directories)
   const seeded = guarded(directories.data, () => {
     return new SeededDirectory({
       fileSystem,

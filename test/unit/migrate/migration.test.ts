@@ -36,7 +36,8 @@ const files = {
     znodes: [
       { path: '/parent', creations: 7, zxid: 5 },
       { path: '/parent/second', owner: SESSIONS[1], zxid: EPOCH },
-      { path: '/parent/dead', owner: DEAD_SESSION, zxid: EPOCH },
+      { path: '/other', zxid: 5 },
+      { path: '/other/dead', owner: DEAD_SESSION, zxid: EPOCH },
       { path: '/parent/first', owner: SESSIONS[0], zxid: EPOCH },
       { path: '/container', owner: CONTAINER_OWNER, zxid: 6 },
       { path: '/timed', owner: ttlOwner(60_000), zxid: 6, aclNumber: 1n },
@@ -122,7 +123,8 @@ describe('a migrated directory', () => {
     expect(tree.children('/parent')).toEqual(['kept'])
     // Epoch 4 was accepted; by unsigned ids the dead session is the last of three to end.
     expect(lastZxid).toBe(5 * EPOCH + 3)
-    expect(tree.stat('/parent')).toMatchObject({ pzxid: 5 * EPOCH + 3, cversion: 15, mzxid: 5 })
+    expect(tree.stat('/parent')).toMatchObject({ pzxid: 5 * EPOCH + 2, cversion: 15, mzxid: 5 })
+    expect(tree.stat('/other')).toMatchObject({ pzxid: 5 * EPOCH + 3 })
     expect(tree.creations('/parent')).toBe(8)
     expect(tree.mode('/container')).toBe(2)
     expect(tree.ttlMs('/timed')).toBe(60_000)
@@ -131,7 +133,7 @@ describe('a migrated directory', () => {
     const use = tree.data('/zookeeper/quota/parent/zookeeper_stats')
     expect(Buffer.from(use ?? []).toString()).toBe('count=2,bytes=35')
     expect(lastTimeMs).toBe(1_003)
-    expect(lines.join('\n')).toMatch(/znodes: 11, of them 1 containers and 1 with a .*; 1 quotas/)
+    expect(lines.join('\n')).toMatch(/znodes: 12, of them 1 containers and 1 with a .*; 1 quotas/)
     expect(lines).toContain('sessions: 3 ended, 3 ephemeral znodes removed with them')
     expect(lines).toContain("zxid: 0x100000003 was ZooKeeper's last, 0x500000003 is the last now")
   })
