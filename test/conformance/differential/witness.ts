@@ -34,7 +34,10 @@ export class Witness {
     const client = await this.#connected()
     for (;;) {
       const event = await client.event(WITHIN_MS)
-      if (event.type === DELETED && event.path === marker) return event.zxid
+      if (event.type !== DELETED || event.path !== marker) continue
+      // Apache ZooKeeper tells of it before it is through with that session.
+      await this.zxid()
+      return event.zxid
     }
   }
 
