@@ -32,7 +32,8 @@ export async function readClientConfiguration(path: string): Promise<ConnectionO
   const files: TlsFiles = {
     certificateFile: value('ssl.keyStore.location'),
     certificateType: typeOf('ssl.keyStore.type'),
-    keyFile: '',
+    // ZooKeeper's PEM stores are certificate and key in one file; secrets of Kubernetes hold them apart.
+    keyFile: properties.get('quorate.tlsKeyFile') ?? '',
     keyPassword: password('ssl.keyStore.password'),
     caFile: value('ssl.trustStore.location'),
     caType: typeOf('ssl.trustStore.type'),

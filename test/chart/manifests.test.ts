@@ -141,7 +141,9 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
       })
       expect(ordinal).toBe(2)
       expect(settings.advertisedHost).toBe(`${set}-2.${set}-hs.apps.svc.cluster.local`)
-      expect(settings.tree[0]).toBe(`127.0.0.1:${settings.clientPort}`)
+      const { clientPort, secureClientPort, treeCaFile } = settings
+      const treePort = treeCaFile === '' ? clientPort : secureClientPort
+      expect(settings.tree[0]).toBe(`127.0.0.1:${treePort}`)
     }
   })
 
@@ -211,7 +213,7 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
         (server?.ports ?? []).map(({ name, containerPort }) => [name, containerPort]),
       )
       expect(ports).toEqual({
-        client: settings.clientPort,
+        ...(settings.clientPort === 0 ? {} : { client: settings.clientPort }),
         http: settings.httpPort,
         peer: settings.peerPort,
         ...(settings.secureClientPort === 0 ? {} : { 'secure-client': settings.secureClientPort }),

@@ -61,6 +61,10 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         'server.ports.peer and server.ports.secureClient are both 2888: the containers of a pod share its ports',
       ],
       [
+        { 'server.tls.plainClients': false },
+        'server.tls.plainClients is false: server.tls.existingSecret must name the certificates',
+      ],
+      [
         { 'server.tls.peers': 'prefer' },
         'server.tls.peers is prefer: server.tls.existingSecret must name the certificates',
       ],

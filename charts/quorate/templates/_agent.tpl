@@ -117,6 +117,11 @@ volumeMounts:
   - name: agent-secrets
     mountPath: {{ include "quorate.agent.secretDirectory" . }}
     readOnly: true
+  {{- if .descriptor.tlsSecret }}
+  - name: tls
+    mountPath: {{ .descriptor.tlsDirectory }}
+    readOnly: true
+  {{- end }}
   - name: kube-api-access
     mountPath: /var/run/secrets/kubernetes.io/serviceaccount
     readOnly: true

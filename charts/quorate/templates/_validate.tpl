@@ -83,6 +83,9 @@ secretsJob.enabled is false: server.auth.existingSecret must name a secret with 
 {{- if eq $auth.existingSecretKeys.joinKey $auth.existingSecretKeys.httpToken }}
 server.auth.existingSecretKeys: joinKey and httpToken must be two keys
 {{- end -}}
+{{- if and (not $server.tls.existingSecret) (not $server.tls.plainClients) }}
+server.tls.plainClients is false: server.tls.existingSecret must name the certificates
+{{- end -}}
 {{- if and (not $server.tls.existingSecret) (ne $server.tls.peers "none") }}
 server.tls.peers is {{ $server.tls.peers }}: server.tls.existingSecret must name the certificates
 {{- end -}}

@@ -58,7 +58,7 @@ storageClassName: {{ $class }}
 {{- $root := .root -}}
 {{- if $root.Values.server.enabled -}}
 {{- $context := dict "root" $root "name" "server" "values" $root.Values.server -}}
-{{ include "quorate.clientService" $context }}.{{ include "quorate.serviceDomain" $context }}:{{ $root.Values.server.ports.client }}
+{{ include "quorate.clientService" $context }}.{{ include "quorate.serviceDomain" $context }}:{{ include "quorate.server.treePort" $context }}
 {{- else -}}
 {{ join "," $root.Values.externalServer.hosts }}
 {{- end -}}

@@ -12,7 +12,8 @@ What the chart knows about the server. Fields of a descriptor:
   configFiles     file name -> text, mounted at configDirectory
   claims          volumes: name, mountPath, and the block of values
   secretKeys      key of the secret -> file name, mounted at secretDirectory
-  tlsSecret       name of a secret of certificates, mounted whole at tlsDirectory; "" for none
+  tlsSecret       name of a secret of certificates, mounted whole at tlsDirectory; "" for none. The agent
+                  has it too, for its own session
   probes          startup, liveness, readiness: path and the port's name (agent for the sidecar)
   agentSecretKeys key of the secret -> file name, for the agent
   agentEnv        of the agent, beside what every agent gets
@@ -29,19 +30,28 @@ configDirectory: /etc/quorate
 configFiles:
   server.yaml: |
     {{- include "quorate.server.config" . | nindent 4 }}
+  {{- if .values.tls.existingSecret }}
+  client.properties: |
+    zookeeper.client.secure=true
+    zookeeper.ssl.keyStore.location=/etc/quorate-tls/tls.crt
+    quorate.tlsKeyFile=/etc/quorate-tls/tls.key
+    zookeeper.ssl.trustStore.location=/etc/quorate-tls/ca.crt
+  {{- end }}
 secretDirectory: /etc/quorate-secrets
 secretKeys:
   {{ $keys.joinKey }}: join-key
 tlsSecret: {{ .values.tls.existingSecret | quote }}
 tlsDirectory: /etc/quorate-tls
 ports:
+  {{- if .values.tls.plainClients }}
   client: {{ .values.ports.client }}
+  {{- end }}
   {{- if .values.tls.existingSecret }}
   secure-client: {{ .values.ports.secureClient }}
   {{- end }}
   peer: {{ .values.ports.peer }}
   http: {{ .values.ports.http }}
-clientPorts: [client, http{{ if .values.tls.existingSecret }}, secure-client{{ end }}]
+clientPorts: [{{ if .values.tls.plainClients }}client, {{ end }}http{{ if .values.tls.existingSecret }}, secure-client{{ end }}]
 peerPorts: [peer]
 metricsPorts: [http]
 env:
@@ -56,8 +66,15 @@ env:
         name: {{ include "quorate.secretName" . }}
         key: {{ $keys.httpToken }}
   {{- end }}
+  # Of zkCli.sh in this container.
   - name: QUORATE_SERVER
+  {{- if .values.tls.plainClients }}
     value: localhost:{{ .values.ports.client }}
+  {{- else }}
+    value: $(QUORATE_ADVERTISED_HOST):{{ .values.ports.secureClient }}
+  - name: QUORATE_CLIENT_CONFIGURATION
+    value: /etc/quorate/client.properties
+  {{- end }}
 claims:
   - name: {{ .values.persistence.name }}
     mountPath: /var/lib/quorate/data
@@ -74,7 +91,10 @@ probes:
 agentSecretKeys:
   {{ $keys.httpToken }}: http-token
 agentEnv:
-  CLIENT_PORT: {{ .values.ports.client | quote }}
+  CLIENT_PORT: {{ .values.tls.plainClients | ternary .values.ports.client 0 | quote }}
+  {{- if .values.tls.existingSecret }}
+  SECURE_CLIENT_PORT: {{ .values.ports.secureClient | quote }}
+  {{- end }}
   PEER_PORT: {{ .values.ports.peer | quote }}
   HTTP_PORT: {{ .values.ports.http | quote }}
   DATA_DIRECTORY: {{ include "quorate.server.dataDirectory" . }}
@@ -86,8 +106,18 @@ agentEnv:
   {{- end }}
   ENGINE_TOKEN_FILE: {{ include "quorate.agent.secretDirectory" . }}/http-token
   # The local server first: the agent publishes while the Service has no Ready server yet.
-  TREE: 127.0.0.1:{{ .values.ports.client }},{{ include "quorate.connectString" . }}
+  TREE: 127.0.0.1:{{ include "quorate.server.treePort" . }},{{ include "quorate.connectString" . }}
+  {{- if not .values.tls.plainClients }}
+  TREE_CA_FILE: /etc/quorate-tls/ca.crt
+  TREE_CERTIFICATE_FILE: /etc/quorate-tls/tls.crt
+  TREE_KEY_FILE: /etc/quorate-tls/tls.key
+  {{- end }}
 rules: []
+{{- end -}}
+
+{{/* The port that the release's own clients use. */}}
+{{- define "quorate.server.treePort" -}}
+{{ .values.tls.plainClients | ternary .values.ports.client .values.ports.secureClient }}
 {{- end -}}
 
 {{/* Below the mount points: a file system's lost+found is none of the server's files. */}}
@@ -132,7 +162,7 @@ peerPortUnification: server.tls.peers
 
 {{- define "quorate.server.config" -}}
 {{- $settings := dict
-  "clientPort" .values.ports.client
+  "clientPort" (.values.tls.plainClients | ternary .values.ports.client 0)
   "peerPort" .values.ports.peer
   "httpPort" .values.ports.http
   "httpAuth" .values.auth.http
