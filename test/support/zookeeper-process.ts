@@ -45,7 +45,7 @@ export async function zookeeperEnsemble(options: EnsembleOptions): Promise<Serve
 /** ZooKeeper reads these as they are: in its file they become `zookeeper.…`, and say nothing. */
 function systemProperties({ settings = {} }: EnsembleOptions): string[] {
   return Object.entries(settings)
-    .filter(([key]) => key.startsWith('znode.container.') || key === 'readonlymode.enabled')
+    .filter(([key]) => /^(znode\.container\.|readonlymode\.enabled$|java\.security\.)/.test(key))
     .map(([key, value]) => `-D${key}=${value}`)
 }
 
