@@ -5,6 +5,7 @@ import { advertisedAddresses } from './advertised-addresses.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import { type Config, redacted } from './config/config.ts'
 import type { Settings } from './config/schema.ts'
+import { throttleOf } from './config/throttle-settings.ts'
 import { openCredentials } from './credentials.ts'
 import { createNodeEnvironment } from './ensemble/node-environment.ts'
 import { Replica } from './ensemble/replica.ts'
@@ -207,6 +208,7 @@ function listenerOptions(
     connectionsMax: settings.connectionsMax,
     connectionsPerAddressMax: settings.connectionsPerAddressMax,
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
+    throttle: throttleOf(settings),
     linearizableReads: settings.linearizableReads,
     extendedTypes: settings.extendedTypesEnabled,
     fourLetterWords: settings.fourLetterWords,

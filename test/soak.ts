@@ -22,9 +22,12 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   frames: () =>
     frames({
       frames: Number(process.argv[3] ?? 10_000_000),
-      warmUpFrames: Number(process.argv[4] ?? 500_000),
+      warmUpFrames: 500_000,
       framesPerSecond: 20_000,
-      halfOpenHandshakes: Number(process.argv[5] ?? 10_000),
+      halfOpenHandshakes: 10_000,
+      residentMbMore: 64,
+      p99MsMax: 100,
+      rateShareMin: 0.95,
       seed: 1,
       pinned: true,
     }),

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from '../limits.ts'
 import { authenticationSecrets, authenticationSettings } from './authentication-settings.ts'
+import { throttleSettings } from './throttle-settings.ts'
 import { tlsSecretSettings, tlsSettings } from './tls-settings.ts'
 import { znodeSettings } from './znode-settings.ts'
 
@@ -98,6 +99,7 @@ export const Settings = Type.Object(
       default: false,
       description: 'Reads of ZooKeeper clients wait for a ReadIndex round first',
     }),
+    ...throttleSettings,
     ...authenticationSettings,
     readOnlyMode: Type.Boolean({
       default: false,

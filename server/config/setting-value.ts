@@ -24,6 +24,8 @@ function typed(schema: Schema, given: unknown): unknown {
   switch (schema.type) {
     case 'integer':
       return /^-?\d+$/.test(given) ? Number(given) : given
+    case 'number':
+      return /^\d+(\.\d+)?$/.test(given) ? Number(given) : given
     case 'boolean':
       return given === 'true' ? true : given === 'false' ? false : given
     case 'array':

@@ -4,6 +4,7 @@ import type { ListedServer } from '../ensemble/joining.ts'
 import { CodedError } from '../errors.ts'
 import { parseProperties } from './java-properties.ts'
 import { type SettingName, Settings } from './schema.ts'
+import { throttleKeys } from './throttle-settings.ts'
 import { znodeKeys } from './znode-settings.ts'
 import {
   authenticationKeys,
@@ -53,6 +54,7 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   'readonlymode.enabled': 'readOnlyMode',
   ...authenticationKeys,
   ...tlsKeys,
+  ...throttleKeys,
   ...znodeKeys,
 }
 

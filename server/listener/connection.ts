@@ -44,6 +44,7 @@ import { needsQuorum, type ReadOnlySession } from './read-only-sessions.ts'
 import { type Answerable, type Pending, type QueueOwner, RequestQueue } from './request-queue.ts'
 import { operationName, RequestStats } from './request-stats.ts'
 import type { ServerStats } from './server-stats.ts'
+import type { SessionThrottle } from './session-throttle.ts'
 
 /** Where a connection's bytes go: a socket, or a link of the simulation. */
 export interface ConnectionOutput {
@@ -59,6 +60,7 @@ export interface ConnectionOptions {
   readonly registry: ClientRegistry
   readonly environment: Environment
   readonly stats: ServerStats
+  readonly throttle: SessionThrottle
   readonly output: ConnectionOutput
   /** The client's address, its `ip` identity. */
   readonly address: string
@@ -276,6 +278,7 @@ export class ClientConnection implements Watcher {
     const readOnly = !ready && this.#ensemble.readOnly && request?.readOnly === true
     if (!ready && !readOnly) stats.closedNotServing += 1
     if (request === null || !(ready || readOnly)) return this.close()
+    if (!this.#options.throttle.admits(request.sessionId !== 0)) return this.close()
     stats.handshakes += 1
     this.#state = 'attaching'
     if (readOnly) return this.#attachHere(request)

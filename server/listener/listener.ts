@@ -9,6 +9,7 @@ import { ClientRegistry } from './client-registry.ts'
 import { ClientConnection, type ConnectionOptions } from './connection.ts'
 import { answerWord, isWord, wordBytes } from './four-letter-words.ts'
 import { ServerStats } from './server-stats.ts'
+import { SessionThrottle, type SessionThrottleOptions } from './session-throttle.ts'
 import type { WordContext } from './word-context.ts'
 import type { Asker } from './word-lists.ts'
 
@@ -32,6 +33,7 @@ export interface ListenerOptions {
   readonly connectionsMax: number
   readonly connectionsPerAddressMax: number
   readonly handshakeTimeoutMs: number
+  readonly throttle: SessionThrottleOptions
   readonly linearizableReads: boolean
   readonly extendedTypes?: boolean
   readonly fourLetterWords: readonly string[]
@@ -56,6 +58,7 @@ export interface ListenerTls {
 export class Listener {
   readonly stats = new ServerStats()
   readonly registry: ClientRegistry
+  readonly #throttle: SessionThrottle
   readonly #options: ListenerOptions
   readonly #server: Server
   readonly #secureServer: Server
@@ -70,6 +73,7 @@ export class Listener {
     this.#options = options
     this.registry = new ClientRegistry(options.ensemble, options.audit)
     options.ensemble.setHooks(this.registry)
+    this.#throttle = new SessionThrottle(options.throttle, options.environment, this.stats)
     const { tls, handshakeTimeoutMs } = options
     this.#door =
       tls === null
@@ -196,6 +200,7 @@ export class Listener {
       authenticator,
       registry: this.registry,
       stats: this.stats,
+      throttle: this.#throttle,
       address,
       port: socket.remotePort ?? 0,
       identities: certificateIdentities(subject, this.#options.tls?.superSubject ?? ''),

@@ -4,7 +4,7 @@ import { Distribution, SizeRange } from '../measure.ts'
 export class ServerStats {
   packetsReceived = 0
   packetsSent = 0
-  /** Refused at the door: too many connections. */
+  /** Refused at the door: too many connections, or too many sessions asked for at once. */
   connectionsRejected = 0
   /** Cut off by the server: too many watches, or replies that the client does not read. */
   connectionsDropped = 0
@@ -26,6 +26,9 @@ export class ServerStats {
   /** From a request to its answer, ms; a reset does not touch them. */
   readonly readLatencyMs = new Distribution()
   readonly updateLatencyMs = new Distribution()
+  /** Of the throttle for sessions: its chance of a refusal, and the tokens missing at each admission. */
+  dropProbability = 0
+  readonly tokenDeficit = new Distribution()
   /** Frames to clients, without their length. */
   readonly responseBytes = new SizeRange()
   #requests = 0

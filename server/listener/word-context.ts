@@ -74,8 +74,9 @@ export function durationsOf({
   stats,
   measured,
 }: Pick<WordContext, 'ensemble' | 'stats' | 'measured'>): Durations {
-  const { readLatencyMs, updateLatencyMs } = stats
-  return { ...ensemble.status().measures, readLatencyMs, updateLatencyMs, ...measured }
+  const { readLatencyMs, updateLatencyMs, tokenDeficit } = stats
+  const listener = { readLatencyMs, updateLatencyMs, tokenDeficit }
+  return { ...ensemble.status().measures, ...listener, ...measured }
 }
 
 /** All metrics under ZooKeeper's names, as `mntr` and the command `monitor` list them. */

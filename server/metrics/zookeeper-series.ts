@@ -15,6 +15,8 @@ export interface Durations extends Omit<Measures, 'proposalBytes'> {
   readonly syncMs: Distribution
   readonly readLatencyMs: Distribution
   readonly updateLatencyMs: Distribution
+  /** Tokens that were missing for sessions to be asked for. */
+  readonly tokenDeficit: Distribution
   /** Opening the data directory: the newest snapshot and the log behind it. */
   readonly openingMs: Distribution
 }
@@ -59,9 +61,9 @@ export const ZOOKEEPER_GAUGES: readonly SeriesDefinition[] = [
   { name: 'local_sessions', help: 'Always 0: all sessions are replicated', value: () => 0 },
   {
     name: 'connection_drop_probability',
-    help: 'Always 0: no connection is refused by chance',
+    help: 'Of the clients that ask for a session, the share that is refused by chance',
     fraction: true,
-    value: () => 0,
+    value: (_, l) => l.stats.dropProbability,
   },
   { name: 'quorum_size', help: 'Voters', on: 'ensemble', value: (s) => voterIds(s).size },
   {
@@ -110,7 +112,7 @@ export const ZOOKEEPER_GAUGES: readonly SeriesDefinition[] = [
 export const ZOOKEEPER_COUNTERS: readonly SeriesDefinition[] = [
   {
     name: 'connection_rejected',
-    help: 'Client connections refused because there were too many',
+    help: 'Client connections refused because there were too many, or too many at once',
     value: (_, l) => l.stats.connectionsRejected,
   },
   {
@@ -197,6 +199,9 @@ export const ZOOKEEPER_SUMMARIES: readonly SummaryOf[] = [
   }),
   advanced('quorum_ack_latency', 'Proposed until a majority had it on disk, ms', (d) => {
     return d.quorumAckMs
+  }),
+  summary('connection_token_deficit', 'Tokens missing for sessions to be asked for', (d) => {
+    return d.tokenDeficit
   }),
   summary('node_created_watch_count', 'Watches that one creation fired', (d) => {
     return d.watchesFired.created

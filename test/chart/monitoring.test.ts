@@ -68,6 +68,7 @@ function existing(): string[] {
       openingMs: none,
       readLatencyMs: none,
       updateLatencyMs: none,
+      tokenDeficit: none,
     },
     startedAtMs: 0,
     nowMs: () => 0,

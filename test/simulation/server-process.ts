@@ -9,6 +9,7 @@ import { DIGEST_ALONE } from '../../server/listener/authentication.ts'
 import { ClientRegistry } from '../../server/listener/client-registry.ts'
 import { ClientConnection } from '../../server/listener/connection.ts'
 import { ServerStats } from '../../server/listener/server-stats.ts'
+import { SessionThrottle, UNTHROTTLED } from '../../server/listener/session-throttle.ts'
 import { openStorage } from '../../server/storage/open-storage.ts'
 import { SimulatedFileSystem } from '../support/simulated-file-system.ts'
 import { type Endpoint, type Network, SimulatedTransport } from './network.ts'
@@ -286,6 +287,7 @@ export class ServerProcess implements Endpoint {
       environment: this.#environment(this.#generation),
       stats: this.#stats,
       address,
+      throttle: new SessionThrottle(UNTHROTTLED, this.#environment(this.#generation), this.#stats),
       authenticator: DIGEST_ALONE,
       sessionTimeoutMsMin: SESSION_MS_MIN,
       sessionTimeoutMsMax: SESSION_MS_MAX,

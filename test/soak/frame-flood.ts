@@ -40,6 +40,7 @@ export interface FloodFigures {
 const TICK_MS = 5
 const FUZZERS = 64
 const SILENT = 200
+const HALF_OPEN_PER_TICK = 10
 const WATCHERS = 8
 const WATCHER_LIFE_MS = 8_000
 const DEAF = 4
@@ -65,6 +66,7 @@ class Flood {
   #begunAtMs = performance.now()
   #owedFrom = 0
   #greeted = 0
+  #halfOpenLeft = 0
   #turn = 0
   #stopped = false
   framesSent = 0
@@ -79,10 +81,15 @@ class Flood {
     this.#greetings = greetingsOf(this.#random, 500)
     this.#begunAtMs = performance.now()
     for (let i = 0; i < FUZZERS; i += 1) this.#fuzzers.push(this.#fuzzer(i))
-    for (let i = 0; i < SILENT; i += 1) this.halfOpen(() => this.#stopped)
+    for (let i = 0; i < SILENT; i += 1) this.#halfOpen(() => this.#stopped)
     for (let i = 0; i < WATCHERS; i += 1) this.#watcher()
     for (let i = 0; i < DEAF; i += 1) this.#deaf()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  /** Opens so many connections that say nothing, or half of a handshake, and leaves them alone. */
+  leaveHalfOpen(connections: number): void {
+    this.#halfOpenLeft += connections
   }
 
   stop(): void {
@@ -106,6 +113,10 @@ class Flood {
       // What the server could not take is not sent in one heap later.
       this.stalls += 1
       this.#owedFrom = Math.max(this.#owedFrom, owed)
+    }
+    for (let i = 0; i < HALF_OPEN_PER_TICK && this.#halfOpenLeft > 0; i += 1) {
+      this.#halfOpenLeft -= 1
+      this.#halfOpen(() => true)
     }
     for (; this.#greeted < elapsed * GREETINGS_PER_SECOND; this.#greeted += 1) this.#greet()
   }
@@ -142,14 +153,14 @@ class Flood {
   }
 
   /** A connection that says nothing, or half a handshake, until the server ends it. */
-  halfOpen(over: () => boolean): void {
+  #halfOpen(over: () => boolean): void {
     const part = HELLO.subarray(0, this.#random.pick([0, 0, 2, 4, 30]))
     this.#open(
       (socket) => {
         if (part.length > 0) socket.write(part)
       },
       () => {
-        if (!over()) this.halfOpen(over)
+        if (!over()) this.#halfOpen(over)
       },
     )
   }
@@ -254,9 +265,8 @@ let flood: Flood | null = null
 
 process.on('message', (order: FloodOrder) => {
   if (order.kind === 'start') flood = new Flood(order)
-  else if (order.kind === 'halfOpen') {
-    for (let i = 0; i < order.connections; i += 1) flood?.halfOpen(() => true)
-  } else if (flood !== null) {
+  else if (order.kind === 'halfOpen') flood?.leaveHalfOpen(order.connections)
+  else if (flood !== null) {
     flood.stop()
     const { framesSent, connections, stalls } = flood
     process.send?.({ framesSent, connections, stalls } satisfies FloodFigures)

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../server/config/config.ts'
 import { parseProperties } from '../../../server/config/java-properties.ts'
+import { throttleOf } from '../../../server/config/throttle-settings.ts'
 import { isReadTogether, zooCfgKeys } from '../../../server/config/zoo-cfg.ts'
 import { groupOf } from '../../../server/config/zoo-cfg-keys.ts'
 import { CodedError } from '../../../server/errors.ts'
+import { UNTHROTTLED } from '../../../server/listener/session-throttle.ts'
 import { ALL_KEYS } from './zookeeper-keys.ts'
 
 let directory = ''
@@ -142,6 +144,38 @@ describe('zoo.cfg', () => {
       observer: true,
       electionTimeoutMs: 600,
     })
+  })
+
+  it('understands how fast clients may come to sessions', () => {
+    const { settings, warnings } = load(
+      [
+        `dataDir=${dataDir}`,
+        'connection_throttle_tokens=500',
+        'connection_throttle_fill_time=10',
+        'connection_throttle_fill_count=20',
+        'connection_throttle_freeze_time=250',
+        'connection_throttle_drop_increase=0.05',
+        'connection_throttle_drop_decrease=0.01',
+        'connection_throttle_decrease_ratio=0.5',
+        'connection_throttle_weight_enabled=true',
+        'connection_throttle_global_session_weight=5',
+        'connection_throttle_renew_session_weight=1',
+      ].join('\n'),
+    )
+    expect(warnings.filter((warning) => warning.includes('connection_'))).toEqual([])
+    expect(throttleOf(settings)).toEqual({
+      tokensMax: 500,
+      fillMs: 10,
+      fillCount: 20,
+      freezeMs: 250,
+      dropIncrease: 0.05,
+      dropDecrease: 0.01,
+      decreaseRatio: 0.5,
+      weights: { fresh: 5, renewed: 1 },
+    })
+    expect(throttleOf(load(`dataDir=${dataDir}`).settings)).toEqual(UNTHROTTLED)
+    const wrong = refusal(`dataDir=${dataDir}\nconnection_throttle_drop_increase=much`)
+    expect(wrong).toMatch(/CONFIG_INVALID: .*connection_throttle_drop_increase/)
   })
 
   it('without the admin server opens no HTTP port, unless ours is given', () => {

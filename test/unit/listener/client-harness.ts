@@ -5,6 +5,7 @@ import { DIGEST_ALONE } from '../../../server/listener/authentication.ts'
 import { ClientRegistry } from '../../../server/listener/client-registry.ts'
 import { ClientConnection, type ConnectionOptions } from '../../../server/listener/connection.ts'
 import { ServerStats } from '../../../server/listener/server-stats.ts'
+import { SessionThrottle, UNTHROTTLED } from '../../../server/listener/session-throttle.ts'
 import {
   type ClientWrite,
   decodeServerFrame,
@@ -36,6 +37,7 @@ export type Limits = Partial<
     | 'outputBytesMax'
     | 'replyWindowBytes'
     | 'requestsPerTurnMax'
+    | 'throttle'
     | 'outstandingMax'
     | 'watchesMax'
     | 'linearizableReads'
@@ -122,6 +124,7 @@ export class Client {
       environment,
       stats,
       address,
+      throttle: new SessionThrottle(UNTHROTTLED, environment, stats),
       authenticator: DIGEST_ALONE,
       sessionTimeoutMsMin: 4_000,
       sessionTimeoutMsMax: 40_000,

@@ -1,5 +1,6 @@
 import { DIGEST_ALONE } from '../../../server/listener/authentication.ts'
 import { Listener, type ListenerOptions } from '../../../server/listener/listener.ts'
+import { UNTHROTTLED } from '../../../server/listener/session-throttle.ts'
 import { reservePorts } from '../../support/ports.ts'
 import { ListenerHarness } from './client-harness.ts'
 import { wordSource } from './word-source.ts'
@@ -40,6 +41,7 @@ export async function listen(options: Partial<ListenerOptions> = {}) {
     connectionsMax: 0,
     connectionsPerAddressMax: 0,
     handshakeTimeoutMs: 5_000,
+    throttle: UNTHROTTLED,
     linearizableReads: false,
     fourLetterWords: ['ruok', 'srvr'],
     words: wordSource(),
