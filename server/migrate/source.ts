@@ -190,7 +190,7 @@ class LogReplay {
       this.#notes.push(sentence)
     }
     for await (const transaction of readTransactionLog(log.path, note)) {
-      const { zxid, timeMs, digest } = transaction
+      const { zxid, timeMs, change, digest } = transaction
       this.#timeMs = Math.max(this.#timeMs, timeMs)
       // Of the snapshot, of a file that overlaps the one before, or a request that took no number.
       if (zxid <= this.#zxid) continue
@@ -198,7 +198,8 @@ class LogReplay {
       replay(this.#snapshot.tree, transaction)
       this.#transactions += 1
       this.#zxid = zxid
-      this.#digest = digest
+      // A refused request has none, and leaves the tree as it was.
+      if (digest !== null || change.kind !== 'nothing') this.#digest = digest
     }
   }
 

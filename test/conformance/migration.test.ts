@@ -135,7 +135,6 @@ const tool = zookeeperTool()
 describe.skipIf(tool.found === null)(titleOf('Files of a real server', tool), () => {
   it.each([
     ['', 100_000],
-    ['', 20],
     ['gz', 20],
     ['snappy', 20],
   ])('are read (compression "%s", a snapshot every %i transactions)', async (method, snapCount) => {

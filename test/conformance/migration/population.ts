@@ -14,7 +14,7 @@ import {
 import { Fields, openAcl } from '../raw-bytes.ts'
 import { op, RawClient } from '../raw-client.ts'
 
-export const READER = 'reader:secret'
+const READER = 'reader:secret'
 
 function digestId(credential: string): string {
   const [user] = credential.split(':')

@@ -153,6 +153,22 @@ describe('transactions', () => {
     expect(source.digestMatches).toBe(false)
   })
 
+  it('are held against the newest digest of the tree', async () => {
+    const digest = Buffer.alloc(12)
+    digest.writeInt32BE(2)
+    const error = (zxid: number) => transaction(-1, zxid, (writer) => writer.int(-101))
+    const compared = async (...behind: readonly Buffer[]) => {
+      const first = Buffer.concat([createTransaction(1, '/a', 1), digest])
+      const log = logFile([first, ...behind])
+      return (await read({ 'snapshot.0': snapshotFile(), 'log.1': log })).digestMatches
+    }
+    expect(await compared()).toBe(false)
+    expect(await compared(error(2))).toBe(false)
+    expect(await compared(deleteTransaction(2, '/a'))).toBe(null)
+    digest.writeInt32BE(1)
+    expect(await compared()).toBe(null)
+  })
+
   it('never count a parent back, and give the ACL that the snapshot could not name', async () => {
     const source = await read({
       'snapshot.1': snapshotFile({
