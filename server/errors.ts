@@ -85,6 +85,11 @@ export const errorCatalogue = {
     exit: 1,
     meaning: 'This server was removed from the ensemble, which does not take it back.',
   },
+  DATA_FOREIGN_CLUSTER: {
+    status: 503,
+    exit: 1,
+    meaning: 'The data directory of this server is of another cluster than the other servers.',
+  },
   OUTCOME_UNKNOWN: {
     status: 503,
     exit: 1,

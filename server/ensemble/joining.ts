@@ -162,6 +162,33 @@ export function joinReply(
   return { kind: 'joinReply', clusterId, leader: status.leader, members: status.members, refusal }
 }
 
+/**
+ * The cluster whose data more of the listed servers have than have this server's; null when there is none,
+ * or no list. A directory that was put in the wrong place is outvoted, and does not outvote the others.
+ */
+export function foreignCluster(
+  forming: Forming,
+  self: Hello,
+  links: readonly Hello[],
+): string | null {
+  if (forming.kind !== 'static' || self.clusterId === '') return null
+  const listed = new Set(forming.servers.map(({ name }) => name))
+  const servers = new Map<string, number>([[self.clusterId, 1]])
+  for (const { name, clusterId } of links) {
+    if (name === self.name || clusterId === '' || !listed.has(name)) continue
+    servers.set(clusterId, (servers.get(clusterId) ?? 0) + 1)
+  }
+  const own = servers.get(self.clusterId) ?? 0
+  for (const [clusterId, count] of servers) if (count > own) return clusterId
+  return null
+}
+
+/** Begins with its code in docs/errors.md. */
+export function foreignRefusal({ name, clusterId }: Hello, other: string): string {
+  const data = `the data directory of server ${name} is of cluster ${clusterId} (its identity.json)`
+  return `DATA_FOREIGN_CLUSTER: ${data}, and the other servers are of cluster ${other}`
+}
+
 /** Every address that this server should hold a link to. */
 export function targetsOf(
   forming: Forming,

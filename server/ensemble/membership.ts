@@ -7,6 +7,8 @@ import type { Environment } from './environment.ts'
 import {
   decideForming,
   type Forming,
+  foreignCluster,
+  foreignRefusal,
   isListed,
   joinReply,
   judgeJoin,
@@ -104,6 +106,8 @@ export class Membership {
       if (step === 'bootstrap') return this.#options.bootstrap()
       if (step === 'wait') return
     }
+    const foreign = foreignCluster(forming, hello, links)
+    if (foreign !== null) return this.#refused(foreignRefusal(hello, foreign))
     const led = this.#options.status().leader !== null
     if (led && isListed(this.#members, hello)) {
       this.#refusal = null
@@ -128,7 +132,7 @@ export class Membership {
 
   #judge(joiner: Hello, own: Hello, status: RaftStatus): string | null {
     if (joiner.clusterId !== '' && joiner.clusterId !== own.clusterId) {
-      return `server ${joiner.name} holds the data of cluster ${joiner.clusterId}`
+      return foreignRefusal(joiner, own.clusterId)
     }
     if (status.role !== 'leader' || this.#changeUnderWay) return null
     const { forming, listBinds, electionTicks, retirement } = this.#options
@@ -152,19 +156,19 @@ export class Membership {
   }
 
   joinAnswered(frame: Extract<PeerFrame, { kind: 'joinReply' }>, own: Hello): void {
-    if (frame.refusal !== null) {
-      // It asks again and again, and is told the same: once is enough for the log.
-      if (frame.refusal === this.#refusal) return
-      this.#refusal = frame.refusal
-      const { environment } = this.#options
-      environment.log('warn', 'the ensemble refuses this server', { reason: frame.refusal })
-      return
-    }
+    if (frame.refusal !== null) return this.#refused(frame.refusal)
     for (const member of frame.members) {
       if (member.id !== own.id) this.#joiners.set(member.id, member.peerAddress)
     }
     this.retarget(own)
     if (own.clusterId === '' && frame.leader !== null) this.#options.adopt(frame.clusterId)
+  }
+
+  /** It asks again and again, and is told the same: once is enough for the log. */
+  #refused(reason: string): void {
+    if (reason === this.#refusal) return
+    this.#refusal = reason
+    this.#options.environment.log('warn', 'the ensemble refuses this server', { reason })
   }
 
   /** As leader: promotes one learner that has caught up. */

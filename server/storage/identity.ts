@@ -50,7 +50,8 @@ export function readIdentity(fileSystem: FileSystem, directory: string): StoredI
   const fields = new Map(Object.entries(value))
   const format = Number(fields.get('format'))
   if (format > identityVersion) {
-    throw new RefusalError('DATA_FUTURE_VERSION', path, 0, `identity format ${format}`)
+    const detail = `identity format ${format}: run the version that wrote it, or a later one`
+    throw new RefusalError('DATA_FUTURE_VERSION', path, 0, detail)
   }
   return {
     clusterId: String(fields.get('clusterId')),

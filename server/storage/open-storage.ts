@@ -117,8 +117,9 @@ class DirectoryStorage implements OpenedStorage {
       readIdentity(fileSystem, directories.data) ?? formatDirectory(options, directories)
     const { name } = this.#identity
     if (name !== options.name) {
-      const detail = `the directory belongs to server ${name}, not ${options.name}`
-      throw new RefusalError('DATA_FOREIGN_NAME', directories.data, 0, detail)
+      const advice = 'give each its own, or empty it to join as a new server'
+      const detail = `the directory belongs to server ${name}, not ${options.name}: ${advice}`
+      throw new RefusalError('DATA_FOREIGN_NAME', `${directories.data}/identity.json`, 0, detail)
     }
     const store = {
       fileSystem,

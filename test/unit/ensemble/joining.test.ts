@@ -5,6 +5,7 @@ import {
   compareNames,
   decideForming,
   type Forming,
+  foreignCluster,
   isListed,
   judgeJoin,
   memberOf,
@@ -181,5 +182,28 @@ describe('targets', () => {
       'host-10:2888',
       'host-9:2888',
     ])
+  })
+})
+
+describe('a directory of another cluster', () => {
+  const own = hello('1', { clusterId: 'b' })
+  const of = (...clusters: readonly (readonly [name: string, clusterId: string])[]) =>
+    clusters.map(([name, clusterId]) => hello(name, { clusterId }))
+
+  it.each<[string, Hello, Hello[], string | null]>([
+    ['two others agree on another', own, of(['2', 'a'], ['10', 'a']), 'a'],
+    ['one other has another', own, of(['2', 'a']), null],
+    ['one agrees, one does not', own, of(['2', 'b'], ['10', 'a']), null],
+    ['the others are empty', own, of(['2', ''], ['10', '']), null],
+    ['each has its own', own, of(['2', 'a'], ['10', 'c']), null],
+    ['this one is empty', hello('1'), of(['2', 'a'], ['10', 'a']), null],
+    ['the others are not in the list', own, of(['3', 'a'], ['4', 'a']), null],
+  ])('is outvoted by those of the list: %s', (_, self, links, other) => {
+    expect(foreignCluster(three, self, links)).toBe(other)
+  })
+
+  it('is no matter without a list', () => {
+    const links = of(['2', 'a'], ['10', 'a'])
+    expect(foreignCluster({ kind: 'join', seeds: [] }, own, links)).toBeNull()
   })
 })

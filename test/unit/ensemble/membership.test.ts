@@ -66,10 +66,11 @@ function leading(
     },
   }
   const sent: PeerFrame[] = []
+  const links: Hello[] = []
   const warnings: object[] = []
   const transport: Partial<Transport> = {
     setTargets: () => {},
-    links: () => [],
+    links: () => links,
     send: (_to, frame) => void sent.push(frame),
   }
   const environment: Partial<Environment> = {
@@ -131,7 +132,10 @@ function leading(
     membership.applied(entry(index, 2))
     return outcomes
   }
-  return { membership, inputs, timers, remove, removeAt, removed, join, log, status, warnings }
+  return {
+    ...{ membership, inputs, timers, remove, removeAt, removed, join },
+    ...{ log, status, warnings, links, sent },
+  }
 }
 
 const entry = (index: number, term: number, kind: Entry['kind'] = 'membership') => ({
@@ -321,6 +325,32 @@ describe('a server that was removed', () => {
     membership.joinAnswered(reply, HELLO)
     expect(warnings).toEqual([{ reason: refusal }])
     expect(membership.refusal).toBe(refusal)
+    membership.seek(HELLO)
+    expect(membership.refusal).toBeNull()
+  })
+})
+
+describe('a server with the directory of another cluster', () => {
+  it('serves nobody, though it may lead there, until the others are no more of another', () => {
+    const servers = ['1', '2', '3'].map((name) => ({
+      name,
+      peerAddress: `${name}:2888`,
+      observer: false,
+    }))
+    const { membership, warnings, links, sent } = leading({ kind: 'static', servers })
+    membership.notice([member('1')], HELLO)
+    for (const name of ['2', '3']) {
+      links.push({ ...HELLO, name, id: `id-${name}`, clusterId: 'other' })
+    }
+    membership.seek(HELLO)
+    membership.seek(HELLO)
+    const reason = membership.refusal
+    expect(reason).toBe(
+      'DATA_FOREIGN_CLUSTER: the data directory of server 1 is of cluster c (its identity.json), ' +
+        'and the other servers are of cluster other',
+    )
+    expect([warnings, sent]).toEqual([[{ reason }], []])
+    links.length = 0
     membership.seek(HELLO)
     expect(membership.refusal).toBeNull()
   })
