@@ -22,7 +22,7 @@ import {
   writeUnimplementedReply,
   writeWriteReply,
 } from '../wire/client-reply.ts'
-import { decodeClientRequest } from '../wire/client-request.ts'
+import { type ClientRequest, decodeClientRequest } from '../wire/client-request.ts'
 import {
   type DecodedConnectRequest,
   decodeConnectRequest,
@@ -390,7 +390,7 @@ export class ClientConnection implements Watcher {
     const request = decodeClientRequest(frame)
     if (request.kind === 'close') return this.close()
     this.#touch()
-    if (request.kind === 'auth') return this.#authenticate(request.scheme, request.auth)
+    if (request.kind === 'auth') return this.#authenticate(request)
     if (request.kind === 'sasl') return this.#sasl(request.xid, request.token)
     if (!this.#authentication.admitted) return this.#turnAway(request.xid)
     if (request.kind === 'ping') return this.#ping()
@@ -423,11 +423,11 @@ export class ClientConnection implements Watcher {
     this.#noteAnswer('PING', Xid.ping, this.heardAtMs)
   }
 
-  #authenticate(scheme: string, credential: Uint8Array | null): void {
-    const verdict = this.#authentication.auth(scheme, credential)
+  #authenticate({ xid, scheme, auth }: Extract<ClientRequest, { kind: 'auth' }>): void {
+    const verdict = this.#authentication.auth(scheme, auth)
     if (verdict !== 'ok') this.#options.stats.authFailures += 1
     if (verdict === 'elsewhere') return this.close()
-    writeAuthReply(this.#out, verdict === 'ok' ? ErrorCode.ok : ErrorCode.authFailed)
+    writeAuthReply(this.#out, xid, verdict === 'ok' ? ErrorCode.ok : ErrorCode.authFailed)
     this.#wrote()
     if (verdict === 'failed') this.close()
   }
@@ -673,7 +673,8 @@ export class ClientConnection implements Watcher {
   }
 }
 
-/** Who a client is, for whoAmI: of a digest the user's name alone. */
+/** Who a client is, for whoAmI: of a digest the user's name alone; the superuser has none. */
 function withoutSecret({ scheme, id }: Identity): Identity {
+  if (scheme === 'super') return { scheme, id: '' }
   return { scheme, id: scheme === 'digest' ? (id.split(':', 1)[0] ?? '') : id }
 }

@@ -3,6 +3,7 @@ import { ErrorCode } from '../../../server/core/machine/error-code.ts'
 import type { Acl } from '../../../server/core/tree/acl.ts'
 import {
   type Authenticator,
+  certificateIdentities,
   DIGEST_ALONE,
   digestId,
   digestIdentities,
@@ -64,7 +65,21 @@ describe('the digest scheme', () => {
   })
 })
 
+describe('whoAmI', () => {
+  it('tells of the superuser, but not by which certificate', () => {
+    const identities = certificateIdentities('CN=root', 'CN=root')
+    const client = new ListenerHarness().open({ identities })
+    expect(identitiesOf(client, 1)).toEqual(['ip:127.0.0.1', 'x509:CN=root', 'super:'])
+  })
+})
+
 describe('auth on a connection', () => {
+  it("is answered with the client's xid, which need not be -4", () => {
+    const client = new ListenerHarness().open()
+    client.send({ ...auth('digest', 'user:password'), xid: 77 })
+    expect(client.reply(77)).toMatchObject({ error: ErrorCode.ok })
+  })
+
   it('adds an identity once, for what is handed in afterwards', () => {
     const harness = new ListenerHarness()
     const client = harness.open()

@@ -33,6 +33,7 @@ export type Limits = Partial<
   Pick<
     ConnectionOptions,
     | 'authenticator'
+    | 'identities'
     | 'frameBytesMax'
     | 'outputBytesMax'
     | 'replyWindowBytes'

@@ -149,6 +149,32 @@ describe('identities', () => {
     expect(allows(acl, [], 1)).toBe(false)
   })
 
+  it("of sasl's user super own what any user of sasl does, and no more", () => {
+    const user = [{ scheme: 'sasl', id: 'super' }]
+    expect(allows([{ permissions: 1, scheme: 'sasl', id: 'bob' }], user, 1)).toBe(true)
+    expect(allows([{ permissions: 1, scheme: 'sasl', id: 'bob' }], user, 2)).toBe(false)
+    expect(allows([{ permissions: 31, scheme: 'digest', id: 'a:1' }], user, 1)).toBe(false)
+    expect(
+      allows([{ permissions: 1, scheme: 'sasl', id: 'bob' }], [{ scheme: 'sasl', id: 'ann' }], 1),
+    ).toBe(false)
+    expect(
+      allows([{ permissions: 1, scheme: 'sasl', id: 'super' }], [{ scheme: 'sasl', id: 'bob' }], 1),
+    ).toBe(false)
+  })
+
+  it.each([
+    ['bob', true],
+    ['', true],
+    ['a/b/c', true],
+    ['zk/host@REALM', true],
+    ['@', true],
+    ['a@b@c', false],
+    ['a/b/c@R', false],
+    ['a@b/c', false],
+  ])('of sasl are names of Kerberos: %j', (id, valid) => {
+    expect(fixAcl([{ permissions: 1, scheme: 'sasl', id }], []) !== null).toBe(valid)
+  })
+
   it('of the super scheme may do all, whatever their id', () => {
     const boss = [{ scheme: 'super', id: 'whoever' }]
     expect(isSuper(boss)).toBe(true)
