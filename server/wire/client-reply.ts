@@ -190,9 +190,12 @@ export function writePingReply(writer: JuteWriter, zxid: number): void {
   writeHeaderReply(writer, Xid.ping, zxid, ErrorCode.ok)
 }
 
-/** The answer to auth, zxid 0 as ZooKeeper has it; authFailed is followed by a close. */
-export function writeAuthReply(writer: JuteWriter, error: number): void {
-  writeHeaderReply(writer, Xid.auth, 0, error)
+/**
+ * The answer to auth, zxid 0 as ZooKeeper has it; authFailed is followed by a close. The xid is the
+ * client's: -4 for most, but go-zookeeper/zk numbers it as any other request and waits for that number.
+ */
+export function writeAuthReply(writer: JuteWriter, xid: number, error: number): void {
+  writeHeaderReply(writer, xid, 0, error)
 }
 
 /** A watch event. The header carries the zxid that set it off (3.9; -1 up to 3.8). */

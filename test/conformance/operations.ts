@@ -197,9 +197,10 @@ export async function authenticate(
   client: RawClient,
   scheme: string,
   credential: string | null,
+  xid = -4,
 ): Promise<Outcome> {
   const body = new Fields().int(0).text(scheme).text(credential)
-  return outcome(await client.request(op.auth, body, -4))
+  return outcome(await client.request(op.auth, body, xid))
 }
 
 export interface MultiItem {

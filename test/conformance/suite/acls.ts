@@ -43,6 +43,12 @@ export function aclSuite(target: Target): void {
       })
     })
 
+    it('answers with the xid that it was asked with, as go-zookeeper/zk expects', async () => {
+      const client = await sessions.client()
+      const answer = await authenticate(client, 'digest', 'ann:secret', 77)
+      expect(answer).toEqual({ err: 0, zxid: 0n, bytes: 0 })
+    })
+
     it('answers an unknown scheme with AuthFailed, then closes', async () => {
       const client = await sessions.client()
       const answer = await authenticate(client, 'no-such-scheme', 'x')

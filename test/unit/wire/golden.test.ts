@@ -174,7 +174,7 @@ describe('replies as the server writes them', () => {
   })
 
   it('auth answers with zxid 0, an unknown opcode with zxid -1', () => {
-    expect(writtenBy((writer) => writeAuthReply(writer, ErrorCode.authFailed))).toBe(
+    expect(writtenBy((writer) => writeAuthReply(writer, -4, ErrorCode.authFailed))).toBe(
       toHex(fromHex('00000010 fffffffc 0000000000000000 ffffff8d')),
     )
     expect(writtenBy((writer) => writeUnimplementedReply(writer, 77))).toBe(
