@@ -3,6 +3,16 @@ import { existsSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
+/** The user and group nobody, for setpriv. */
+export const NOBODY = 65_534
+const OTHER_USER = [
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  '--clear-groups',
+  '--inh-caps=+dac_override',
+  '--ambient-caps=+dac_override',
+]
+
 /** A tool that a suite needs: what starts it, or the reason to skip the suite. */
 export type Tool<T extends object> =
   | { readonly found: T }
@@ -46,6 +56,54 @@ export function kazooTool(): Tool<{ readonly python: string }> {
     ? 'run .ci/install'
     : 'Python is missing: no python3 with venv in PATH'
   return { found: null, reason: `kazoo is not installed: ${why}` }
+}
+
+/** Go, with the module of its ZooKeeper client. */
+export function goTool(): Tool<{ readonly go: string }> {
+  if (!runs('go', 'version')) return { found: null, reason: 'Go is missing: no go in PATH' }
+  if (existsSync(join(cacheDirectory(), 'go-client', '.made-from'))) return { found: { go: 'go' } }
+  return { found: null, reason: 'the Go client is not installed: run .ci/install go-client' }
+}
+
+/**
+ * Patroni with PostgreSQL. Neither may run as root: `asUser` stands before their commands. Its
+ * capability is for a cache below a home that only root may enter.
+ */
+export function patroniTool(): Tool<{
+  readonly python: string
+  readonly binaries: string
+  readonly libraries: string
+  readonly asUser: readonly string[]
+}> {
+  const python = join(cacheDirectory(), 'patroni', 'bin', 'python')
+  const unpacked = join(cacheDirectory(), 'postgresql')
+  const libraries = join(
+    unpacked,
+    'usr',
+    'lib',
+    `${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`,
+  )
+  const isRoot = process.getuid?.() === 0
+  const asUser = isRoot ? ['setpriv', ...OTHER_USER] : []
+  const [command = python, ...before] = [...asUser, python]
+  if (!runs(command, ...before, '-c', 'import patroni, psycopg')) {
+    return { found: null, reason: 'Patroni is not installed: run .ci/install patroni' }
+  }
+  for (const root of [unpacked, '/']) {
+    const versions = join(root, 'usr', 'lib', 'postgresql')
+    for (const version of existsSync(versions) ? readdirSync(versions) : []) {
+      const binaries = join(versions, version, 'bin')
+      const settings = ['env', `LD_LIBRARY_PATH=${libraries}`]
+      const [first = '', ...rest] = [
+        ...asUser,
+        ...settings,
+        join(binaries, 'postgres'),
+        '--version',
+      ]
+      if (runs(first, ...rest)) return { found: { python, binaries, libraries, asUser } }
+    }
+  }
+  return { found: null, reason: 'PostgreSQL is missing: run .ci/install patroni' }
 }
 
 /** Prometheus and its `promtool`: those in PATH, else those that `.ci/install` unpacked. */
