@@ -148,6 +148,20 @@ export function drawAuth(random: Random): Drawn {
   return authOf(scheme, random.pick(proofs))
 }
 
+const SASL_TOKENS = [
+  ...['', '', '', null, 'x', ',', '=', '"', 'username', 'username="bob"', '\u0000\u0000', 'ä'],
+  'charset=utf-8,username="bob",realm="zk-sasl-md5",nonce="bm9uY2U=",nc=00000001,' +
+    'cnonce="Y25vbmNl",digest-uri="zookeeper/zk-sasl-md5",maxbuf=65536,' +
+    'response=0123456789abcdef0123456789abcdef,qop=auth',
+  'a'.repeat(5_000),
+] as const
+
+/** No right answer to a challenge: that is in the suite. */
+export function drawSasl(random: Random): Drawn {
+  const token = random.pick(SASL_TOKENS)
+  return { body: () => new Fields().text(token), text: JSON.stringify(token).slice(0, 40) }
+}
+
 export function drawAddWatch(random: Random): Drawn {
   const path = keptPath(random)
   const mode = random.pick([0, 0, 0, 1, 1, 1, 1, 2, -1])

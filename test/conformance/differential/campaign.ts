@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { reservePorts } from '../../support/ports.ts'
 import { leaderOf, type ServerEnsemble } from '../../support/processes.ts'
 import { quorateEnsemble } from '../../support/quorate-process.ts'
@@ -7,7 +10,7 @@ import { Fields } from '../raw-bytes.ts'
 import { op, RawClient } from '../raw-client.ts'
 import { stepsOf } from './generator.ts'
 import { type Difference, type Ports, run, shrink } from './run.ts'
-import { type Stage, stages } from './stage.ts'
+import { SASL_USERS_FILE, type Stage, stages } from './stage.ts'
 import { describeStep, operationsOf, type Step } from './steps.ts'
 
 export interface CampaignOptions {
@@ -68,7 +71,23 @@ async function runStage(
   options: CampaignOptions,
   tally: Tally,
 ): Promise<void> {
-  const both = await ensembles(stage)
+  const directory = mkdtempSync(join(tmpdir(), 'quorate-differential-'))
+  const saslUsersFile = join(directory, 'users.conf')
+  writeFileSync(saslUsersFile, SASL_USERS_FILE)
+  try {
+    await runOn(await ensembles(stage, saslUsersFile), stage, seeds, options, tally)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+async function runOn(
+  both: readonly ServerEnsemble[],
+  stage: Stage,
+  seeds: readonly number[],
+  options: CampaignOptions,
+  tally: Tally,
+): Promise<void> {
   try {
     await Promise.all(both.map((ensemble) => ensemble.start()))
     const [zookeeper, quorate] = await Promise.all(both.map((each) => leading(each, stage)))
@@ -87,14 +106,18 @@ async function runStage(
   }
 }
 
-async function ensembles({ servers }: Stage): Promise<readonly ServerEnsemble[]> {
+async function ensembles(
+  { servers }: Stage,
+  saslUsersFile: string,
+): Promise<readonly ServerEnsemble[]> {
+  const settings = { ...servers.settings, 'java.security.auth.login.config': saslUsersFile }
   const [peerPort] = await reservePorts(1)
   // One that stands alone has no server line that would name it.
   const own = servers.servers === 1 ? { 'quorate.peerPort': String(peerPort) } : {}
   return [
     // Its disk is not what is compared, and flushing it takes most of the time.
-    await zookeeperEnsemble({ ...servers, settings: { ...servers.settings, forceSync: 'no' } }),
-    await quorateEnsemble({ ...servers, settings: { ...servers.settings, ...own } }),
+    await zookeeperEnsemble({ ...servers, settings: { ...settings, forceSync: 'no' } }),
+    await quorateEnsemble({ ...servers, settings: { ...settings, ...own } }),
   ]
 }
 

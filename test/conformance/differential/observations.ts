@@ -72,6 +72,8 @@ function bodyTokens(type: number, body: Taken): Token[] {
       return [names(body), ...statTokens(body)]
     case op.getAllChildrenNumber:
       return [`count ${body.int()}`]
+    case op.sasl:
+      return [challenge(body)]
     case op.addWatch:
       return [`error ${body.int()}`]
     case op.whoAmI:
@@ -112,6 +114,11 @@ function statTokens(body: Taken): Token[] {
     `length ${stat.dataLength}`,
     `children ${stat.numChildren}`,
   ]
+}
+
+/** A token, but for what each server draws by lot. */
+function challenge(body: Taken): string {
+  return `token ${body.text()?.replace(/nonce="[^"]+"/, 'nonce')}`
 }
 
 function isLength(token: Token): boolean {

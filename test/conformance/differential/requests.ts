@@ -17,7 +17,6 @@ const { drawCreate, drawRead, drawPath, drawPrefix, drawVersioned } = bodies
 
 /**
  * Left out, and why:
- * - sasl: servers without an account for it.
  * - createContainer with a flag of another kind: see container-flags in docs/compatibility.md.
  * - createSession, deleteContainer: see server-opcodes in docs/compatibility.md.
  * - createTTL with a flag that is no TTL and a negative ttl: see ttl-flags in docs/compatibility.md.
@@ -76,6 +75,7 @@ const REAPED: readonly Kind[] = [
 const DOUBTFUL: readonly Kind[] = [
   { name: 'auth', type: op.auth, weight: 10, draw: bodies.drawAuth },
   { name: 'auth', type: op.auth, weight: 3, draw: () => bodies.authOf('digest', 'super:secret') },
+  { name: 'sasl', type: op.sasl, weight: 5, draw: bodies.drawSasl },
   { name: 'closeSession', type: op.close, weight: 4, draw: bodies.drawNothing },
   { name: 'check', type: op.check, weight: 1, draw: drawVersioned },
   ...[77, 0, 10, 23, 99, 108, -1, -2, 2 ** 31 - 1, -(2 ** 31)].map((type) => ({

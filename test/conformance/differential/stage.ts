@@ -28,10 +28,18 @@ const DAY_MS = 86_400_000
 const common = {
   enforceQuota: 'true',
   maxSessionTimeout: '120000',
-  // Without it Apache ZooKeeper does not know the scheme.
+  // Without them Apache ZooKeeper does not know the schemes.
   'authProvider.x509': 'org.apache.zookeeper.server.auth.X509AuthenticationProvider',
+  'authProvider.sasl': 'org.apache.zookeeper.server.auth.SASLAuthenticationProvider',
   ...superDigestSettings,
 }
+
+/** The one user of DIGEST-MD5. */
+export const SASL_USERS_FILE = `Server {
+  org.apache.zookeeper.server.auth.DigestLoginModule required
+  user_bob="bobs";
+};
+`
 
 /** Long, so that no session's time is up within a run. */
 const LONG_TICK_MS = 6_000
