@@ -6,14 +6,22 @@ export interface Ended {
   readonly stderr: string
 }
 
+export interface RunOptions {
+  readonly input?: string
+  readonly withinMs?: number
+  readonly cwd?: string
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Runs a program to its end, with `input` on its standard input; killed when it takes too long. */
 export function run(
   command: string,
   args: readonly string[],
-  { input = '', withinMs = 60_000 }: { input?: string; withinMs?: number } = {},
+  { input = '', withinMs = 60_000, cwd, env }: RunOptions = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'pipe' })
+    const child = spawn(command, args, { stdio: 'pipe', cwd, env: { ...process.env, ...env } })
     const late = setTimeout(() => child.kill('SIGKILL'), withinMs)
     let stdout = ''
     let stderr = ''
