@@ -25,6 +25,8 @@ export class Violation extends Error {
   }
 }
 
+const ownerOf = ({ origin, connection }: Request): string => `${origin}/${connection}`
+
 const decoder = new TextDecoder()
 const text = (data: Uint8Array | null): string => (data === null ? '' : decoder.decode(data))
 
@@ -42,7 +44,15 @@ export class History {
   >()
   readonly #children = new Map<string, Set<string>>([['/', new Set()]])
   readonly #childStates = new Map<string, { readonly zxid: number; readonly names: string }[]>()
-  readonly sessions = new Map<number, { timeoutMs: number; readonly ephemerals: Set<string> }>()
+  readonly sessions = new Map<
+    number,
+    {
+      timeoutMs: number
+      /** The connection that took it last: it alone speaks for the session. */
+      owner: string
+      readonly ephemerals: Set<string>
+    }
+  >()
   /** When a session ended, and how. */
   readonly ended = new Map<number, { readonly zxid: number; readonly expired: boolean }>()
   readonly results = new Map<number, RequestResult>()
@@ -86,6 +96,7 @@ export class History {
     this.results.set(zxid, applied)
     for (const mark of marksOf(request.operation)) this.#appliedMark(mark, zxid)
     if (error !== 0) return
+    this.#checkOwner(request, zxid)
     if (result.kind === 'multi') {
       const failed = result.results.some((each) => each.kind === 'error')
       if (failed || request.operation.kind !== 'multi') return
@@ -95,6 +106,16 @@ export class History {
       return
     }
     this.#change(request, request.operation, result, zxid)
+  }
+
+  /** Of two connections that claim one session, nothing of the former is applied any more. */
+  #checkOwner(request: Request, zxid: number): void {
+    if (request.session === 0 || request.operation.kind === 'attachSession') return
+    const owner = this.sessions.get(request.session)?.owner
+    if (owner !== ownerOf(request)) {
+      const said = `${ownerOf(request)} spoke at ${zxid} for ${request.session}, which ${owner} has`
+      throw new Violation('session', said)
+    }
   }
 
   #change(
@@ -140,13 +161,20 @@ export class History {
       case 'deleteUnusedContainer':
         return this.#remove(operation.path, zxid)
       case 'createSession':
-        this.sessions.set(zxid, { timeoutMs: operation.timeoutMs, ephemerals: new Set() })
+        if (this.sessions.has(zxid) || this.ended.has(zxid))
+          throw new Violation('session', `${zxid} was given out twice`)
+        this.sessions.set(zxid, {
+          timeoutMs: operation.timeoutMs,
+          owner: ownerOf(request),
+          ephemerals: new Set(),
+        })
         return
       case 'attachSession': {
         const session = this.sessions.get(request.session)
         if (session === undefined)
           throw new Violation('session', `attached to ended ${request.session}`)
         session.timeoutMs = operation.timeoutMs
+        session.owner = ownerOf(request)
         return
       }
       case 'closeSession':
