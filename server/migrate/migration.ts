@@ -1,10 +1,8 @@
-import type { FileSystem } from '../storage/file-system.ts'
 import { readSource, type Source, type SourceDirectories } from './source.ts'
 import { type Successor, succeed } from './successor.ts'
 import { FOUNDING, refuseContent, type TargetOptions, writeTarget } from './target.ts'
 
 export interface MigrationOptions extends TargetOptions {
-  readonly fileSystem: FileSystem
   readonly from: SourceDirectories
 }
 
