@@ -8,10 +8,15 @@ import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
 import { frames } from './soak/frames.ts'
+import { halfOpen } from './soak/half-open.ts'
+import { javaSuites } from './soak/java-suites.ts'
+import { kafka } from './soak/kafka.ts'
+import { patroni } from './soak/patroni.ts'
 
 /**
  * `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. A run
- * on a cluster takes a number of seconds, for a trial; `frames` a number of frames.
+ * on a cluster takes a number of seconds, for a trial; `frames` a number of frames,
+ * `kafka` a number of records, `half-open` one of connections.
  */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
@@ -19,6 +24,16 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
   'first-install-kills': () => firstInstallKills(200),
+  'java-suites': () => javaSuites(),
+  kafka: () => kafka(Number(process.argv[3] ?? 100_000)),
+  patroni: () => patroni(),
+  'half-open': () =>
+    halfOpen({
+      connections: Number(process.argv[3] ?? 10_000),
+      pingP99MsMax: 100,
+      residentShareMax: 1.1,
+      rounds: [['tls'], ['plain'], ['tls', 'plain']],
+    }),
   frames: () =>
     frames({
       frames: Number(process.argv[3] ?? 10_000_000),

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuditResult } from '../audit/audit.ts'
 import { userOf } from '../audit/audit.ts'
+import { addressOf } from './identity.ts'
 import type { RouteContext } from './route-context.ts'
 
 export interface Administration {
@@ -18,7 +19,7 @@ export async function administer<T>(
   { operation, member, result }: Administration,
   run: () => T | Promise<T>,
 ): Promise<T> {
-  const who = { user: userOf(identitiesOf(request)), ip: request.ip }
+  const who = { user: userOf(identitiesOf(request)), ip: addressOf(request) }
   try {
     const done = await run()
     audit.administration(who, operation, result, member)

@@ -15,6 +15,11 @@ import type { Authorisation, SubjectOf } from './authorisation.ts'
 /** Whom ACLs take the sender of a request for. Throws a coded 401 for credentials that prove nothing. */
 export type IdentitiesOf = (request: FastifyRequest) => readonly Identity[]
 
+/** As clients of ZooKeeper have it; a port for all addresses gives those of IPv4 within IPv6. */
+export function addressOf(request: FastifyRequest): string {
+  return request.ip.replace(/^::ffff:/, '')
+}
+
 /** The token's holder administers the server: ACLs are for the others. */
 const HOLDER: Identity = { scheme: 'super', id: '' }
 
@@ -34,7 +39,7 @@ export function requestIdentities(
     const credential = authorization === undefined ? [] : provedBy(authorization)
     const subject = authenticator.schemes.has('x509') ? subjectOf(request) : null
     const certified = certificateIdentities(subject, superSubject)
-    const proved = [{ scheme: 'ip', id: request.ip }, ...certified, ...credential]
+    const proved = [{ scheme: 'ip', id: addressOf(request) }, ...certified, ...credential]
     if (!admits(authenticator, proved) && !isSuper(proved)) {
       const schemes = [...authenticator.enforcedSchemes].join(' or ')
       throw new CodedError('UNAUTHORISED', `this server asks everybody for ${schemes}`)

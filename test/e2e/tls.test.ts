@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ZkClient } from '../../server/cli/zk-client.ts'
-import { CertificateAuthority } from '../support/certificates.ts'
+import { secureRequest } from '../../server/tls/secure-request.ts'
+import { CertificateAuthority, type IssuedCertificate } from '../support/certificates.ts'
 import { reservePorts } from '../support/ports.ts'
 import { fourLetterWord, type ServerEnsemble } from '../support/processes.ts'
 import { createEnsemble } from '../support/server-ensemble.ts'
@@ -39,6 +40,8 @@ beforeAll(async () => {
           sslQuorum: 'true',
           'ssl.quorum.keyStore.location': store,
           'ssl.quorum.trustStore.location': authority.certificate,
+          'admin.forceHttps': 'true',
+          'quorate.httpAuth': 'certificate',
         }
       },
       command: ({ configuration }) => ({
@@ -61,10 +64,24 @@ afterAll(async () => {
 
 const port = (server: number) => ensemble.clientPorts[server] ?? 0
 
+/** What a server answers over HTTPS to who shows a certificate, or none. */
+async function ask(
+  server: number,
+  path: string,
+  shown: IssuedCertificate | null = null,
+  method = 'GET',
+) {
+  const url = new URL(path, `https://127.0.0.1:${ensemble.httpPorts[server]}`)
+  const [ca, cert, key] = [authority.certificate, shown?.certificate, shown?.key].map((file) =>
+    file === undefined ? undefined : readFileSync(file),
+  )
+  const tls = { ca, ...(cert === undefined || key === undefined ? {} : { cert, key }) }
+  return secureRequest(url, { method, headers: {}, timeoutMs: 10_000, tls })
+}
+
 /** Of the links between the servers. */
 async function series(server: number, name: string): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${ensemble.httpPorts[server]}/metrics`)
-  const line = (await response.text())
+  const line = (await ask(server, '/metrics')).text
     .split('\n')
     .find((text) => text.startsWith(`${name}{for="peer"}`))
   return Number(line?.split(' ').at(-1))
@@ -83,6 +100,21 @@ describe('a server with a port for TLS', () => {
     expect(await client.acl('/own')).toEqual([{ scheme: 'x509', id: 'CN=client', permissions: 31 }])
     await client.close()
     await expect(ZkClient.connect(place, 10_000, { ca })).rejects.toThrow('no session')
+  })
+})
+
+describe('HTTP over TLS alone', () => {
+  it('shows every server to each of them, and lets in who has a certificate', async () => {
+    await expect(fetch(`http://127.0.0.1:${ensemble.httpPorts[0]}/livez`)).rejects.toThrow()
+    await waitFor('all servers', async () => {
+      const { servers } = JSON.parse((await ask(0, '/v1/ensemble/servers')).text)
+      return servers.every(({ reachable }: { reachable: boolean }) => reachable)
+    })
+    const taken = async (shown: IssuedCertificate | null) =>
+      (await ask(0, '/v1/snapshot', shown, 'POST')).status
+    expect(await taken(null)).toBe(401)
+    expect(await taken(authority.issue({ subject: '/CN=admin' }))).toBe(200)
+    expect(ensemble.logs()).toMatch(/"user":"127.0.0.1,CN=admin".*"operation":"takeSnapshot"/)
   })
 })
 

@@ -79,6 +79,9 @@ describe('ACLs over HTTP', () => {
   it('know a caller by its address', async () => {
     await serve()
     expect(await ask('GET', '/v1/znodes/home', undefined, '10.1.2.3')).toEqual([200, 'ok'])
+    // As a port for all addresses has it.
+    const within = await ask('GET', '/v1/znodes/home', undefined, '::ffff:10.1.2.3')
+    expect(within).toEqual([200, 'ok'])
     expect(await ask('GET', '/v1/znodes/home', undefined, '192.168.1.1')).toEqual([
       403,
       'ZNODE_FORBIDDEN',
