@@ -63,7 +63,7 @@ function monitoring(httpPort: number, metricsPort: number): Readonly<Record<stri
 function logbackConfiguration(directory: string): string {
   return `<configuration>
   <appender name="FILE" class="ch.qos.logback.core.FileAppender">
-    <file>${file}</file>
+    <file>${join(directory, 'output.log')}</file>
     <encoder><pattern>%d %-5p [%t] %c{1} - %m%n</pattern></encoder>
   </appender>
   <appender name="AUDIT" class="ch.qos.logback.core.FileAppender">
