@@ -1,7 +1,7 @@
 import { Random } from '../../simulation/random.ts'
 import { Fields, frame } from '../raw-bytes.ts'
 import { op } from '../raw-client.ts'
-import { drawDoubtful, drawRequests, drawRestore, superAuth } from './requests.ts'
+import { drawDoubtful, drawRequests, drawRestore, MAKE_DUE, superAuth } from './requests.ts'
 import type { Repertoire, Stage } from './stage.ts'
 import { type Open, operationsOf, type Request, type Step } from './steps.ts'
 
@@ -43,9 +43,7 @@ function drawSteps(random: Random, repertoire: Repertoire): readonly Step[] {
 }
 
 function mayLeaveToReap(step: Step): boolean {
-  const types: readonly number[] = [op.delete, op.createTtl]
-  if (step.kind === 'doubtful') return types.includes(step.request.type)
-  return step.kind === 'requests' && step.requests.some(({ type }) => types.includes(type))
+  return step.kind === 'requests' && step.requests.some(({ type }) => MAKE_DUE.includes(type))
 }
 
 function drawStep(random: Random, repertoire: Repertoire): Step {

@@ -91,6 +91,9 @@ const WRITES: readonly number[] = [
   ...[op.setData, op.setAcl, op.multi, op.reconfig, op.check, op.close],
 ]
 
+/** What leaves something to remove, at a time of the server's own. */
+export const MAKE_DUE: readonly number[] = [op.delete, op.createTtl]
+
 /** After a setACL see pipelined-acl in docs/compatibility.md; a second reconfig could find the first. */
 const LAST: readonly number[] = [op.setAcl, op.reconfig]
 
@@ -146,7 +149,10 @@ export function drawDoubtful(random: Random, repertoire: Repertoire = PLAIN): Re
   const chance = random.unit()
   if (chance < 0.45) return requestOf(pickWeighted(random, DOUBTFUL), random)
   const kinds = chance < 0.6 ? [...DOUBTFUL, ...kindsOf(repertoire)] : kindsOf(repertoire)
-  const broken = kinds.filter(({ type }) => repertoire.breaksWrites || !WRITES.includes(type))
+  const { breaksWrites, reaps } = repertoire
+  const broken = kinds.filter(
+    ({ type }) => !(reaps ? MAKE_DUE : breaksWrites ? [] : WRITES).includes(type),
+  )
   const request = requestOf(random.pick(broken), random)
   if (chance < 0.75) return { ...request, cutTo: random.integer(0, 40) }
   return random.chance(0.5) ? withMore(request) : nonsense(request, random)
