@@ -15,7 +15,11 @@ export async function quorateEnsemble(options: EnsembleOptions): Promise<ServerE
       name: 'quorate',
       http: true,
       cwd: repository,
-      settings: (httpPort) => ({ 'quorate.httpPort': String(httpPort) }),
+      settings: (httpPort, _metricsPort, peerPort) => ({
+        'quorate.httpPort': String(httpPort),
+        // A server alone has no line that names it, and would take the default as any other does.
+        ...(options.servers === 1 ? { 'quorate.peerPort': String(peerPort) } : {}),
+      }),
       command: ({ configuration }) => ({
         command: process.execPath,
         args: ['--enable-source-maps', bundle, 'serve', configuration],

@@ -37,7 +37,11 @@ export interface ServerKind {
   /** The command that serves a configuration file in the foreground. */
   command(files: ServerFiles): { readonly command: string; readonly args: readonly string[] }
   /** Lines of the configuration that this kind alone has. */
-  settings(httpPort: number, metricsPort: number): Readonly<Record<string, string>>
+  settings(
+    httpPort: number,
+    metricsPort: number,
+    peerPort: number,
+  ): Readonly<Record<string, string>>
 }
 
 /**
@@ -73,7 +77,7 @@ export async function createEnsemble(
       maxClientCnxns: '0',
       '4lw.commands.whitelist': '*',
       'admin.enableServer': 'false',
-      ...kind.settings(httpPorts[i] ?? 0, metricsPorts[i] ?? 0),
+      ...kind.settings(httpPorts[i] ?? 0, metricsPorts[i] ?? 0, peerPorts[i] ?? 0),
       ...options.settings,
     }
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`)

@@ -108,6 +108,7 @@ describe('enforcedAuthSchemes', () => {
 
   it.each([
     [{ enforcedAuthSchemes: 'sasl' }, 'sasl needs saslUsersFile'],
+    [{ enforcedAuthSchemes: 'sasl', authSchemes: 'sasl' }, 'sasl needs saslUsersFile'],
     [{ enforcedAuthSchemes: 'x509' }, '"x509" is not available'],
     [{ enforcedAuthSchemes: 'ensemble', authSchemes: 'ensemble' }, '"ensemble" is not available'],
     [{ enforcedAuthSchemes: 'digest', authSchemes: 'x509' }, '"digest" is not available'],
