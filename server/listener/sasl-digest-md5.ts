@@ -18,7 +18,7 @@ export interface DigestMd5Options {
   readonly passwordOf: (user: string) => string | undefined
 }
 
-/** As Java's server, which ZooKeeper uses. */
+/** What the RFC allows, and Java's server takes. */
 const RESPONSE_BYTES_MAX = 4_096
 const NONCE_COUNT = '00000001'
 const FAILED: SaslStep = { kind: 'failed' }
