@@ -16,12 +16,14 @@ export const supports: Readonly<Record<ServerName, Supports>> = {
     truncatedWrites: false,
     serverOpcodesRefused: false,
     badTtlRefused: false,
+    claimsAtOnce: false,
   },
   quorate: {
     wrongPasswordIsHarmless: true,
     truncatedWrites: true,
     serverOpcodesRefused: true,
     badTtlRefused: true,
+    claimsAtOnce: true,
   },
 }
 

@@ -8,6 +8,7 @@ import { laterSuite } from './suite/later-operations.ts'
 import { multiSuite } from './suite/multis.ts'
 import { pathSuite } from './suite/paths.ts'
 import { restartSuite } from './suite/restarts.ts'
+import { sessionRaceSuite } from './suite/session-races.ts'
 import { sessionSuite } from './suite/sessions.ts'
 import { setWatchesSuite } from './suite/set-watches.ts'
 import type { Supports, Target } from './suite/target.ts'
@@ -19,6 +20,7 @@ import { watchSuite } from './suite/watches.ts'
  */
 export function conformanceSuite(target: Target, supports: Supports): void {
   sessionSuite(target, supports)
+  sessionRaceSuite(target, supports)
   frameSuite(target, supports)
   pathSuite(target)
   createSuite(target)
@@ -35,6 +37,7 @@ export function conformanceSuite(target: Target, supports: Supports): void {
 
 /** What is worth seeing of a server that stands alone. */
 export function standaloneSuite(target: Target, supports: Supports): void {
+  sessionRaceSuite(target, supports)
   frameSuite(target, { ...supports, truncatedWrites: true })
   standaloneWords(target)
 }

@@ -22,6 +22,8 @@ export interface Supports {
   readonly serverOpcodesRefused: boolean
   /** A createTTL that makes no sense is refused: see ttl-flags there. */
   readonly badTtlRefused: boolean
+  /** Of connections that claim a session at once, one is obeyed: see claims-at-once there. */
+  readonly claimsAtOnce: boolean
 }
 
 let places = 0
