@@ -5,12 +5,18 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { ZkClient } from '../../server/cli/zk-client.ts'
 import { OPEN_ACL } from '../../server/core/tree/acl.ts'
 import { CertificateAuthority, type IssuedCertificate } from '../support/certificates.ts'
+import { compile, type JavaTool, javaTool, SMALL_JVM } from '../support/java.ts'
+import { type JavaStore, JavaStores } from '../support/java-stores.ts'
 import { titleOf, zookeeperTool } from '../support/toolchain.ts'
+import { JavaProgram } from './clients/java-program.ts'
+import { logback } from './clients/zk-cli.ts'
 import { ensembleFor, type ServerName } from './servers.ts'
 
 const tool = zookeeperTool()
+const clients = javaTool('java-clients')
 const authority = new CertificateAuthority()
 const stranger = new CertificateAuthority()
+const javaStores = new JavaStores()
 const client = authority.issue({
   subject: '/C=DE/O=Acme, Inc./OU=a\\+b=c #1/emailAddress=me@example.org/CN= client ',
 })
@@ -19,6 +25,7 @@ const NAME =
 afterAll(() => {
   authority.remove()
   stranger.remove()
+  javaStores.remove()
 })
 
 /** The same file for both: one port for all clients, TLS between the servers. */
@@ -91,8 +98,90 @@ describe.each<ServerName>(['quorate', 'zookeeper'])('TLS on %s', (name) => {
       },
       180_000,
     )
+
+    describe.skipIf(clients.found === null)(titleOf("ZooKeeper's Java client", clients), () => {
+      const asked = async (keyStore: Store, trustStore: Store, line: string) => {
+        const { clientPorts } = target.ensemble()
+        const hosts = clientPorts.map((each) => `127.0.0.1:${each}`).join(',')
+        const program = secureProgram(hosts, keyStore, trustStore)
+        try {
+          await program.run(line, {
+            killed: (at) => target.ensemble().kill(clientPorts.indexOf(Number(at))),
+          })
+        } finally {
+          program.stop()
+          for (const [server, pid] of target.ensemble().pids().entries()) {
+            if (pid === undefined) await target.ensemble().restart(server)
+          }
+        }
+      }
+      const pkcs12 = (issued: IssuedCertificate): Store => ({
+        type: 'PKCS12',
+        file: authority.pkcs12(issued, 'changeit'),
+        password: 'changeit',
+      })
+      const trust = (type: 'JKS' | 'PKCS12'): Store => ({
+        type,
+        ...javaStores.trust(type, authority.certificate),
+      })
+
+      it('owns what it makes, with stores of PKCS12', async () => {
+        await asked(pkcs12(client), trust('PKCS12'), `owns /java-pkcs12 ${NAME}`)
+      })
+
+      it('owns what it makes, with stores of JKS', async () => {
+        const store = pkcs12(client)
+        const key: Store = { type: 'JKS', ...javaStores.imported('JKS', store) }
+        await asked(key, trust('JKS'), `owns /java-jks ${NAME}`)
+      })
+
+      it('moves its session, with its ephemeral and its watch, to another server', async () => {
+        await asked(pkcs12(client), trust('PKCS12'), 'outlives /java-outlives')
+      })
+
+      it("is kept out with a stranger's certificate, and keeps out strange servers", async () => {
+        const strange = stranger.issue()
+        const key: Store = {
+          type: 'PKCS12',
+          file: stranger.pkcs12(strange, 'changeit'),
+          password: 'changeit',
+        }
+        await asked(key, trust('PKCS12'), 'refused - -')
+        const others: Store = { type: 'JKS', ...javaStores.trust('JKS', stranger.certificate) }
+        await asked(pkcs12(client), others, 'refused - -')
+      })
+    })
   })
 })
+
+interface Store extends JavaStore {
+  readonly type: 'JKS' | 'PKCS12'
+}
+
+let secureClasses: string | undefined
+
+/** A program with ZooKeeper's Java client, whose stores these are. */
+function secureProgram(hosts: string, keyStore: Store, trustStore: Store): JavaProgram {
+  if (clients.found === null) throw new Error(clients.reason)
+  const found: JavaTool = clients.found
+  secureClasses ??= compile(found, 'conformance/java/tls')
+  const properties = {
+    clientCnxnSocket: 'org.apache.zookeeper.ClientCnxnSocketNetty',
+    'client.secure': 'true',
+    'ssl.keyStore.location': keyStore.file,
+    'ssl.keyStore.password': keyStore.password,
+    'ssl.keyStore.type': keyStore.type,
+    'ssl.trustStore.location': trustStore.file,
+    'ssl.trustStore.password': trustStore.password,
+    'ssl.trustStore.type': trustStore.type,
+  }
+  return new JavaProgram(found.java, [
+    ...SMALL_JVM,
+    `-Dlogback.configurationFile=${logback}`,
+    ...Object.entries(properties).map(([key, value]) => `-Dzookeeper.${key}=${value}`),
+    ...['-cp', secureClasses, 'SecureClient', hosts],
+  ])
+}
 
 /** What zkCli prints for one command, over TLS. */
 function zkCli(port: number, keyStore: string, ...command: readonly string[]): string {
