@@ -80,7 +80,7 @@ export async function runServer(config: Config): Promise<void> {
   const parts = { config, logger, ensemble: replica, listener, startedAtMs, credentials, audit }
   const app =
     settings.httpPort === 0 ? null : await buildHttp({ ...parts, transport: () => transport })
-  await opened('peerPort', settings.peerPort, () => (transport as TcpTransport | null)?.listen())
+  await openPeerPort(config, logger, () => (transport as TcpTransport | null)?.listen())
   const { clientPort, secureClientPort } = settings
   if (clientPort !== 0) await opened('clientPort', clientPort, () => listener.listen())
   if (secureClientPort !== 0) {
@@ -235,6 +235,19 @@ function listenerTls(settings: Settings, credentials: Credentials | null) {
     port: settings.secureClientPort,
     shared: settings.clientPortUnification,
     superSubject: settings.superSubject,
+  }
+}
+
+async function openPeerPort(
+  { settings, peerPortOptional }: Config,
+  logger: Logger,
+  open: () => Promise<unknown> | undefined,
+): Promise<void> {
+  try {
+    await opened('peerPort', settings.peerPort, open)
+  } catch (error) {
+    if (!peerPortOptional) throw error
+    logger.warn({ err: error }, 'no other server can be added to this one, which stands alone')
   }
 }
 

@@ -27,6 +27,11 @@ export interface Config {
   readonly peerTls: TlsChoice | null
   readonly httpTls: TlsChoice | null
   readonly authenticator: Authenticator
+  /**
+   * Whether the server may do without its peer port: one from a zoo.cfg without a list of servers stands
+   * alone, and in ZooKeeper several of those share a machine that have different client ports alone.
+   */
+  readonly peerPortOptional: boolean
   /** Sentences to log at the start. */
   readonly warnings: readonly string[]
 }
@@ -66,6 +71,8 @@ export function loadConfig(sources: ConfigSources): Config {
     peerTls: peerTlsOf(settings),
     httpTls: httpTlsOf(settings),
     authenticator: authenticatorOf(settings, clientTls !== null),
+    peerPortOptional:
+      file.standalone && settings.join.length === 0 && given['peerPort'] === undefined,
     warnings,
   }
 }

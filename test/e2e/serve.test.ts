@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +21,7 @@ import { waitFor } from '../support/wait-for.ts'
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const bundle = join(repository, 'dist', 'quorate.js')
 const SERVES_WITHIN_MS = 20_000
+const DEFAULT_PEER_PORT = 2_888
 const FORMS_WITHIN_MS = 30_000
 
 /** Runs one command of the built CLI to its end. */
@@ -150,6 +152,24 @@ describe('serve zoo.cfg', () => {
       78,
       expect.stringContaining(`PORT_UNAVAILABLE: clientPort ${ports.client}`),
     ])
+  })
+
+  it('stands alone beside another that does: a zoo.cfg without servers asks for no peer port', async () => {
+    const alone = join(directory, 'alone.cfg')
+    const own = readFileSync(configuration, 'utf8').split('\n')
+    writeFileSync(alone, own.filter((line) => !line.startsWith('quorate.')).join('\n'))
+    // Where something else of this machine has the port already, that is as good.
+    const holder = createServer().on('error', () => undefined)
+    holder.listen(DEFAULT_PEER_PORT)
+    try {
+      const process_ = server(alone)
+      process_.start()
+      await ready(process_)
+      expect(process_.logTail()).toContain('no other server can be added to this one')
+      expect(await process_.signal('SIGTERM')).toBe(0)
+    } finally {
+      holder.close()
+    }
   })
 
   it.each([

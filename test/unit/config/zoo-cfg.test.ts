@@ -61,6 +61,15 @@ describe('zoo.cfg', () => {
     })
   })
 
+  it('does without a peer port where it stands alone and names none', () => {
+    const optional = (text: string, flags = {}) => load(text, flags).peerPortOptional
+    expect(optional(`dataDir=${dataDir}`)).toBe(true)
+    expect(optional(`dataDir=${dataDir}\nquorate.peerPort=2888`)).toBe(false)
+    expect(optional(`dataDir=${dataDir}`, { peerPort: 2888 })).toBe(false)
+    expect(optional(`dataDir=${dataDir}`, { join: 'zk-1:2888' })).toBe(false)
+    expect(optional(ensemble(1))).toBe(false)
+  })
+
   it('may join an ensemble instead, by flag or by its own key', () => {
     const join = { kind: 'join', seeds: ['zk-1:2888'] }
     expect(load(`dataDir=${dataDir}`, { join: 'zk-1:2888' }).forming).toEqual(join)
