@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { titleOf, zookeeperTool } from '../support/toolchain.ts'
+import { goSuite } from './clients/go.ts'
 import { kazooSuite } from './clients/kazoo.ts'
 import { nodeClientSuite } from './clients/node-client.ts'
 import { zkCliSuite } from './clients/zk-cli.ts'
@@ -15,9 +16,11 @@ function clientSuites(target: Target): void {
 
 describe('clients of Quorate', () => {
   clientSuites(ensembleFor('quorate'))
+  goSuite('quorate')
 })
 
 const tool = zookeeperTool()
 describe.skipIf(tool.found === null)(titleOf('clients of Apache ZooKeeper', tool), () => {
   clientSuites(ensembleFor('zookeeper'))
+  goSuite('zookeeper')
 })
