@@ -32,6 +32,7 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
       connections: Number(process.argv[3] ?? 10_000),
       pingP99MsMax: 100,
       residentShareMax: 1.1,
+      warmUps: 4,
       rounds: [['tls'], ['plain'], ['tls', 'plain']],
     }),
   frames: () =>

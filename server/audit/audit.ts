@@ -160,7 +160,7 @@ const LETTERS = [
 ] as const
 
 /** As zkCli takes it, with the hashes of passwords left out. */
-export function aclText(acl: Acl): string {
+function aclText(acl: Acl): string {
   const entry = ({ scheme, id, permissions }: Acl[number]) => {
     const letters = LETTERS.filter(([bit]) => (permissions & bit) !== 0).map(([, letter]) => letter)
     return `${scheme}:${scheme === 'digest' ? `${nameOf(id)}:x` : id}:${letters.join('')}`

@@ -10,6 +10,7 @@ describe('handshakes that are begun and never ended', () => {
       connections: 500,
       pingP99MsMax: 1_000,
       residentShareMax: 1.5,
+      warmUps: 1,
       rounds: [['tls', 'plain']],
     })
     expect(wrongs).toEqual([])
