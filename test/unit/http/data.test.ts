@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../server/core/machine/error-code.ts'
+import { plainCreate } from '../../../server/core/machine/operation.ts'
 import type { SubmitRefusal } from '../../../server/ensemble/ensemble.ts'
 import { type HttpHarness, httpHarness } from './harness.ts'
 
@@ -181,16 +182,12 @@ describe('writes', () => {
 
   it('that the tree refuses say why', async () => {
     await post({ k: 'a', v: '1' })
-    http.ensemble.applyForeign({
-      kind: 'setAcl',
-      path: '/quorate/data/a',
-      acl: [{ permissions: 1, scheme: 'world', id: 'anyone' }],
-      version: -1,
-    })
-    const answer = await post({ k: 'a', v: '2' })
+    // Keys have no children of their own, unless a ZooKeeper client makes some.
+    http.ensemble.applyForeign(plainCreate('/quorate/data/a/child', null))
+    const answer = await remove('a')
     expect([answer.statusCode, answer.json()]).toEqual([
       409,
-      { code: 'TREE_REFUSED', message: 'noAuth', zookeeperCode: ErrorCode.noAuth },
+      { code: 'TREE_REFUSED', message: 'notEmpty', zookeeperCode: ErrorCode.notEmpty },
     ])
   })
 })
