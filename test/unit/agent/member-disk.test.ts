@@ -37,7 +37,6 @@ describe('the disk of a member', () => {
       ordinal: 0,
       host: '127.0.0.1',
       httpPort: 1,
-      clientPort: 1,
       peerPort: 2888,
       token: '',
       timeoutMs: 100,
