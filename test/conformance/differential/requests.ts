@@ -97,26 +97,12 @@ export const MAKE_DUE: readonly number[] = [op.delete, op.createTtl]
 /** After a setACL see pipelined-acl in docs/compatibility.md; a second reconfig could find the first. */
 const LAST: readonly number[] = [op.setAcl, op.reconfig]
 
-/** What every server takes. */
-const PLAIN: Repertoire = {
-  reconfigures: false,
-  expires: false,
-  reaps: false,
-  quotas: false,
-  breaksWrites: true,
-}
-
 function kindsOf({ reconfigures, reaps, quotas }: Repertoire): readonly Kind[] {
   const kinds = reconfigures ? RECONFIGURING : reaps ? REAPED : KINDS
   return quotas ? [...kinds, ...QUOTAS] : kinds
 }
 
-/** A request that is answered and leaves the connection open, whatever its values. */
-export function drawRequest(random: Random, repertoire: Repertoire = PLAIN): Request {
-  return requestOf(pickWeighted(random, kindsOf(repertoire)), random)
-}
-
-/** Requests that can be sent in one write. */
+/** Requests that are answered and leave the connection open, whatever their values, in one write. */
 export function drawRequests(
   random: Random,
   repertoire: Repertoire,
@@ -125,7 +111,7 @@ export function drawRequests(
   const requests: Request[] = []
   const last = repertoire.quotas ? WRITES : LAST
   while (requests.length < length) {
-    const request = drawRequest(random, repertoire)
+    const request = requestOf(pickWeighted(random, kindsOf(repertoire)), random)
     requests.push(request)
     if (last.includes(request.type)) break
   }
@@ -145,7 +131,7 @@ export function drawRestore(random: Random): Request {
 }
 
 /** A request after which the connection may be gone: auth, close, unknown, or a body in pieces. */
-export function drawDoubtful(random: Random, repertoire: Repertoire = PLAIN): Request {
+export function drawDoubtful(random: Random, repertoire: Repertoire): Request {
   const chance = random.unit()
   if (chance < 0.45) return requestOf(pickWeighted(random, DOUBTFUL), random)
   const kinds = chance < 0.6 ? [...DOUBTFUL, ...kindsOf(repertoire)] : kindsOf(repertoire)
