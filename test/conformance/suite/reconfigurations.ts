@@ -88,7 +88,7 @@ export function reconfigurationSuite(target: Target): void {
     it('refuses members of whom too few are there', async () => {
       const client = await superuser()
       const before = await lines(client)
-      const joining = [7, 8, 9].map((n) => `server.${n}=127.0.0.1:${n}:${n};${n}`).join()
+      const joining = [7, 8, 9].map((n) => `server.${n}=127.0.0.1:${n}1:${n}2;${n}3`).join()
       expect(await code(client, { joining })).toBe(err.newConfigNoQuorum)
       expect(await lines(client)).toEqual(before)
     })
