@@ -58,6 +58,8 @@ export const limits = {
   watchesPerConnectionMax: 1_000_000,
   /** What one four-letter word or command of the AdminServer lists before it is cut. */
   listedEntriesMax: 10_000,
+  /** Each may ask once in a turn of the event loop: so long ZooKeeper's clients may have to wait. */
+  httpConnectionsMax: 500,
   /** For an HTTP client to send its whole request. */
   httpRequestMsMax: 30_000,
   /** A key of the HTTP key-value API, in UTF-8. */

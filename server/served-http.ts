@@ -61,6 +61,7 @@ export function buildHttp(parts: HttpParts): Promise<App> {
     refusedBody: { bytesMax: limits.refusedBodyBytesMax, msMax: limits.refusedBodyMsMax },
     keyBytesMax: limits.keyBytesMax,
     eventLoopDelayMsMax: limits.eventLoopDelayMsMax,
+    connectionsMax: limits.httpConnectionsMax,
     pageDirectory: join(dirname(fileURLToPath(import.meta.url)), 'ui'),
   })
 }

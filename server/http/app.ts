@@ -59,6 +59,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   )
   const info = { title: 'Quorate', version: '1', description: 'A coordination server over HTTP' }
   await app.register(swagger, { openapi: { info } })
+  app.server.maxConnections = options.connectionsMax
   if (options.eventLoopDelayMsMax > 0) {
     await app.register(underPressure, {
       maxEventLoopDelay: options.eventLoopDelayMsMax,

@@ -37,6 +37,8 @@ export interface AppOptions {
   readonly keyBytesMax: number
   /** Event-loop delay above which requests are answered 503 SERVER_BUSY; 0 is off. */
   readonly eventLoopDelayMsMax: number
+  /** Open at the same time; a further one is closed at once. */
+  readonly connectionsMax: number
   /** The folder of the built status page. */
   readonly pageDirectory: string
 }

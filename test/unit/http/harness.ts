@@ -60,6 +60,7 @@ export async function httpHarness(options: Partial<AppOptions> = {}): Promise<Ht
     refusedBody: { bytesMax: 10_000, msMax: 1_000 },
     keyBytesMax: 100,
     eventLoopDelayMsMax: 0,
+    connectionsMax: 100,
     pageDirectory,
     ...options,
   })
