@@ -14,6 +14,7 @@ const DIGESTS = new Set(
 /** The user whose password may be given by a setting, as in ZooKeeper. */
 const SUPER_USER = 'super'
 const USER_PREFIX = 'user_'
+const DEFAULT_SECTION = 'Server'
 
 /**
  * How clients prove who they are. Throws CONFIG_INVALID or CONFIG_UNREADABLE. `withTls` says whether
@@ -67,7 +68,11 @@ function saslUsersOf(settings: Settings): ReadonlyMap<string, string> | null {
   const { saslUsersFile: file, saslSection: section, saslSuperPassword } = settings
   if (file === '') return null
   const modules = sectionsOf(file).get(section)
-  if (modules === undefined) throw invalid(`saslUsersFile: ${file} has no section ${section}`)
+  if (modules === undefined) {
+    // As in ZooKeeper: a file that is about other programs alone leaves the server without sasl.
+    if (section === DEFAULT_SECTION) return null
+    throw invalid(`saslUsersFile: ${file} has no section ${section}`)
+  }
   const users = usersOf(modules)
   if (users.size === 0) {
     const kerberos = modules.some(({ className }) => className.endsWith('Krb5LoginModule'))

@@ -62,6 +62,12 @@ export function loadConfig(sources: ConfigSources): Config {
   const { tickMs } = limits
   const clientTls = clientTlsOf(settings)
   if (settings.skipAcl) warnings.push('skipAcl: ACLs are not checked, everybody may do everything')
+  const authenticator = authenticatorOf(settings, clientTls !== null)
+  if (settings.saslUsersFile !== '' && authenticator.saslUsers === null) {
+    warnings.push(
+      `${settings.saslUsersFile} has no section Server: nobody can prove who they are by sasl`,
+    )
+  }
   return {
     settings: { ...settings, secret: secretOf(settings, warnings) },
     forming: formingOf(settings, file),
@@ -70,7 +76,7 @@ export function loadConfig(sources: ConfigSources): Config {
     clientTls,
     peerTls: peerTlsOf(settings),
     httpTls: httpTlsOf(settings),
-    authenticator: authenticatorOf(settings, clientTls !== null),
+    authenticator,
     peerPortOptional:
       file.standalone && settings.join.length === 0 && given['peerPort'] === undefined,
     warnings,

@@ -65,6 +65,15 @@ describe('saslUsersFile', () => {
     expect(JSON.stringify(redacted(config.settings))).not.toContain('inSetting')
   })
 
+  it('may be about other programs alone, as that of which kazoo starts its servers', () => {
+    const saslUsersFile = written('')
+    const { authenticator, warnings } = fromFlags({ saslUsersFile })
+    expect(authenticator.saslUsers).toBeNull()
+    expect(warnings).toContainEqual(
+      expect.stringContaining(`${saslUsersFile} has no section Server`),
+    )
+  })
+
   it.each([
     [{ saslUsersFile: join(directory, 'none') }, /^saslUsersFile: ENOENT/],
     [{ saslUsersFile: written('Server {') }, /jaas.conf, line 1: /],
