@@ -10,8 +10,9 @@ describe('a flood of fuzzed frames', () => {
       halfOpenHandshakes: 500,
       // V8 has not come to its size in so short a time.
       residentMbMore: 200,
-      // Other tests run beside this one; `npm run soak frames` has the machine for itself.
-      p99MsMax: 250,
+      // Whatever else the machine does: served at all. `npm run soak frames`, which has two processors
+      // for itself, says how soon.
+      p99MsMax: 1_000,
       rateShareMin: 0.2,
       seed: 2,
       pinned: false,

@@ -43,7 +43,7 @@ interface Level {
 const DESCRIPTORS_MORE = 4
 /** Sessions and sockets of a flood that has ended are gone after this. */
 const SETTLES_WITHIN_MS = 60_000
-const RESIDENT_SAMPLES = 20
+const RESIDENT_SAMPLES = 10
 
 const SUPERUSER = 'super:gardener'
 const HEALTHY_PATH = '/healthy'
