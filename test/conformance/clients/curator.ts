@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, javaTool, SMALL_JVM } from '../../support/java.ts'
 import { leaderOf } from '../../support/processes.ts'
 import type { EnsembleOptions } from '../../support/server-ensemble.ts'
-import { superDigestSettings } from '../servers.ts'
 import type { Target } from '../suite/target.ts'
 import { JavaProgram } from './java-program.ts'
 import { logback } from './zk-cli.ts'
@@ -29,11 +28,7 @@ const WITHIN_MS = 240_000
 /** Of an ensemble for these cases: containers and TTLs are looked at every half second. */
 export const curatorOptions: EnsembleOptions = {
   servers: 3,
-  settings: {
-    'znode.container.checkIntervalMs': '500',
-    reconfigEnabled: 'true',
-    ...superDigestSettings,
-  },
+  settings: { 'znode.container.checkIntervalMs': '500' },
 }
 
 /** Programs of one ensemble, from the first test to the last. */
@@ -90,7 +85,7 @@ export function curatorSuite(target: Target): void {
     )
 
     it(
-      'EnsembleTracker: from one server to all, and after them when they change',
+      'EnsembleTracker: who is told of one server knows all',
       async () => {
         await first().run('ensemble /curator-ensemble')
       },

@@ -36,12 +36,9 @@ final class Case implements AutoCloseable {
         return start(CuratorFrameworkFactory.builder().connectString(hosts));
     }
 
-    /** A client of the first server, as super:secret. */
-    CuratorFramework superuser() {
-        return start(
-                CuratorFrameworkFactory.builder()
-                        .connectString(hosts.split(",")[0])
-                        .authorization("digest", "super:secret".getBytes()));
+    /** A client that is told of the first server alone. */
+    CuratorFramework clientOfFirst() {
+        return start(CuratorFrameworkFactory.builder().connectString(hosts.split(",")[0]));
     }
 
     private CuratorFramework start(CuratorFrameworkFactory.Builder builder) {
