@@ -115,7 +115,7 @@ describe('values', () => {
 
   it('say what would do, and do not print a secret', () => {
     expect(refusal(() => load({ bootstrap: true, httpAuth: 'basic' }))).toContain(
-      'must be one of open, token, closed',
+      'must be one of open, token, certificate, closed',
     )
     const message = refusal(() => load({ bootstrap: true, secret: ['hush'] }))
     expect(message).toBe('CONFIG_INVALID: secret: is not valid')
