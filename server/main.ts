@@ -21,7 +21,7 @@ import { openStorage } from './storage/open-storage.ts'
 import type { OpenedStorage, StorageFault } from './storage/storage.ts'
 import type { Credentials } from './tls/credentials.ts'
 import { TcpTransport } from './transport/tcp-transport.ts'
-import { BUILD_DATE, VERSION } from './version.ts'
+import { ANNOUNCED_VERSION, BUILD_DATE, VERSION } from './version.ts'
 
 const STOP_TIMEOUT_MS = 20_000
 
@@ -213,7 +213,7 @@ function listenerOptions(
     extendedTypes: settings.extendedTypesEnabled,
     fourLetterWords: settings.fourLetterWords,
     words: {
-      version: VERSION,
+      version: ANNOUNCED_VERSION,
       builtOn: BUILD_DATE,
       startedAtMs,
       nowMs: () => performance.now(),
