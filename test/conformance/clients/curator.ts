@@ -22,7 +22,7 @@ const CASES = [
   ['ServiceDiscovery with its cache and provider', 'discovery'],
 ] as const
 
-const INCREMENTS = 100
+const INCREMENTS = 50
 const WITHIN_MS = 240_000
 
 /** Of an ensemble for these cases: containers and TTLs are looked at every half second. */

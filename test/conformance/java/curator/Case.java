@@ -33,17 +33,23 @@ final class Case implements AutoCloseable {
 
     /** A client of all servers, closed after the case. */
     CuratorFramework client() {
-        return start(CuratorFrameworkFactory.builder().connectString(hosts));
+        return client(SESSION_MS);
+    }
+
+    /** One whose session ends so long after it was heard of last. */
+    CuratorFramework client(int sessionMs) {
+        return start(CuratorFrameworkFactory.builder().connectString(hosts), sessionMs);
     }
 
     /** A client that is told of the first server alone. */
     CuratorFramework clientOfFirst() {
-        return start(CuratorFrameworkFactory.builder().connectString(hosts.split(",")[0]));
+        return start(
+                CuratorFrameworkFactory.builder().connectString(hosts.split(",")[0]), SESSION_MS);
     }
 
-    private CuratorFramework start(CuratorFrameworkFactory.Builder builder) {
+    private CuratorFramework start(CuratorFrameworkFactory.Builder builder, int sessionMs) {
         CuratorFramework client =
-                builder.sessionTimeoutMs(SESSION_MS)
+                builder.sessionTimeoutMs(sessionMs)
                         .connectionTimeoutMs(CONNECTION_MS)
                         .retryPolicy(new RetryForever(100))
                         .build();

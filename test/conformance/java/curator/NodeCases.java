@@ -10,11 +10,13 @@ import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.data.Stat;
 
 final class NodeCases {
+    private static final int SHORT_SESSION_MS = 4_000;
     private static final byte[] DATA = CacheCases.bytes("here");
 
     /** An ephemeral that comes back when it is deleted, and with a new session when its own expired. */
     static void persistentNode(Case one) throws Exception {
-        CuratorFramework owner = one.client();
+        // Its znode is its own again when the session that made it has ended.
+        CuratorFramework owner = one.client(SHORT_SESSION_MS);
         CuratorFramework other = one.client();
         String path = one.path + "/node";
         try (PersistentNode node =
