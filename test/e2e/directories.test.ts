@@ -139,7 +139,9 @@ describe('the directory of a server of three', () => {
     expect(modeOf(await fourLetterWord(c, 'srvr'))).toBe('follower')
     expect(wiped.logTail()).toContain('joining a cluster')
     const lastZxid = (text: string) => /Zxid: (\S+)/.exec(text)?.[1]
-    const newest = lastZxid(await fourLetterWord(a, 'srvr'))
-    await waitFor('the data', async () => lastZxid(await fourLetterWord(c, 'srvr')) === newest)
+    await waitFor('the data', async () => {
+      const newest = lastZxid(await fourLetterWord(a, 'srvr'))
+      return newest !== undefined && lastZxid(await fourLetterWord(c, 'srvr')) === newest
+    })
   })
 })

@@ -161,9 +161,9 @@ export async function serves(port: number): Promise<boolean> {
   }
 }
 
-/** `leader`, `follower` or `standalone`, from the answer to `srvr`; null while it has none. */
+/** `leader`, `follower`, `read-only`..., from the answer to `srvr`; null while it has none. */
 export function modeOf(srvr: string): string | null {
-  return /^Mode: (\w+)$/m.exec(srvr)?.[1] ?? null
+  return /^Mode: ([\w-]+)$/m.exec(srvr)?.[1] ?? null
 }
 
 /** The index of the leader of an ensemble, found by asking. */

@@ -188,6 +188,13 @@ export function readOnlySuite(target: Target): void {
       expect(refused.stdout + refused.stderr).toMatch(/Not a read-only call/)
     })
 
+    it('begins so after a restart, with what is on the disk', async () => {
+      await target.ensemble().kill(LEFT)
+      await target.ensemble().restart(LEFT)
+      await waitFor('read-only mode', async () => (await fourLetterWord(port(), 'isro')) === 'ro')
+      expect(await getData(await reader(), PATH)).toMatchObject({ data: 'kept' })
+    })
+
     it('ends with the first leader: read-only clients go, and come back to write', async () => {
       const client = await reader()
       expect(await getData(client, PATH, true)).toMatchObject({ data: 'kept' })
