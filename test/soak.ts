@@ -6,6 +6,7 @@ import { campaign } from './conformance/differential/campaign.ts'
 import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
 import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
+import { clientSuites } from './soak/client-suites.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
 import { frames } from './soak/frames.ts'
 import { halfOpen } from './soak/half-open.ts'
@@ -27,6 +28,7 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   'java-suites': () => javaSuites(),
   kafka: () => kafka(Number(process.argv[3] ?? 100_000)),
   patroni: () => patroni(),
+  'client-suites': () => clientSuites(),
   'half-open': () =>
     halfOpen({
       connections: Number(process.argv[3] ?? 10_000),

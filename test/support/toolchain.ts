@@ -58,6 +58,13 @@ export function kazooTool(): Tool<{ readonly python: string }> {
   return { found: null, reason: `kazoo is not installed: ${why}` }
 }
 
+/** The Python that has kazoo and what the tests that it publishes need. */
+export function kazooSuiteTool(): Tool<{ readonly python: string }> {
+  const python = join(cacheDirectory(), 'kazoo-suite', 'bin', 'python')
+  if (runs(python, '-c', 'import kazoo, jks, pytest')) return { found: { python } }
+  return { found: null, reason: "kazoo's own suite is not installed: run .ci/install kazoo-suite" }
+}
+
 /** Go, with the module of its ZooKeeper client. */
 export function goTool(): Tool<{ readonly go: string }> {
   if (!runs('go', 'version')) return { found: null, reason: 'Go is missing: no go in PATH' }
