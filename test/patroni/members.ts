@@ -237,7 +237,7 @@ export class PatroniMembers {
 
 const TRUSTED_REPLICATION = 'host replication replicator 127.0.0.0/8 trust'
 
-export function nameOf(index: number): string {
+function nameOf(index: number): string {
   return `p${index + 1}`
 }
 

@@ -15,7 +15,7 @@ const ENVIRONMENT = {
   QUORATE_NODE: process.execPath,
 }
 
-export interface SuiteResult {
+interface SuiteResult {
   readonly passed: boolean
   readonly passes: number
   readonly skips: number
@@ -31,11 +31,10 @@ export async function clientSuites() {
   return { passed: suites.go.passed && suites.kazoo.passed, suites }
 }
 
-/** `filters` are further arguments of `go test`. */
-export async function goPublished(...filters: string[]): Promise<SuiteResult> {
+async function goPublished(): Promise<SuiteResult> {
   const tool = goTool()
   if (tool.found === null) throw new Error(tool.reason)
-  const options = ['test', '-timeout', '30m', '-count=1', '-json', ...filters]
+  const options = ['test', '-timeout', '30m', '-count=1', '-json']
   const { code, stdout } = await run(tool.found.go, [...options, 'github.com/go-zookeeper/zk'], {
     cwd: path('../conformance/clients/go'),
     env: { ...ENVIRONMENT, ZOOKEEPER_BIN_PATH: STAND_INS },
@@ -50,15 +49,13 @@ export async function goPublished(...filters: string[]): Promise<SuiteResult> {
   return resultOf(code, named('pass').length, named('skip').length, named('fail'))
 }
 
-/** `filters` are further arguments of pytest. */
-export async function kazooPublished(...filters: string[]): Promise<SuiteResult> {
+async function kazooPublished(): Promise<SuiteResult> {
   const tool = kazooSuiteTool()
   if (tool.found === null) throw new Error(tool.reason)
   const directory = mkdtempSync(join(tmpdir(), 'quorate-kazoo-suite-'))
   try {
     const options = ['-q', '-rA', '--timeout', '120', '--tb=no', '-p', 'no:cacheprovider']
-    const modules = filters.length > 0 ? filters : ['kazoo.tests']
-    const args = ['-m', 'pytest', ...options, '--pyargs', ...modules]
+    const args = ['-m', 'pytest', ...options, '--pyargs', 'kazoo.tests']
     const { code, stdout } = await run(tool.found.python, args, {
       cwd: directory,
       env: {
