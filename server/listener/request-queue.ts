@@ -59,7 +59,8 @@ export class RequestQueue {
   }
 
   push(request: Answerable, receivedAtMs: number): void {
-    this.#queue.push({ request, receivedAtMs, outcome: null, barrier: 'none', answered: false })
+    const barrier = request.kind === 'reconfig' ? 'waiting' : 'none'
+    this.#queue.push({ request, receivedAtMs, outcome: null, barrier, answered: false })
     this.#handInAll()
     this.drain()
   }
@@ -99,8 +100,8 @@ export class RequestQueue {
       const pending = this.#queue[this.#handedIn]
       if (pending === undefined) return
       const { request } = pending
-      const writes = request.kind === 'write' || request.kind === 'closeSession'
-      if (writes && this.#barriersWaiting > 0) return
+      const reads = !['write', 'closeSession', 'reconfig'].includes(request.kind)
+      if (!reads && this.#barriersWaiting > 0) return
       this.#handedIn += 1
       if (request.kind === 'write') this.#handIn(pending, request.operation)
       else if (request.kind === 'closeSession') this.#handIn(pending, { kind: 'closeSession' })

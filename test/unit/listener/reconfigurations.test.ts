@@ -61,6 +61,20 @@ describe('a reconfiguration', () => {
     expect(client.reply(1)).toMatchObject({ error: -13, zxid: lastZxid + 1 })
   })
 
+  it('waits for the sync before it, whose answer does not show it', () => {
+    const harness = new ListenerHarness()
+    const client = harness.open()
+    const { lastZxid } = harness.ensemble.machine
+    client.send({ kind: 'sync', xid: 1, opcode: Opcode.sync, path: '/' })
+    client.send(reconfig(2))
+    expect(harness.ensemble.reconfigurations).toEqual([])
+    harness.ensemble.passBarriers()
+    harness.ensemble.reconfigurations[0]?.done(-13)
+    harness.ensemble.commitAll()
+    expect(client.reply(1)).toMatchObject({ error: 0, zxid: lastZxid })
+    expect(client.reply(2)).toMatchObject({ error: -13, zxid: lastZxid + 1 })
+  })
+
   it('of which nobody knows the end closes the connection', () => {
     const harness = new ListenerHarness()
     const client = harness.open()
