@@ -52,8 +52,8 @@ func words(at place) {
 	for i, ok := range zk.FLWRuok(at.hosts, within) {
 		equal(ok, true, "ruok of "+at.hosts[i])
 	}
-	clients, all := zk.FLWCons(at.hosts, within)
-	equal(all, true, "every cons was read")
+	// The library cannot read the line of a connection that has no session, as that of cons itself.
+	clients, _ := zk.FLWCons(at.hosts, within)
 	mine := 0
 	for _, server := range clients {
 		must(server.Error, "cons")
@@ -73,6 +73,11 @@ func words(at place) {
 // server to take out.
 func reconfigs(at place) {
 	client := connect(at.hosts)
+	// A new ensemble writes its configuration down when all servers are in.
+	deadline := time.Now().Add(within)
+	for len(configuration(client)) < 3 && time.Now().Before(deadline) {
+		time.Sleep(50 * time.Millisecond)
+	}
 	_, err := client.IncrementalReconfig(nil, []string{at.arguments[1]}, -1)
 	refused(err, zk.ErrNoAuth, "reconfig of somebody")
 	must(client.AddAuth("digest", []byte(at.arguments[0])), "auth")
