@@ -47,7 +47,7 @@ export function drawRead(random: Random): Drawn {
   return readOf(path, watch)
 }
 
-export function readOf(path: Path, watch: boolean): Drawn {
+function readOf(path: Path, watch: boolean): Drawn {
   return {
     body: (context) => pathBody(path.at(context), watch),
     text: `${path.text}${watch ? ' watch' : ''}`,
