@@ -207,6 +207,10 @@ function settingOf(key: string, value: string, present: unknown): unknown {
     case 'maxSessionTimeout':
       // ZooKeeper's own word for "by the tick".
       return value === '-1' ? present : value
+    case 'maxClientCnxns':
+    case 'maxCnxns':
+      // To ZooKeeper every number below 1 is "no limit".
+      return /^-\d+$/.test(value) ? 0 : value
     default:
       return value
   }

@@ -193,6 +193,11 @@ describe('zoo.cfg', () => {
     expect(load(`${off}\nquorate.httpPort=8081`).settings.httpPort).toBe(8081)
   })
 
+  it('has no limit on clients where the number is below 1', () => {
+    const { settings } = load(`dataDir=${dataDir}\nmaxClientCnxns=-1\nmaxCnxns=-5`)
+    expect(settings).toMatchObject({ connectionsPerAddressMax: 0, connectionsMax: 0 })
+  })
+
   it('names keys without a meaning here in a warning, and only those', () => {
     const { warnings } = load(
       `dataDir=${dataDir}\nssl.crl=true\ninitLimit=10\nsyncLimit=5\nleaderServes=no\nwhat`,
@@ -205,7 +210,7 @@ describe('zoo.cfg', () => {
     ['dataDir=DATA\ntickTime=fast', /^CONFIG_INVALID: tickTime: fast/],
     ['dataDir=DATA\ntickTime=0', /^CONFIG_INVALID: tickTime: 0/],
     ['dataDir=DATA\nclientPort=70000', /^CONFIG_INVALID: clientPort \(clientPort\): /],
-    ['dataDir=DATA\nmaxClientCnxns=-1', /connectionsPerAddressMax \(maxClientCnxns\): /],
+    ['dataDir=DATA\nmaxClientCnxns=many', /connectionsPerAddressMax \(maxClientCnxns\): /],
     ['dataDir=DATA\nsnapCount=many', /snapshotRequests \(snapCount\): "many"/],
     ['dataDir=DATA\npreAllocSize=x', /^CONFIG_INVALID: preAllocSize: x/],
     ['dataDir=DATA\npeerType=voter', /^CONFIG_INVALID: peerType: voter/],
