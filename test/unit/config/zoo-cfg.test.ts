@@ -261,6 +261,7 @@ describe('the form of a zoo.cfg', () => {
         'twice=first',
         'twice=second',
         'equals=a=b:c',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: what the file says, and what it means.
         'literal=${user.home}/x',
         'empty',
         'ends=with\\',
@@ -277,6 +278,7 @@ describe('the form of a zoo.cfg', () => {
       escapes: 'ü\tq',
       twice: 'second',
       equals: 'a=b:c',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: what the file says, and what it means.
       literal: '${user.home}/x',
       empty: '',
       ends: 'with',
