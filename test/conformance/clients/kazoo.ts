@@ -27,6 +27,8 @@ const CASES = [
 
 const COUNTER_WITHIN_MS = 240_000
 const INCREMENTS = 1_000
+/** Each takes Apache ZooKeeper several syncs of its disk: there a few show as much. */
+const INCREMENTS_OF_ZOOKEEPER = 100
 
 /** kazoo, the Python client, unchanged: each case is a process of its own. */
 export function kazooSuite(target: Target): void {
@@ -40,7 +42,8 @@ export function kazooSuite(target: Target): void {
       expect(ended).toMatchObject({ code: 0, stderr: '' })
     })
 
-    it('a counter under Lock, two processes with 1000 increments each, ends at 2000', {
+    const increments = target.name === 'zookeeper' ? INCREMENTS_OF_ZOOKEEPER : INCREMENTS
+    it(`a counter under Lock, two processes with ${increments} increments each`, {
       timeout: COUNTER_WITHIN_MS + 10_000,
     }, async () => {
       const directory = mkdtempSync(join(tmpdir(), 'quorate-counter-'))
@@ -48,12 +51,12 @@ export function kazooSuite(target: Target): void {
         const file = join(directory, 'counter')
         writeFileSync(file, '0')
         const hosts = hostsOf(target.ensemble())
-        const args = [script('counter.py'), hosts, '/counter-lock', file, String(INCREMENTS)]
+        const args = [script('counter.py'), hosts, '/counter-lock', file, String(increments)]
         const both = [1, 2].map(() => run(python, args, { withinMs: COUNTER_WITHIN_MS }))
         for (const ended of await Promise.all(both)) {
           expect(ended).toMatchObject({ code: 0, stderr: '' })
         }
-        expect(readFileSync(file, 'utf8')).toBe(String(2 * INCREMENTS))
+        expect(readFileSync(file, 'utf8')).toBe(String(2 * increments))
       } finally {
         rmSync(directory, { recursive: true, force: true })
       }

@@ -19,12 +19,12 @@ const recipe = (name: string): PublishedClass => ({
 export const shortClasses: readonly PublishedClass[] = [
   zookeeper('test.CreateTest'),
   zookeeper('test.PersistentRecursiveWatcherTest'),
-  recipe('nodes.TestPersistentNode'),
 ]
 
 /** All that can run against a server in another process: `npm run soak java-suites`. */
 export const publishedClasses: readonly PublishedClass[] = [
   ...shortClasses,
+  recipe('nodes.TestPersistentNode'),
   zookeeper('GetAllChildrenNumberTest'),
   zookeeper('GetEphemeralsTest'),
   zookeeper('RemoveWatchesCmdTest'),
