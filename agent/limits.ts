@@ -51,6 +51,8 @@ export const limits = {
   /** Between checks of the lease, and of what is published. */
   leaseEveryMs: 500,
   publishEveryMs: 2_500,
+  /** Between samples of the event loop's delay: prom-client's 10 ms were most of an idle agent's CPU. */
+  lagSampleMs: 1_000,
   /** One frame of the tree. */
   treeFrameBytesMax: 1_048_575,
   /** A member document. */

@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { LeaseStatus } from './core/lease.ts'
 import type { ActionKind, Phase } from './core/state.ts'
+import { limits } from './limits.ts'
 
-const LAG_SAMPLED_EVERY_MS = 1_000
 const PHASES: readonly Phase[] = ['waiting', 'starting', 'serving', 'draining', 'drained']
 const LEASES: readonly LeaseStatus[] = ['none', 'held', 'suspended', 'lost']
 
@@ -25,8 +25,7 @@ export interface AgentMetrics {
 export function buildAgentMetrics(sources: MetricSources): AgentMetrics {
   const registry = new Registry()
   const registers = [registry]
-  // The default is a timer of 10 ms: two thirds of all that an idle agent would compute.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_SAMPLED_EVERY_MS })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: limits.lagSampleMs })
   state(
     'quorate_agent_phase',
     'Where the member is; 1 for the phase it is in',

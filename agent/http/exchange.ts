@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { type RequestOptions, request as requestHttps } from 'node:https'
+import { within } from '../deadline.ts'
 
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
@@ -24,23 +25,19 @@ export function exchange(
   timeoutMs: number,
 ): Promise<HttpAnswer> {
   const send = url.protocol === 'http:' ? requestHttp : requestHttps
-  return new Promise<HttpAnswer>((resolve, reject) => {
-    let late: LateError | null = null
-    const request = send(url, options, (response) => {
+  const request = send(url, options)
+  const answer = new Promise<HttpAnswer>((resolve, reject) => {
+    request.on('response', (response) => {
       const status = response.statusCode ?? 0
-      gather(response).then((text) => finish(() => resolve({ status, text })), fail)
+      gather(response).then((text) => resolve({ status, text }), reject)
     })
-    const timer = setTimeout(() => {
-      late = new LateError(`no answer within ${timeoutMs} ms`)
-      request.destroy(late)
-    }, timeoutMs)
-    const finish = (settle: () => void) => {
-      clearTimeout(timer)
-      settle()
-    }
-    const fail = (error: Error) => finish(() => reject(late ?? error))
-    request.on('error', fail)
-    request.end(body)
+    request.on('error', reject)
+  })
+  request.end(body)
+  return within(answer, timeoutMs, () => {
+    const late = new LateError(`no answer within ${timeoutMs} ms`)
+    request.destroy(late)
+    return late
   })
 }
 
