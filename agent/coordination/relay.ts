@@ -100,10 +100,10 @@ export class Relay {
     }
     const link: Link = new Link(client, dialled.socket, dialled.target, this.#options, {
       proof: (sentAtMs) => {
-        this.#lease = renewed(this.#lease, sentAtMs)
+        this.#lease = renewed(this.#lease, sentAtMs, this.#options.nowMs())
       },
       timeout: (timeoutMs) => {
-        this.#lease = negotiated(this.#lease, timeoutMs)
+        this.#lease = negotiated(this.#lease, timeoutMs, this.#options.nowMs())
       },
       ended: (faulty) => {
         if (faulty) this.#avoid(dialled.target)

@@ -23,15 +23,19 @@ export function newLease(sessionTimeoutMs: Ms): Lease {
   return { sessionTimeoutMs, renewedAtMs: null }
 }
 
-/** An answer came to what was sent at `sentAtMs`. Proofs may come out of order. */
-export function renewed(lease: Lease, sentAtMs: Ms): Lease {
+/**
+ * An answer came at `nowMs` to what was sent at `sentAtMs`. Proofs may come out of order. A lost lease
+ * stays lost, whatever comes late: somebody may have acted on the loss already.
+ */
+export function renewed(lease: Lease, sentAtMs: Ms, nowMs: Ms): Lease {
+  if (leaseStatus(lease, nowMs) === 'lost') return lease
   if (lease.renewedAtMs !== null && lease.renewedAtMs >= sentAtMs) return lease
   return { ...lease, renewedAtMs: sentAtMs }
 }
 
-/** The server granted another timeout than was asked for. */
-export function negotiated(lease: Lease, sessionTimeoutMs: Ms): Lease {
-  return { ...lease, sessionTimeoutMs }
+/** The server granted, at `nowMs`, another timeout than was asked for; a lost lease stays lost. */
+export function negotiated(lease: Lease, sessionTimeoutMs: Ms, nowMs: Ms): Lease {
+  return leaseStatus(lease, nowMs) === 'lost' ? lease : { ...lease, sessionTimeoutMs }
 }
 
 export function leaseStatus(lease: Lease, nowMs: Ms): LeaseStatus {

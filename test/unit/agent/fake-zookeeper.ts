@@ -7,14 +7,15 @@ export const TIMEOUT_MS = 1_500
 
 /**
  * A double of a ZooKeeper server: it takes sessions, answers pings, and answers requests with one
- * code; or says nothing at all.
+ * code. Frozen it says nothing; what it was sent meanwhile is answered when it goes on, as by a
+ * process that was stopped.
  */
 export class FakeServer {
-  mute = false
   code = -101
   readonly #server: Server
   readonly #newSession: bigint
   readonly #sockets = new Set<Socket>()
+  #owed: (() => void)[] | null = null
 
   private constructor(newSession: bigint, tls: TlsOptions | null) {
     this.#newSession = newSession
@@ -31,6 +32,16 @@ export class FakeServer {
   get port(): number {
     const address = this.#server.address()
     return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  freeze(): void {
+    this.#owed ??= []
+  }
+
+  thaw(): void {
+    const owed = this.#owed ?? []
+    this.#owed = null
+    for (const answer of owed) answer()
   }
 
   say(bytes: Uint8Array): void {
@@ -55,9 +66,11 @@ export class FakeServer {
     socket.on('data', (chunk) => {
       splitter.push(chunk)
       for (let frame = splitter.next(); frame !== null; frame = splitter.next()) {
-        if (this.mute) continue
-        socket.write(lengthPrefixed(greeted ? this.#reply(frame) : this.#greet(frame)))
+        const reply = greeted ? this.#reply(frame) : this.#greet(frame)
         greeted = true
+        const answer = () => socket.write(lengthPrefixed(reply))
+        if (this.#owed === null) answer()
+        else this.#owed.push(answer)
       }
     })
   }

@@ -54,7 +54,7 @@ describe('the guarded client', () => {
     for (const server of servers.splice(0)) server.close()
   })
 
-  function connect(): ZookeeperCoordination {
+  function connect(checkEveryMs = 20): ZookeeperCoordination {
     coordination = new ZookeeperCoordination({
       servers: () => servers.map(({ port }) => ({ host: '127.0.0.1', port })),
       tls: null,
@@ -64,7 +64,7 @@ describe('the guarded client', () => {
       frameBytesMax: 1_048_575,
       requestTimeoutMs: 1_000,
       handshakeTimeoutMs: 1_000,
-      checkEveryMs: 20,
+      checkEveryMs,
       goodbyeMs: 100,
       nowMs: () => performance.now(),
       log: () => {},
@@ -111,19 +111,20 @@ describe('the guarded client', () => {
     const client = connect()
     const { own, other } = await settled(client)
     const { session } = client
-    own.mute = true
+    own.freeze()
     await held(client, other)
     expect(client.session).toBe(session)
   })
 
-  it('gives a session up when all are mute, and opens another', async () => {
-    const client = connect()
+  it('gives a session up when all are frozen, and opens another when they go on', async () => {
+    // Seldom looked after, so that what the servers owe comes before the old session is thrown away.
+    const client = connect(700)
     await settled(client)
     const { session } = client
-    for (const each of servers) each.mute = true
+    for (const each of servers) each.freeze()
     await waitFor('the end of the lease', () => client.session === null)
     await expect(client.read('/a')).rejects.toMatchObject({ code: 'TREE_UNREACHABLE' })
-    for (const each of servers) each.mute = false
+    for (const each of servers) each.thaw()
     await waitFor('another session', () => client.session !== null && client.session !== session)
   })
 
