@@ -39,6 +39,8 @@ export const limits = {
   clientReplyWindowBytes: 1024 * 1024,
   /** Requests of one connection that are taken in one turn of the event loop, before the others'. */
   connectionRequestsPerTurnMax: 64,
+  /** New connections that are let in in one turn of the event loop; a TLS handshake takes most of 1 ms. */
+  admissionsPerTurnMax: 16,
   /** Requests of one connection that wait; above it the socket is not read. */
   connectionOutstandingMax: 1000,
   /** Client connections of one address; 0 is no limit (a sidecar makes all clients one address). */

@@ -203,6 +203,7 @@ function listenerOptions(
     outputBytesMax: limits.clientOutputBytesMax,
     replyWindowBytes: limits.clientReplyWindowBytes,
     requestsPerTurnMax: limits.connectionRequestsPerTurnMax,
+    admissionsPerTurnMax: limits.admissionsPerTurnMax,
     outstandingMax: limits.connectionOutstandingMax,
     watchesMax: limits.watchesPerConnectionMax,
     connectionsMax: settings.connectionsMax,

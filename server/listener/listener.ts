@@ -8,6 +8,7 @@ import { type Authenticator, certificateIdentities } from './authentication.ts'
 import { ClientRegistry } from './client-registry.ts'
 import { ClientConnection, type ConnectionOptions } from './connection.ts'
 import { answerWord, isWord, wordBytes } from './four-letter-words.ts'
+import { PacedWork } from './paced-work.ts'
 import { ServerStats } from './server-stats.ts'
 import { SessionThrottle, type SessionThrottleOptions } from './session-throttle.ts'
 import type { WordContext } from './word-context.ts'
@@ -27,6 +28,7 @@ export interface ListenerOptions {
   readonly outputBytesMax: number
   readonly replyWindowBytes: number
   readonly requestsPerTurnMax: number
+  readonly admissionsPerTurnMax: number
   readonly outstandingMax: number
   readonly watchesMax: number
   /** 0: no limit. */
@@ -68,12 +70,15 @@ export class Listener {
   /** What is spoken on: the sockets of plain connections, the TLS of the others. */
   readonly #streams = new Set<Socket>()
   readonly #perAddress = new Map<string, number>()
+  /** Those that came in and had no turn yet: nothing of them is read before. */
+  readonly #arrivals: PacedWork
 
   constructor(options: ListenerOptions) {
     this.#options = options
     this.registry = new ClientRegistry(options.ensemble, options.audit)
     options.ensemble.setHooks(this.registry)
     this.#throttle = new SessionThrottle(options.throttle, options.environment, this.stats)
+    this.#arrivals = new PacedWork(options.admissionsPerTurnMax)
     const { tls, handshakeTimeoutMs } = options
     this.#door =
       tls === null
@@ -84,15 +89,17 @@ export class Listener {
             admitted: (stream, subject) => this.#greet(stream, subject),
           })
     const shared = tls?.shared === true
-    const common = { noDelay: true, keepAlive: true, allowHalfOpen: false }
+    const common = { noDelay: true, keepAlive: true, allowHalfOpen: false, pauseOnConnect: true }
     this.#server = createServer(common, (socket) => {
-      if (!this.#accept(socket)) return
-      const greet = () => this.#greet(socket, null)
-      if (shared) this.#door?.takeEither(socket, greet)
-      else greet()
+      this.#accept(socket, () => {
+        const greet = () => this.#greet(socket, null)
+        if (shared) this.#door?.takeEither(socket, greet)
+        else greet()
+        socket.resume()
+      })
     })
     this.#secureServer = createServer(common, (socket) => {
-      if (this.#accept(socket)) this.#door?.take(socket)
+      this.#accept(socket, () => this.#door?.take(socket))
     })
   }
 
@@ -120,8 +127,11 @@ export class Listener {
     clearTimeout(rest)
   }
 
-  /** Whether there is room for it. A handshake that was only begun takes room too. */
-  #accept(socket: Socket): boolean {
+  /**
+   * Calls `admit` when it is the socket's turn, unless there is no room for it. A handshake that was
+   * only begun takes room too.
+   */
+  #accept(socket: Socket, admit: () => void): void {
     const address = addressOf(socket)
     const used = this.#perAddress.get(address) ?? 0
     const { connectionsMax, connectionsPerAddressMax } = this.#options
@@ -131,7 +141,7 @@ export class Listener {
     if (full) {
       this.stats.connectionsRejected += 1
       socket.destroy()
-      return false
+      return
     }
     this.#sockets.add(socket)
     this.#perAddress.set(address, used + 1)
@@ -143,7 +153,11 @@ export class Listener {
     })
     // An error is followed by close, which is all that matters here.
     socket.on('error', () => {})
-    return true
+    this.stats.connectionsArriving += 1
+    this.#arrivals.add(() => {
+      this.stats.connectionsArriving -= 1
+      if (!socket.destroyed) admit()
+    })
   }
 
   /**

@@ -4,6 +4,8 @@ import { Distribution, SizeRange } from '../measure.ts'
 export class ServerStats {
   packetsReceived = 0
   packetsSent = 0
+  /** Accepted, and not read yet: others came first. */
+  connectionsArriving = 0
   /** Refused at the door: too many connections, or too many sessions asked for at once. */
   connectionsRejected = 0
   /** Cut off by the server: too many watches, or replies that the client does not read. */

@@ -89,6 +89,11 @@ const QUORATE_GAUGES: readonly SeriesDefinition[] = [
     help: '1 while writes are refused for lack of space',
     value: (s) => Number(s.diskFull),
   },
+  {
+    name: 'quorate_connections_arriving',
+    help: 'Client connections that are accepted and wait for their turn',
+    value: (_, l) => l.stats.connectionsArriving,
+  },
   { name: 'quorate_peer_links', help: 'Open links to other servers', value: (s) => s.links.length },
 ]
 

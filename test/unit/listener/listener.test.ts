@@ -106,6 +106,26 @@ describe('the listener', () => {
     await waitFor('it is forgotten', () => listener.registry.count === 0)
   })
 
+  it('lets all in who come at once, a few in each turn of the event loop', async () => {
+    const { listener, port } = await listen({ admissionsPerTurnMax: 2 })
+    const clients = Array.from({ length: 40 }, () => dial(port))
+    for (const { socket } of clients) socket.write(introduction())
+    await waitFor('the answers', () => clients.every(({ state }) => state.received.length === 41))
+    expect(listener.stats.connectionsArriving).toBe(0)
+  })
+
+  it('forgets who has gone before its turn', async () => {
+    const { listener, port } = await listen({ admissionsPerTurnMax: 1 })
+    const gone = Array.from({ length: 40 }, () => dial(port))
+    for (const { socket } of gone) socket.on('connect', () => socket.resetAndDestroy())
+    await waitFor('their ends', () => gone.every(({ state }) => state.closed))
+    const { socket, state } = dial(port)
+    socket.write(introduction())
+    await waitFor('the answer', () => state.received.length === 41)
+    await waitFor('they are forgotten', () => listener.registry.count === 1)
+    expect(listener.stats.connectionsArriving).toBe(0)
+  })
+
   it('closes on what is neither a word nor a frame', async () => {
     const { port } = await listen()
     const { socket, state } = dial(port)

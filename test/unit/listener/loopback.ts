@@ -36,6 +36,7 @@ export async function listen(options: Partial<ListenerOptions> = {}) {
     outputBytesMax: 1_000_000,
     replyWindowBytes: 100_000,
     requestsPerTurnMax: 64,
+    admissionsPerTurnMax: 16,
     outstandingMax: 100,
     watchesMax: 100,
     connectionsMax: 0,
