@@ -87,7 +87,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
       expect((await getChildren(witness, place)).children).toHaveLength(children.length + 1)
     })
 
-    it('that are closed amid pipelined requests answer those before, and none behind', async () => {
+    it('that are closed amid pipelined requests answer those before, and do none behind', async () => {
       const witness = await sessions.client()
       const place = await sessions.place(witness)
       const client = await sessions.client()
@@ -100,7 +100,9 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
       for (const xid of [before, ephemeral, close]) {
         expect((await client.reply(xid)).err).toBe(err.ok)
       }
-      expect(await client.connection.closed()).toEqual([])
+      // ZooKeeper may still say that the session is over, or just close.
+      const rest = await client.connection.closed()
+      for (const reply of rest) expect(reply.readInt32BE(12)).toBe(err.sessionExpired)
       await sync(witness)
       expect((await getChildren(witness, place)).children).toEqual(['before'])
     })
