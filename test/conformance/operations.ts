@@ -16,6 +16,7 @@ export const err = {
   noChildrenForEphemerals: -108,
   nodeExists: -110,
   notEmpty: -111,
+  sessionExpired: -112,
   invalidAcl: -114,
   authFailed: -115,
   noWatcher: -121,

@@ -8,7 +8,7 @@ import { CertificateAuthority, type IssuedCertificate } from '../support/certifi
 import { compile, type JavaTool, javaTool, SMALL_JVM } from '../support/java.ts'
 import { type JavaStore, JavaStores } from '../support/java-stores.ts'
 import { titleOf, zookeeperTool } from '../support/toolchain.ts'
-import { JavaProgram } from './clients/java-program.ts'
+import { CaseProgram } from './clients/case-program.ts'
 import { logback } from './clients/zk-cli.ts'
 import { ensembleFor, type ServerName } from './servers.ts'
 
@@ -161,7 +161,7 @@ interface Store extends JavaStore {
 let secureClasses: string | undefined
 
 /** A program with ZooKeeper's Java client, whose stores these are. */
-function secureProgram(hosts: string, keyStore: Store, trustStore: Store): JavaProgram {
+function secureProgram(hosts: string, keyStore: Store, trustStore: Store): CaseProgram {
   if (clients.found === null) throw new Error(clients.reason)
   const found: JavaTool = clients.found
   secureClasses ??= compile(found, 'conformance/java/tls')
@@ -175,7 +175,7 @@ function secureProgram(hosts: string, keyStore: Store, trustStore: Store): JavaP
     'ssl.trustStore.password': trustStore.password,
     'ssl.trustStore.type': trustStore.type,
   }
-  return new JavaProgram(found.java, [
+  return new CaseProgram(found.java, [
     ...SMALL_JVM,
     `-Dlogback.configurationFile=${logback}`,
     ...Object.entries(properties).map(([key, value]) => `-Dzookeeper.${key}=${value}`),

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, javaTool, SMALL_JVM } from '../../support/java.ts'
 import { leaderOf } from '../../support/processes.ts'
 import type { EnsembleOptions } from '../../support/server-ensemble.ts'
+import { superDigestSettings } from '../servers.ts'
 import type { Target } from '../suite/target.ts'
-import { JavaProgram } from './java-program.ts'
+import { CaseProgram } from './case-program.ts'
 import { logback } from './zk-cli.ts'
 
 const CASES = [
@@ -28,12 +29,16 @@ const WITHIN_MS = 240_000
 /** Of an ensemble for these cases: containers and TTLs are looked at every half second. */
 export const curatorOptions: EnsembleOptions = {
   servers: 3,
-  settings: { 'znode.container.checkIntervalMs': '500' },
+  settings: {
+    'znode.container.checkIntervalMs': '500',
+    reconfigEnabled: 'true',
+    ...superDigestSettings,
+  },
 }
 
 /** Programs of one ensemble, from the first test to the last. */
-function programs(target: Target, count: number): () => readonly JavaProgram[] {
-  const started: JavaProgram[] = []
+function programs(target: Target, count: number): () => readonly CaseProgram[] {
+  const started: CaseProgram[] = []
   beforeAll(() => {
     const tool = javaTool('java-clients')
     if (tool.found === null) throw new Error(tool.reason)
@@ -41,7 +46,7 @@ function programs(target: Target, count: number): () => readonly JavaProgram[] {
     const hosts = target.ensemble().clientPorts.map((port) => `127.0.0.1:${port}`)
     const options = [...SMALL_JVM, `-Dlogback.configurationFile=${logback}`]
     const args = [...options, '-cp', classPath, 'CuratorCases', hosts.join(',')]
-    for (let i = 0; i < count; i++) started.push(new JavaProgram(tool.found.java, args))
+    for (let i = 0; i < count; i++) started.push(new CaseProgram(tool.found.java, args))
   }, 60_000)
   afterAll(() => {
     for (const program of started) program.stop()
@@ -113,6 +118,16 @@ export function curatorSuite(target: Target): void {
         } finally {
           if (last !== -1) await ensemble.restart(last)
         }
+      },
+      WITHIN_MS,
+    )
+
+    it(
+      'EnsembleTracker: a server is taken out and put back, and clients know it each time',
+      async () => {
+        const ensemble = target.ensemble()
+        const follower = ((await leaderOf(ensemble)) + 1) % ensemble.clientPorts.length
+        await first().run(`changes /curator-changes ${follower + 1}`)
       },
       WITHIN_MS,
     )

@@ -7,6 +7,7 @@ import type { ServerEnsemble } from '../../support/processes.ts'
 import { kazooTool, titleOf } from '../../support/toolchain.ts'
 import type { Target } from '../suite/target.ts'
 import { run } from './command.ts'
+import { kazooRecipes } from './kazoo-recipes.ts'
 
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const hostsOf = ({ clientPorts }: ServerEnsemble) =>
@@ -35,6 +36,7 @@ export function kazooSuite(target: Target): void {
   const tool = kazooTool()
   describe.skipIf(tool.found === null)(titleOf('kazoo', tool), () => {
     const python = tool.found?.python ?? ''
+    describe('recipes', () => kazooRecipes(target, python))
 
     it.each(CASES)('%s', async (_, name) => {
       const hosts = hostsOf(target.ensemble())

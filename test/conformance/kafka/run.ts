@@ -1,7 +1,7 @@
 import { compile, javaTool, SMALL_JVM } from '../../support/java.ts'
 import { leaderOf } from '../../support/processes.ts'
 import { quorateEnsemble } from '../../support/quorate-process.ts'
-import { JavaProgram } from '../clients/java-program.ts'
+import { CaseProgram } from '../clients/case-program.ts'
 import { KafkaBrokers } from './brokers.ts'
 
 const TOPIC = 'numbered'
@@ -26,14 +26,14 @@ export async function kafkaRun(records: number): Promise<KafkaRun> {
   const classPath = compile(tool.found, 'conformance/java/kafka')
   const ensemble = await quorateEnsemble({ servers: 3 })
   let brokers: KafkaBrokers | undefined
-  let program: JavaProgram | undefined
+  let program: CaseProgram | undefined
   try {
     await ensemble.start()
     const servers = ensemble.clientPorts.map((port) => `127.0.0.1:${port}`)
     const cluster = await KafkaBrokers.start(tool.found, servers)
     brokers = cluster
     const args = [...SMALL_JVM, '-cp', classPath, 'KafkaRecords', cluster.addresses]
-    program = new JavaProgram(tool.found.java, args)
+    program = new CaseProgram(tool.found.java, args)
     await program.run(`topic ${TOPIC} ${PARTITIONS}`)
     const before = await cluster.controllerEpoch()
     const [broker, server] = [await cluster.controller(), await leaderOf(ensemble)]

@@ -1,7 +1,9 @@
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -41,10 +43,23 @@ final class Case implements AutoCloseable {
         return start(CuratorFrameworkFactory.builder().connectString(hosts), sessionMs);
     }
 
-    /** A client that is told of the first server alone. */
-    CuratorFramework clientOfFirst() {
-        return start(
-                CuratorFrameworkFactory.builder().connectString(hosts.split(",")[0]), SESSION_MS);
+    /** A client that is told of one server alone. */
+    CuratorFramework clientOf(String server) {
+        return start(CuratorFrameworkFactory.builder().connectString(server), SESSION_MS);
+    }
+
+    /** The superuser super:secret, who stays with these servers. */
+    CuratorFramework administratorOf(List<String> servers) {
+        CuratorFrameworkFactory.Builder builder =
+                CuratorFrameworkFactory.builder()
+                        .connectString(String.join(",", servers))
+                        .ensembleTracker(false)
+                        .authorization("digest", "super:secret".getBytes(StandardCharsets.UTF_8));
+        return start(builder, SESSION_MS);
+    }
+
+    List<String> servers() {
+        return Arrays.asList(hosts.split(","));
     }
 
     private CuratorFramework start(CuratorFrameworkFactory.Builder builder, int sessionMs) {

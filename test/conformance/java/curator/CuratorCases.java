@@ -31,7 +31,8 @@ public final class CuratorCases {
         CASES.put("containers", NodeCases::containers);
         CASES.put("transactions", NodeCases::transactions);
         CASES.put("discovery", DiscoveryCases::services);
-        CASES.put("ensemble", DiscoveryCases::ensembleTracker);
+        CASES.put("ensemble", EnsembleCases::known);
+        CASES.put("changes", EnsembleCases::changes);
         CASES.put("kill", KillCase::run);
     }
 

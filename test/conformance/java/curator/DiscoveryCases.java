@@ -68,16 +68,4 @@ final class DiscoveryCases {
         Collections.sort(ids);
         return ids;
     }
-
-    /** A client that was told of one server knows all, and what it made there. */
-    static void ensembleTracker(Case one) throws Exception {
-        CuratorFramework client = one.clientOfFirst();
-        client.create().creatingParentsIfNeeded().forPath(one.path + "/node");
-        Case.await("all three are known", () -> known(client) == 3);
-        Case.check(client.checkExists().forPath(one.path + "/node") != null, "its node is there");
-    }
-
-    private static int known(CuratorFramework client) {
-        return client.getZookeeperClient().getCurrentConnectionString().split(",").length;
-    }
 }

@@ -10,13 +10,13 @@ export type Answers = Readonly<Record<string, (argument: string) => Promise<void
  * A program that is asked for cases, a line each, on its standard input. It answers `> TELLS ARGUMENT`,
  * and waits for a line, or ends the case with `= passed` or `= failed WHY`.
  */
-export class JavaProgram {
+export class CaseProgram {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #lines: AsyncIterator<string>
   #stderr = ''
 
-  constructor(java: string, args: readonly string[]) {
-    this.#child = spawn(java, args, { stdio: 'pipe' })
+  constructor(command: string, args: readonly string[]) {
+    this.#child = spawn(command, args, { stdio: 'pipe' })
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-LOG_TAIL_CHARS)
