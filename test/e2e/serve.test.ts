@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -125,8 +125,8 @@ describe('serve zoo.cfg', () => {
     expect((await zk(ports.client, directory, 'get', '/kept')).output).toContain('the data')
   })
 
-  it('opens HTTP on the port of the admin server, closed for writes', async () => {
-    const process_ = server()
+  it('opens HTTP on the port of the admin server, closed for writes, which is audited', async () => {
+    const process_ = server(write('audited.cfg', `clientPort=${ports.client}`, 'audit.enable=true'))
     process_.start()
     await ready(process_)
     const url = (path: string) => `http://127.0.0.1:${ports.http}${path}`
@@ -140,6 +140,21 @@ describe('serve zoo.cfg', () => {
       403,
       { code: 'HTTP_WRITES_CLOSED' },
     ])
+    const denied = /"user":"127.0.0.1".*"operation":"setData","znode":"\/quorate\/data\/a".*"failure"/
+    await waitFor('the line', () => denied.test(process_.logTail()), 5_000)
+  })
+
+  it('closes connections that ask for nothing in the time that is set', async () => {
+    const idle = ['nio.sessionlessCnxnTimeout=300', 'admin.idleTimeout=300']
+    const process_ = server(write('idle.cfg', `clientPort=${ports.client}`, ...idle))
+    process_.start()
+    await ready(process_)
+    const asks = 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'
+    const sockets = [connect(ports.client, '127.0.0.1'), connect(ports.http, '127.0.0.1')]
+    sockets[1]?.write(asks)
+    for (const socket of sockets) socket.resume()
+    // Without the settings it would be ten seconds and more.
+    await waitFor('both ends', () => sockets.every(({ closed }) => closed), 5_000)
   })
 
   it('refuses a second process on the same data, and a port in use', async () => {
@@ -178,7 +193,7 @@ describe('serve zoo.cfg', () => {
   it.each([
     ['a bad value', 'clientPort=seventy', 78, 'CONFIG_INVALID: clientPort (clientPort): "seventy"'],
     ['an unknown setting of ours', 'quorate.clentPort=1', 78, 'did you mean clientPort?'],
-    ['a list without myid', 'server.1=a:1:2', 78, 'myid is missing'],
+    ['a list without myid', 'server.1=a:1:2\nserver.2=b:1:2', 78, 'myid is missing'],
   ])('ends at once on %s', async (_, line, code, message) => {
     const ended = await run(['serve', write('bad.cfg', line)], directory)
     expect([ended.code, ended.output]).toEqual([code, expect.stringContaining(message)])
