@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { AgentConfig } from './config.ts'
+import { ClusterStore } from './coordination/cluster-store.ts'
 import type { Coordination } from './coordination/coordination.ts'
 import { Publisher } from './coordination/publisher.ts'
 import type { TreeServer, TreeTls } from './coordination/relay.ts'
@@ -11,8 +12,8 @@ import type { Rules, Self } from './core/observation.ts'
 import { DocumentWriter } from './document.ts'
 import { Driver } from './driver.ts'
 import type { Engine } from './engines/engine.ts'
+import { engineKinds } from './engines/kinds.ts'
 import { MemberDisk } from './engines/member-disk.ts'
-import { QuorateEngine } from './engines/quorate.ts'
 import { AgentError, messageOf } from './errors.ts'
 import { buildAgentApp } from './http/app.ts'
 import { KubernetesApi } from './kubernetes/kubernetes-api.ts'
@@ -20,6 +21,7 @@ import { askPeers } from './kubernetes/peer-agents.ts'
 import { limits } from './limits.ts'
 import { type AgentMetrics, buildAgentMetrics } from './metrics.ts'
 import { PermitPipe } from './permit-pipe.ts'
+import { podHost } from './pod-host.ts'
 import { VERSION } from './version.ts'
 
 const nowMs = () => performance.now()
@@ -31,39 +33,44 @@ export class Agent {
   readonly #engine: Engine
   readonly #coordination: Coordination
   readonly #publisher: Publisher
+  readonly #store: ClusterStore | null
   readonly #document: DocumentWriter
   readonly #driver: Driver
   readonly #pipe: PermitPipe
   readonly #app: FastifyInstance
 
-  constructor(config: AgentConfig, logger: Logger) {
+  private constructor(config: AgentConfig, logger: Logger, parts: Parts) {
     const { settings } = config
+    const { disk, engine, coordination } = parts
     this.#config = config
     this.#logger = logger
-    const { logDirectory, dataDirectory } = settings
-    const disk = new MemberDisk([dataDirectory, ...(logDirectory === '' ? [] : [logDirectory])])
     const incarnation = countedStart(disk, logger)
     this.#pipe = new PermitPipe(settings.permitPipe)
-    this.#engine = engineOf(config, disk)
-    this.#document = new DocumentWriter(config, this.#engine, incarnation, Date.now())
-    this.#coordination = coordinationOf(config, logger, () => this.#ordinals())
+    this.#engine = engine
+    this.#document = new DocumentWriter(config, engine, incarnation, Date.now())
+    this.#coordination = coordination
     this.#publisher = new Publisher({
-      coordination: this.#coordination,
+      coordination,
       path: `${settings.treeRoot}/services/${settings.cluster}/${settings.pod}`,
       self: { id: settings.pod, incarnation },
       everyMs: limits.publishEveryMs,
       log: (message, fields) => logger.debug(fields, message),
     })
+    const isServer = engine.policy.memory === 'record'
+    this.#store = isServer ? null : storeOf(config, coordination, incarnation, logger)
     const cluster = clusterOf(config, logger)
     const metrics = this.#metricsOf(cluster)
     this.#driver = new Driver({
       self: selfOf(config),
-      engine: this.#engine,
+      engine,
       disk,
       pipe: this.#pipe,
       cluster,
       askPeers: (ordinals) => askPeers(ordinals, peersOf(config)),
       published: () => this.#publisher.members,
+      incarnation,
+      lease: () => coordination.status,
+      store: this.#store,
       decided: (decision, observation) => {
         this.#publisher.want(this.#document.text(decision, observation, Date.now()))
         if (observation.engine.answers && this.#document.version === '') void this.#learnVersion()
@@ -77,12 +84,25 @@ export class Agent {
     this.#app = this.#appOf(metrics)
   }
 
+  static async create(config: AgentConfig, logger: Logger): Promise<Agent> {
+    const { logDirectory, dataDirectory, engine: kind } = config.settings
+    const disk = new MemberDisk([dataDirectory, ...(logDirectory === '' ? [] : [logDirectory])])
+    // The server's own tree is where its set is, as far as that is known by then.
+    let ordinals = (): readonly number[] => []
+    const coordination = coordinationOf(config, logger, () => ordinals())
+    const engine = await engineKinds[kind]({ config, disk, coordination, logger, nowMs })
+    const agent = new Agent(config, logger, { disk, engine, coordination })
+    ordinals = () => agent.#ordinals()
+    return agent
+  }
+
   /** Opens the port, then decides until SIGTERM has been dealt with. */
   async run(): Promise<void> {
     // Probes before anything else: an agent that is slow to start must not count as dead.
     await this.#listen()
     await this.#driver.run()
     this.#publisher.stop()
+    this.#store?.stop()
     await this.#coordination.close()
     this.#pipe.close()
     await this.#app.close()
@@ -177,6 +197,12 @@ export class Agent {
   }
 }
 
+interface Parts {
+  readonly disk: MemberDisk
+  readonly engine: Engine
+  readonly coordination: Coordination
+}
+
 /** All addresses; a node whose kernel has no IPv6 cannot listen on `::`. */
 function everywhere(): string {
   const all = Object.values(networkInterfaces()).flat()
@@ -199,31 +225,10 @@ function selfOf({ settings, ordinal }: AgentConfig): Self {
 }
 
 function rulesOf({ settings }: AgentConfig): Rules {
-  const { verdictPatienceMs, drainBudgetMs, returnAfterMs, reconcileAfterMs, volatile } = settings
-  const set = { verdictPatienceMs, drainBudgetMs, returnAfterMs, reconcileAfterMs, volatile }
-  return { ...limits, ...set }
-}
-
-function podHost({ settings }: AgentConfig, ordinal: number): string {
-  const { set, service, namespace, clusterDomain } = settings
-  return `${set}-${ordinal}.${service}.${namespace}.svc.${clusterDomain}`
-}
-
-function engineOf(config: AgentConfig, disk: MemberDisk): Engine {
-  const { settings, ordinal } = config
-  return new QuorateEngine({
-    disk,
-    dataDirectory: settings.dataDirectory,
-    pod: settings.pod,
-    ordinal,
-    host: settings.engineHost,
-    httpPort: settings.httpPort,
-    peerPort: settings.peerPort,
-    token: settings.engineToken,
-    timeoutMs: limits.engineTimeoutMs,
-    peerAddress: (other) =>
-      settings.peerServers[other] ?? `${podHost(config, other)}:${settings.peerPort}`,
-  })
+  const { verdictPatienceMs, drainBudgetMs, returnAfterMs, reconcileAfterMs } = settings
+  const { treeGraceMs, volatile } = settings
+  const patience = { verdictPatienceMs, drainBudgetMs, returnAfterMs, reconcileAfterMs }
+  return { ...limits, ...patience, treeGraceMs, volatile }
 }
 
 function peersOf(config: AgentConfig) {
@@ -247,6 +252,27 @@ function clusterOf({ settings }: AgentConfig, logger: Logger): KubernetesApi {
     timeoutMs: limits.kubernetesTimeoutMs,
     nowMs,
     log: (message, fields) => logger.warn(fields, message),
+  })
+}
+
+function storeOf(
+  { settings }: AgentConfig,
+  coordination: Coordination,
+  incarnation: number,
+  logger: Logger,
+): ClusterStore {
+  const { treeRoot, cluster, pod } = settings
+  return new ClusterStore({
+    coordination,
+    root: `${treeRoot}/clusters/${cluster}`,
+    services: `${treeRoot}/services/${cluster}`,
+    pod,
+    incarnation,
+    everyMs: limits.clusterEveryMs,
+    everyMsIdle: limits.clusterEveryMsIdle,
+    nowMs,
+    wallMs: () => Date.now(),
+    log: (message, fields) => logger.info(fields, message),
   })
 }
 

@@ -2,24 +2,20 @@ import { readFileSync } from 'node:fs'
 import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import { ordinalOf } from './core/observation.ts'
+import { type EngineKind, engineNames, engineSettings } from './engines/kinds.ts'
 import { AgentError, messageOf } from './errors.ts'
 import { limits } from './limits.ts'
-
-const port = (description: string, value: number) =>
-  Type.Integer({ minimum: 0, maximum: 65_535, default: value, description })
-const ms = (description: string, value: number) =>
-  Type.Integer({ minimum: 1, default: value, description })
-const text = (description: string, value = '') => Type.String({ default: value, description })
-const list = (description: string) =>
-  Type.Array(Type.String(), { default: [], description: `${description}; separated by commas` })
+import { list, ms, port, text } from './setting.ts'
 
 /** Every setting of the agent: one schema for flags, environment and documentation. */
 export const AgentSettings = Type.Object(
   {
-    engine: Type.Union([Type.Literal('quorate')], {
-      default: 'quorate',
-      description: 'What runs in the main container',
-    }),
+    engine: Type.Unsafe<EngineKind>(
+      Type.Union(
+        engineNames.map((kind) => Type.Literal(kind)),
+        { default: 'quorate', description: 'What runs in the main container' },
+      ),
+    ),
     cluster: text('Name of the service in the tree; the name of the set when empty'),
     set: text('Name of the StatefulSet; the pod name without its ordinal when empty'),
     pod: text('Name of this pod', process.env['HOSTNAME'] ?? ''),
@@ -41,20 +37,19 @@ export const AgentSettings = Type.Object(
     kubernetesUrl: text('Kubernetes API; the one of the cluster around the pod when empty'),
     record: text('ConfigMap of the forming record; <set>-forming when empty'),
     peerAgents: list('URLs of the agents by ordinal, in place of DNS names'),
-    peerServers: list('host:port of the peer ports by ordinal, in place of DNS names'),
     engineHost: text('Host of the engine', '127.0.0.1'),
-    engineToken: text('Bearer token of the engine’s HTTP API'),
-    engineTokenFile: text('File that holds the bearer token of the engine’s HTTP API'),
     clientPort: port('ZooKeeper clients of the server', 2181),
     secureClientPort: port('The same over TLS; 0 is none', 0),
-    peerPort: port('Peers of the server', 2888),
-    httpPort: port('HTTP of the server', 8080),
     tree: list('host:port of the servers of the tree; the local one first, then its peers'),
     treeRoot: text('Where members publish themselves', '/members/v1'),
     treeCaFile: text('CA of the tree’s servers; TLS is used when it is set'),
     treeCertificateFile: text('Certificate that the agent shows to the tree'),
     treeKeyFile: text('Key of that certificate'),
     sessionTimeoutMs: ms('Session of the agent in the tree', limits.sessionTimeoutMs),
+    treeGraceMs: ms(
+      'A dependent with data waits so long for the tree, then starts without it',
+      limits.treeGraceMs,
+    ),
     drainBudgetMs: ms('All of a drain: the grace period less 15 s', limits.drainBudgetMs),
     verdictPatienceMs: ms(
       'A stop asks on for its reason for so long while the API does not answer',
@@ -65,6 +60,7 @@ export const AgentSettings = Type.Object(
       'A member beyond the replicas without a session is removed after this',
       limits.reconcileAfterMs,
     ),
+    ...engineSettings,
     logLevel: Type.Union(
       [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
       { default: 'info', description: 'Least level that is logged' },
@@ -97,6 +93,9 @@ export function loadAgentConfig(sources: {
   const set = settings.set || settings.pod.replace(/-\d+$/, '')
   const ordinal = ordinalOf(settings.pod, set)
   if (ordinal === null) throw invalid(`pod: ${settings.pod} is no pod of the set ${set}`)
+  if (settings.engine !== 'quorate' && settings.tree.length === 0) {
+    throw invalid('tree: an engine that is not the tree itself needs to be told where the tree is')
+  }
   const host = `${settings.pod}.${settings.service || set}.${settings.namespace}.svc`
   return {
     ordinal,

@@ -1,11 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
+import type { ClusterStore } from './coordination/cluster-store.ts'
+import type { LockName } from './core/cluster/facts.ts'
 import { type Decision, decide } from './core/decide.ts'
+import type { LeaseStatus } from './core/lease.ts'
 import type { Observation, PeerReport, Rules, Self } from './core/observation.ts'
-import { type Action, type AgentState, initialState, settle } from './core/state.ts'
-import type { Engine } from './engines/engine.ts'
+import type { StartMode } from './core/start-rule.ts'
+import {
+  type Action,
+  type AgentState,
+  initialState,
+  settle,
+  type TreeAction,
+} from './core/state.ts'
+import { type Engine, type EngineCall, type Fence, UNFENCED } from './engines/engine.ts'
 import type { MemberDisk } from './engines/member-disk.ts'
-import { messageOf } from './errors.ts'
+import { AgentError, messageOf } from './errors.ts'
 import type { ClusterApi } from './kubernetes/cluster-api.ts'
 import type { limits as AgentLimits } from './limits.ts'
 import type { PermitPipe } from './permit-pipe.ts'
@@ -20,6 +30,10 @@ export interface DriverOptions {
   readonly askPeers: (ordinals: readonly number[]) => Promise<PeerReport[]>
   /** Pods with a document in the tree; null while that is not known. */
   readonly published: () => readonly string[] | null
+  readonly incarnation: number
+  readonly lease: () => LeaseStatus
+  /** The tree's side of the cluster; null for the server, which keeps nothing there. */
+  readonly store: ClusterStore | null
   /** Called after every turn. */
   readonly decided: (decision: Decision, observation: Observation) => void
   readonly acted: (action: Action, ok: boolean) => void
@@ -107,11 +121,12 @@ export class Driver {
   async #turn(): Promise<Decision> {
     const { rules, engine, decided } = this.#options
     const observation = await this.#observe()
-    const decision = decide(observation, this.#state, rules, engine.decide)
+    const decision = decide(observation, this.#state, rules, engine.policy)
     this.#state = decision.state
     this.#decision = decision
     this.#observation = observation
     this.#tell(decision)
+    this.#options.store?.want(decision.wants, this.#isSettled())
     decided(decision, observation)
     if (decision.prestopDone) {
       this.#prestopAtMs = this.#state.drain === null ? null : this.#prestopAtMs
@@ -122,7 +137,7 @@ export class Driver {
   }
 
   async #observe(): Promise<Observation> {
-    const { self, pipe, published, nowMs } = this.#options
+    const { self, pipe, published, incarnation, lease, store, nowMs } = this.#options
     const asking = pipe.look()
     const seen = await this.#sightings.look({
       asking,
@@ -137,14 +152,21 @@ export class Driver {
       prestopAtMs: this.#prestopAtMs,
       sigtermAtMs: this.#sigtermAtMs,
       published: published(),
+      incarnation,
+      lease: lease(),
+      cluster: store?.facts ?? null,
+      treeReadAtMs: store?.readAtMs ?? null,
     }
   }
 
   /** True while a member of a formed cluster serves: nothing is in the making. */
   #isSettled(): boolean {
+    if (this.#decision?.publication?.enabled !== true) return false
+    if (this.#options.store !== null) {
+      return this.#decision.wants.locks.every((lock) => lock === 'election')
+    }
     const record = this.#observation?.record
-    const formed = record?.kind === 'ok' && record.value.record.phase === 'formed'
-    return formed && this.#decision?.publication?.enabled === true
+    return record?.kind === 'ok' && record.value.record.phase === 'formed'
   }
 
   #tell({ reason, action, state }: Decision): void {
@@ -169,17 +191,12 @@ export class Driver {
   }
 
   async #perform(action: Action, observation: Observation, reason: string): Promise<boolean> {
-    const { engine, disk, pipe, cluster } = this.#options
+    const { disk, cluster, engine } = this.#options
     switch (action.kind) {
       case 'none':
         return true
-      case 'permit': {
-        const { statefulSet: set } = observation
-        const line = engine.permitLine(action.mode, set.kind === 'ok' ? set.value : null)
-        const given = pipe.grant(line)
-        if (given) void cluster.event('Normal', 'StartPermitted', `${action.mode}: ${reason}`)
-        return given
-      }
+      case 'permit':
+        return this.#permit(action.mode, observation, reason)
       case 'writeFounding':
         disk.writeFounding(randomBytes(8).toString('hex'))
         return true
@@ -195,18 +212,6 @@ export class Driver {
       case 'verify':
         await this.#sightings.readStatefulSet()
         return true
-      case 'handOver':
-        await engine.drain(action.to)
-        return true
-      case 'remove':
-        await engine.leave(action.name)
-        void cluster.event('Normal', 'MemberRemoved', `${action.name}: ${reason}`)
-        return true
-      case 'readmit':
-        if (await engine.readmit(observation.self.pod)) {
-          void cluster.event('Normal', 'MemberReadmitted', reason)
-        }
-        return true
       case 'markDeparted':
         if (observation.disk.kind === 'member') {
           disk.markDeparted(observation.disk.incarnation, new Date().toISOString())
@@ -215,6 +220,81 @@ export class Driver {
       case 'clearDeparted':
         disk.clearDeparted()
         return true
+      case 'handOver':
+        await engine.drain(action.to)
+        return true
+      case 'remove':
+      case 'readmit':
+      case 'bootstrap':
+      case 'join':
+      case 'command':
+        await this.#operate(action, observation, reason)
+        return true
+      default:
+        await this.#change(action, reason)
+        return true
     }
   }
+
+  #permit(mode: StartMode, observation: Observation, reason: string): boolean {
+    const { engine, pipe, cluster } = this.#options
+    const line = engine.permitLine(mode, observation)
+    if (mode === 'bootstrap') this.#fence('bootstrap').check()
+    const given = pipe.grant(line)
+    if (given) void cluster.event('Normal', 'StartPermitted', `${mode}: ${reason}`)
+    return given
+  }
+
+  /** What the engine's own code does to the cluster. */
+  async #operate(action: Operation, observation: Observation, reason: string): Promise<void> {
+    const { engine, cluster } = this.#options
+    const call = (fence: Fence): EngineCall => ({ observation, fence })
+    switch (action.kind) {
+      case 'remove':
+        await engine.leave(action.name, call(this.#fence('reconfig')))
+        void cluster.event('Normal', 'MemberRemoved', `${action.name}: ${reason}`)
+        return
+      case 'readmit':
+      case 'join': {
+        const fence = call(this.#fence('reconfig'))
+        const taken = await engine.join?.(fence)
+        const told = action.kind === 'join' ? 'MemberJoined' : 'MemberReadmitted'
+        if (taken) void cluster.event('Normal', told, reason)
+        return
+      }
+      case 'bootstrap':
+        await engine.bootstrap?.(call(this.#fence('bootstrap')))
+        void cluster.event('Normal', 'ClusterFormed', reason)
+        return
+      case 'command': {
+        const fence = action.lock === null ? UNFENCED : this.#fence(action.lock)
+        await engine.perform?.(action.name, action.args, call(fence))
+        return
+      }
+    }
+  }
+
+  /** A change of the tree; the next decision sees what came of it, also when its answer was lost. */
+  async #change(action: TreeAction, reason: string): Promise<void> {
+    const { store, cluster } = this.#options
+    try {
+      await store?.perform(action)
+    } catch (error) {
+      const fatal = error instanceof AgentError && error.code === 'CLUSTER_MISMATCH'
+      if (fatal) void cluster.event('Warning', 'ClusterMismatch', error.message)
+      throw error
+    } finally {
+      await store?.refresh()
+    }
+    if (action.kind === 'initialize') void cluster.event('Normal', 'ClusterInitialized', reason)
+  }
+
+  #fence(lock: LockName): Fence {
+    return this.#options.store?.fence(lock) ?? UNFENCED
+  }
 }
+
+type Operation = Extract<
+  Action,
+  { readonly kind: 'remove' | 'readmit' | 'bootstrap' | 'join' | 'command' }
+>

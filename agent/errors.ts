@@ -9,6 +9,9 @@ export const agentErrors = {
   KUBERNETES_UNREACHABLE: 'The Kubernetes API cannot be reached.',
   KUBERNETES_TIMEOUT: 'The Kubernetes API did not answer in time.',
   TREE_UNREACHABLE: 'The tree has no session with this agent now.',
+  TREE_FENCED: 'The lock that a change needs may be held by another by now.',
+  TREE_UNREADABLE: 'The tree holds what no agent writes; the message names the znode.',
+  CLUSTER_MISMATCH: 'The tree belongs to another cluster than the one that runs here.',
   TREE_REFUSED: 'The tree refused a request; `treeCode` is the code.',
 } as const satisfies Readonly<Record<string, string>>
 

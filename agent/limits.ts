@@ -48,6 +48,15 @@ export const limits = {
   treeHandshakeMs: 10_000,
   /** A server that was cut off or did not answer is tried last for this long. */
   treeAvoidMs: 10_000,
+  /** Facts of the tree older than this begin nothing. */
+  treeFreshMs: 5_000,
+  /** A disk with data waits this long for the tree, then its engine starts without it. */
+  treeGraceMs: 60_000,
+  /** Between looks at a cluster's facts in the tree: while they decide something, and else. */
+  clusterEveryMs: 1_000,
+  clusterEveryMsIdle: 5_000,
+  /** Between notes of the furthest position of a cluster. */
+  positionEveryMs: 30_000,
   /** Between checks of the lease, and of what is published. */
   leaseEveryMs: 500,
   publishEveryMs: 2_500,

@@ -17,7 +17,7 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
   const { settings } = config
   const logger = pino({ level: settings.logLevel, base: { agent: settings.pod } })
   logger.info({ version: VERSION, settings: redactedSettings(settings) }, 'starting')
-  const agent = new Agent(config, logger)
+  const agent = await Agent.create(config, logger)
   const life = agent.run()
   // The drain has its own limits; the kubelet's grace period is the last one.
   closeWithGrace({ delay: false, logger: false }, async ({ err, signal }) => {

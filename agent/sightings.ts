@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type {
   DiskReport,
   EngineView,
@@ -9,6 +10,7 @@ import type {
   StoredRecord,
 } from './core/observation.ts'
 import type { Engine } from './engines/engine.ts'
+import { messageOf } from './errors.ts'
 import type { ClusterApi } from './kubernetes/cluster-api.ts'
 import type { limits as AgentLimits } from './limits.ts'
 
@@ -18,13 +20,14 @@ export interface SightingsOptions {
   readonly cluster: ClusterApi
   readonly askPeers: (ordinals: readonly number[]) => Promise<PeerReport[]>
   readonly limits: typeof AgentLimits
+  readonly logger: Pick<Logger, 'warn'>
   readonly nowMs: () => number
 }
 
 /** What an agent can see beside its own signals. */
 export type Seen = Pick<
   Observation,
-  'ownerUid' | 'statefulSet' | 'record' | 'disk' | 'peers' | 'engine'
+  'ownerUid' | 'statefulSet' | 'record' | 'disk' | 'peers' | 'engine' | 'position'
 >
 
 /** What the answers are needed for now: it says how new they must be. */
@@ -49,6 +52,8 @@ export class Sightings {
   #peersAtMs = Number.NEGATIVE_INFINITY
   #askingKubernetes = false
   #askingPeers = false
+  #position: string | null = null
+  #askingPosition: Promise<void> | null = null
 
   constructor(options: SightingsOptions) {
     this.#options = options
@@ -56,6 +61,7 @@ export class Sightings {
 
   async look(need: Need): Promise<Seen> {
     const { engine, limits, nowMs } = this.#options
+    const isServer = engine.policy.memory === 'record'
     // The disk of a member that stays one does not change under a running engine.
     const known = this.#disk?.kind === 'member' && !this.#disk.departed ? this.#disk : null
     const disk = need.asking || need.draining || known === null ? engine.discover() : known
@@ -67,9 +73,9 @@ export class Sightings {
     }
     const everyMs = need.settled ? limits.kubernetesEveryMsIdle : limits.kubernetesEveryMsBusy
     if (this.#isDue(this.#kubernetesAtMs, everyMs)) void this.#askKubernetes()
-    if (need.asking && disk.kind === 'empty' && this.#isDue(this.#peersAtMs, limits.peerEveryMs)) {
-      void this.#askPeers()
-    }
+    const empty = need.asking && disk.kind === 'empty'
+    if (isServer && empty && this.#isDue(this.#peersAtMs, limits.peerEveryMs)) void this.#askPeers()
+    if (!isServer) this.#lookAtPosition(need.asking && disk.kind === 'member')
     return {
       ownerUid: this.#ownerUid,
       statefulSet: this.#statefulSet,
@@ -77,6 +83,7 @@ export class Sightings {
       disk,
       peers: this.#peers,
       engine: this.#engine,
+      position: this.#position,
     }
   }
 
@@ -99,8 +106,33 @@ export class Sightings {
     if (this.#askingKubernetes) return
     this.#askingKubernetes = true
     this.#kubernetesAtMs = this.#options.nowMs()
-    await Promise.all([this.readStatefulSet(), this.readRecord()])
+    const isServer = this.#options.engine.policy.memory === 'record'
+    await Promise.all([this.readStatefulSet(), ...(isServer ? [this.readRecord()] : [])])
     this.#askingKubernetes = false
+  }
+
+  /** Of a stopped engine, once per start: it does not change before the engine runs. */
+  #lookAtPosition(stopped: boolean): void {
+    if (!stopped) {
+      this.#position = null
+      this.#askingPosition = null
+    } else if (this.#askingPosition === null) {
+      this.#askingPosition = this.#askPosition()
+    }
+  }
+
+  async #askPosition(): Promise<void> {
+    const { engine, logger } = this.#options
+    await Promise.resolve()
+    const asked = this.#askingPosition
+    try {
+      const position = await engine.position()
+      // The engine may have run meanwhile.
+      if (this.#askingPosition === asked) this.#position = position
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'the position of the engine cannot be told')
+      if (this.#askingPosition === asked) this.#askingPosition = null
+    }
   }
 
   async #readOwner(): Promise<void> {

@@ -6,12 +6,13 @@ import {
   type Exception,
   type Stat,
   State,
+  type Transaction,
 } from 'node-zookeeper-client'
 import { parentOf } from '../../server/core/tree/path.ts'
 import { type LeaseStatus, leaseStatus } from '../core/lease.ts'
 import { within } from '../deadline.ts'
 import { AgentError } from '../errors.ts'
-import type { Coordination, TreeZnode } from './coordination.ts'
+import type { Coordination, TreeOperation, TreeZnode } from './coordination.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 
 const NO_NODE = -101
@@ -79,14 +80,22 @@ export class ZookeeperCoordination implements Coordination {
 
   async create(path: string, data: Uint8Array, kind: 'persistent' | 'ephemeral'): Promise<void> {
     const mode = kind === 'ephemeral' ? CreateMode.EPHEMERAL : CreateMode.PERSISTENT
+    await this.#create(path, data, mode)
+  }
+
+  async createNumbered(path: string, data: Uint8Array): Promise<string> {
+    return await this.#create(path, data, CreateMode.EPHEMERAL_SEQUENTIAL)
+  }
+
+  async #create(path: string, data: Uint8Array, mode: number): Promise<string> {
     const create = () =>
       this.#call<string>((client, done) => client.create(path, Buffer.from(data), mode, done))
     try {
-      await create()
+      return await create()
     } catch (error) {
       if (!isRefusal(error, NO_NODE)) throw error
       await this.#parents(parentOf(path))
-      await create()
+      return await create()
     }
   }
 
@@ -109,6 +118,19 @@ export class ZookeeperCoordination implements Coordination {
       client.remove(path, version, (error) => done(error, true)),
     )
     return (await orNull(gone)) ?? false
+  }
+
+  async commit(operations: readonly TreeOperation[]): Promise<void> {
+    await this.#call<unknown>((client, done) => {
+      const transaction = client.transaction()
+      for (const operation of operations) add(transaction, operation)
+      setVersions(transaction, operations)
+      transaction.commit(done)
+    })
+  }
+
+  async barrier(): Promise<void> {
+    await this.commit([{ kind: 'check', path: '/', version: -1 }])
   }
 
   async close(): Promise<void> {
@@ -230,11 +252,34 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
+function add(transaction: Transaction, operation: TreeOperation): void {
+  const { kind, path } = operation
+  if (kind === 'check') transaction.check(path)
+  else if (kind === 'create') transaction.create(path, Buffer.from(operation.data))
+  else if (kind === 'set') transaction.setData(path, Buffer.from(operation.data))
+  else transaction.remove(path)
+}
+
+/**
+ * The library takes version 0 for "any" where it builds a transaction (`version || -1`), though not where
+ * it writes one: so the numbers are put in between.
+ */
+function setVersions(transaction: Transaction, operations: readonly TreeOperation[]): void {
+  const built: unknown = Reflect.get(transaction, 'ops')
+  if (!Array.isArray(built) || built.length !== operations.length) {
+    throw new Error('the client library builds its transactions in another way')
+  }
+  operations.forEach((operation, i) => {
+    if ('version' in operation) built[i].version = operation.version
+  })
+}
+
 function znodeOf(data: Uint8Array | undefined, stat: Stat): TreeZnode {
   return {
     data: data ?? Buffer.alloc(0),
     version: stat.version,
     owner: hex(stat.ephemeralOwner),
+    czxid: hex(stat.czxid),
   }
 }
 

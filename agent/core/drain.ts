@@ -1,9 +1,7 @@
-import type { Step } from './decide.ts'
 import { isExpected, isFresh, type Observation, ordinalOf, type Rules } from './observation.ts'
-import type { Action, AgentState, Drain } from './state.ts'
+import { NO_ACTION, type Step } from './policy.ts'
+import type { AgentState, Drain } from './state.ts'
 import { stopVerdict } from './stop-verdict.ts'
-
-const NONE: Action = { kind: 'none' }
 
 /**
  * The next step out of service: ask why, hand leadership over, leave the configuration when (and only
@@ -17,7 +15,7 @@ export function drainStep(
   rules: Rules,
 ): Step {
   const { nowMs } = observation
-  if (state.phase === 'drained') return { state, action: NONE, reason: drainedReason(drain) }
+  if (state.phase === 'drained') return { state, action: NO_ACTION, reason: drainedReason(drain) }
   if (drain.removed) {
     if (drain.marked) return end(state, drain, nowMs)
     return { state, action: { kind: 'markDeparted' }, reason: 'the removal has committed' }
@@ -45,7 +43,7 @@ function judge(observation: Observation, state: AgentState, drain: Drain, rules:
   }
   const verdict = stopVerdict(self.ordinal, ownerUid, statefulSet, nowMs, rules.verdictFreshMs)
   const judged = { ...state, drain: { ...drain, verdict } }
-  return { state: judged, action: NONE, reason: `${verdict.kind}: ${verdict.reason}` }
+  return { state: judged, action: NO_ACTION, reason: `${verdict.kind}: ${verdict.reason}` }
 }
 
 /** A leader steps back first, to one that stays; null when there is nothing to hand over. */
@@ -71,7 +69,7 @@ function handOverStep(
 function leaveStep(observation: Observation, state: AgentState, drain: Drain, rules: Rules): Step {
   const { engine, statefulSet, nowMs, self, ownerUid } = observation
   if (engine.leader !== null && engine.leader !== self.pod && !stays(observation, engine.leader)) {
-    return { state, action: NONE, reason: `${engine.leader} leads and must hand over first` }
+    return { state, action: NO_ACTION, reason: `${engine.leader} leads and must hand over first` }
   }
   if (!isFresh(statefulSet, nowMs, rules.verdictFreshMs)) {
     return { state, action: { kind: 'verify' }, reason: 'is this pod still scaled down?' }
@@ -92,7 +90,7 @@ function end(state: AgentState, drain: Drain, nowMs: number): Step {
   const ended = { ...drain, endedAtMs: nowMs }
   return {
     state: { ...state, phase: 'drained', drain: ended },
-    action: NONE,
+    action: NO_ACTION,
     reason: drainedReason(ended),
   }
 }

@@ -17,6 +17,8 @@ export interface MemberFacts {
   readonly engine: string
   readonly engineVersion: string
   readonly role: string
+  /** The engine's own count of its leaders; null where it has none, and then left out. */
+  readonly generation: number | null
   readonly host: string
   /** Null: clients are served with TLS alone, on `sslPort`; one of the two is there. */
   readonly port: number | null
@@ -49,6 +51,7 @@ export function memberDocument(facts: MemberFacts): Readonly<Record<string, unkn
     sslPort,
     payload: {
       role: facts.role,
+      ...(facts.generation === null ? {} : { generation: facts.generation }),
       incarnation: facts.incarnation,
       ready: facts.enabled,
       readySince: facts.readySinceMs,

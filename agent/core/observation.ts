@@ -1,3 +1,6 @@
+import type { ClusterFacts } from './cluster/facts.ts'
+import type { LeaseStatus } from './lease.ts'
+
 /** Milliseconds of a clock that never runs backwards; it enters as an input. */
 export type Ms = number
 
@@ -72,12 +75,14 @@ export interface PeerReport {
 
 export interface EngineMember {
   readonly name: string
+  /** DiskReport.incarnation, of engines whose members have one; a tombstone names it. */
+  readonly identity?: string
   readonly voter: boolean
   /** It answered its leader lately, as far as this server can know. */
   readonly heard: boolean
 }
 
-/** The engine of this pod as it answers now. */
+/** The engine of this pod as it answers now. An engine may add fields for its own policy. */
 export interface EngineView {
   /** False: nothing listens; the other fields are then what was last known. */
   readonly answers: boolean
@@ -85,10 +90,13 @@ export interface EngineView {
   readonly retired: boolean
   readonly ready: boolean
   readonly reason: string
+  /** '' while it runs and belongs to no cluster. */
   readonly clusterId: string
   readonly leads: boolean
   readonly leader: string | null
   readonly role: string
+  /** The engine's own count of its leaders: term, epoch, timeline; for the member document. */
+  readonly generation?: number
   readonly members: readonly EngineMember[]
 }
 
@@ -99,7 +107,7 @@ export interface Self {
 }
 
 /** All that a decision may depend on. */
-export interface Observation {
+export interface Observation<View extends EngineView = EngineView> {
   readonly nowMs: Ms
   readonly self: Self
   /** The UID of the StatefulSet that made this pod; null while the pod could not be read. */
@@ -108,13 +116,23 @@ export interface Observation {
   readonly record: Fetched<StoredRecord>
   readonly disk: DiskReport
   readonly peers: readonly PeerReport[]
-  readonly engine: EngineView
+  readonly engine: View
+  /** The progress of a stopped engine; null while it is not known, and for engines without positions. */
+  readonly position: string | null
   /** The engine's process blocks on the permit pipe; then it surely does not run. */
   readonly asking: boolean
   readonly prestopAtMs: Ms | null
   readonly sigtermAtMs: Ms | null
   /** Pods with a member document in the tree; null while the tree cannot be read. */
   readonly published: readonly string[] | null
+  /** Counts the starts of this member's agent. */
+  readonly incarnation: number
+  /** Of the agent's session, by its own clock: nothing critical is begun unless it is `held`. */
+  readonly lease: LeaseStatus
+  /** The tree's side of the cluster; null while it cannot be read, and for the server itself. */
+  readonly cluster: ClusterFacts | null
+  /** When the tree was last read; null before the first time. */
+  readonly treeReadAtMs: Ms | null
 }
 
 /** Bounds that decisions use; agent/limits.ts has their values. */
@@ -135,6 +153,12 @@ export interface Rules {
   /** A member whose ordinal and session are gone is removed after this. */
   readonly reconcileAfterMs: Ms
   readonly retryMs: Ms
+  /** Facts of the tree older than this begin nothing. */
+  readonly treeFreshMs: Ms
+  /** A disk with data waits this long for the tree, then starts without it, and never as a founder. */
+  readonly treeGraceMs: Ms
+  /** Between notes of the furthest position in the tree. */
+  readonly positionEveryMs: Ms
   /** The set has no volumes: empty disks are nobody's loss, and a set of none but those founds anew. */
   readonly volatile: boolean
 }

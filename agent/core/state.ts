@@ -1,3 +1,4 @@
+import type { LockName } from './cluster/facts.ts'
 import type { FormingRecord, Ms, Observation } from './observation.ts'
 import type { StartMode } from './start-rule.ts'
 import type { StopVerdict } from './stop-verdict.ts'
@@ -70,6 +71,42 @@ export type Action =
   | { readonly kind: 'markDeparted' }
   /** Take that note back, durably: the member is about to be readmitted. */
   | { readonly kind: 'clearDeparted' }
+  | TreeAction
+  | EngineAction
+
+/**
+ * Changes of the tree that this agent makes under a lock that it holds: the change and the proof that the
+ * lock is still there are one transaction.
+ */
+export type TreeAction =
+  /** The shell adds who, when, the lock's token and the nonce. */
+  | { readonly kind: 'writeIntent'; readonly chosenFrom: Readonly<Record<string, string>> }
+  | { readonly kind: 'clearIntent' }
+  /** Create-once: fails if it is there with another id, is done if it is there with the same. */
+  | { readonly kind: 'initialize'; readonly engineClusterId: string }
+  | { readonly kind: 'notePosition'; readonly position: string }
+  | {
+      readonly kind: 'bury'
+      readonly pod: string
+      readonly identity: string
+      readonly reason: string
+    }
+  | { readonly kind: 'unbury'; readonly pod: string }
+
+/** What the engine's own code does; each is safe to repeat, and stops when its lock may be lost. */
+export type EngineAction =
+  /** Form the cluster: engines that are formed while they run. */
+  | { readonly kind: 'bootstrap' }
+  /** Take this running member into the cluster. */
+  | { readonly kind: 'join' }
+  /** A name and arguments that only the engine knows. */
+  | {
+      readonly kind: 'command'
+      readonly name: string
+      readonly args: Readonly<Record<string, string>>
+      /** The lock that it needs; null: none. */
+      readonly lock: LockName | null
+    }
 
 export type ActionKind = Action['kind']
 
@@ -92,6 +129,9 @@ export function settle(
       return { ...state, phase: 'starting' }
     case 'handOver':
     case 'readmit':
+    case 'bootstrap':
+    case 'join':
+    case 'command':
       // The request was taken; what comes of it shows in later observations.
       return { ...state, retryAtMs: outcome.atMs + retryMs }
     case 'remove':

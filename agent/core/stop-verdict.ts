@@ -1,4 +1,11 @@
-import { type Fetched, isExpected, isFresh, type Ms, type StatefulSetView } from './observation.ts'
+import {
+  type Fetched,
+  isExpected,
+  isFresh,
+  type Ms,
+  type Observation,
+  type StatefulSetView,
+} from './observation.ts'
 
 /** Why a pod stops: only `scaledDown` takes a member out of the configuration. */
 export interface StopVerdict {
@@ -37,4 +44,13 @@ export function stopVerdict(
     kind: 'scaledDown',
     reason: `ordinal ${ordinal} is beyond ${set.replicas} replicas from ${set.firstOrdinal}`,
   }
+}
+
+/** True when the newest answer says that the set, which is not being deleted, runs this ordinal. */
+export function isWanted({
+  statefulSet,
+  self,
+}: Pick<Observation, 'statefulSet' | 'self'>): boolean {
+  if (statefulSet.kind !== 'ok' || statefulSet.value.deleting) return false
+  return isExpected(self.ordinal, statefulSet.value)
 }

@@ -1,33 +1,75 @@
-import type { DiskReport, EngineView, StatefulSetView } from '../core/observation.ts'
-import type { StartMode, StartRule } from '../core/start-rule.ts'
+import type { DiskReport, EngineView, Observation } from '../core/observation.ts'
+import type { Policy } from '../core/policy.ts'
+import type { StartMode } from '../core/start-rule.ts'
+
+/** The lock under which something is done, while it is done. */
+export interface Fence {
+  /** Rises with each holder; for engines that can carry it. */
+  readonly token: string
+  /** To be called before each request that changes anything. Throws TREE_FENCED when it may be lost. */
+  check(): void
+}
+
+/** A fence for what needs no lock. */
+export const UNFENCED: Fence = { token: '', check: () => {} }
+
+/** What the call was decided on, and under which lock it runs. */
+export interface EngineCall<View extends EngineView = EngineView> {
+  readonly observation: Observation<View>
+  readonly fence: Fence
+}
+
+/** Where clients reach the member; null: not in this way. */
+export interface ClientPorts {
+  readonly port: number | null
+  readonly sslPort: number | null
+}
 
 /**
- * What the agent needs of an engine; one folder or file of agent/engines per engine. All calls are
- * safe to repeat: an agent may crash after any of them. Calls that reach a process reject with an
- * AgentError when it cannot be reached or refuses.
+ * What the agent needs of an engine; one folder of agent/engines per engine (README.md there says how
+ * to write one). All calls are safe to repeat: an agent may crash after any of them. Calls that reach
+ * a process reject with an AgentError when it cannot be reached or refuses.
  */
-export interface Engine {
+export interface Engine<View extends EngineView = EngineView> {
   readonly kind: string
-  /** Pure: how a process that asks to start may start. */
-  readonly decide: StartRule
-  /** What the data volume holds; the process need not run. */
+  /** Pure: all that is decided for the member. */
+  readonly policy: Policy<View>
+  readonly clientPorts: ClientPorts
+  /** Other ports of the member, by name, for its document. */
+  readonly ports: Readonly<Record<string, number>>
+  /** What the data volume holds; the process need not run. Quick: it is asked at each turn of a start. */
   discover(): DiskReport
-  /** Comparable progress for recoveries that choose the most advanced member; null: has none. */
+  /**
+   * Comparable progress of a stopped engine with data, for starts that choose the most advanced member;
+   * null: has none. Asked once per start, may take seconds.
+   */
   position(): Promise<string | null>
   /** Readiness, role and members as the process tells them; never rejects: silence is a view too. */
-  observe(): Promise<EngineView>
+  observe(): Promise<View>
   /** False only when the process is surely dead; "not known" is alive. */
-  liveness(view: EngineView): boolean
+  liveness(view: View): boolean
   /** Of the software that runs; '' while it has not said. */
   version(): Promise<string>
   /** The single-use line of the permit pipe: arguments of one start, and nothing that lasts. */
-  permitLine(mode: StartMode, set: StatefulSetView | null): string
+  permitLine(mode: StartMode, observation: Observation<View>): string
+  /** Forms the cluster, on a process that runs in none; engines formed while they run have it. */
+  bootstrap?(call: EngineCall<View>): Promise<void>
+  /**
+   * Has the cluster take this running member in, or back after a removal; false when it was in before.
+   * Engines that join by their permit line alone do not have it.
+   */
+  join?(call: EngineCall<View>): Promise<boolean>
   /** Gives leadership away, to the named member or to any; resolves when that has begun. */
   drain(to: string | null): Promise<void>
-  /** Takes a member out of the configuration; resolves when that has committed, or was so before. */
-  leave(name: string): Promise<void>
-  /** Lets the member come back that was removed; false when that was so before. */
-  readmit(name: string): Promise<boolean>
-  /** Other ports of the member, by name, for its document. */
-  readonly ports: Readonly<Record<string, number>>
+  /**
+   * Takes a member out of the configuration, with all that is left of it; resolves when that has
+   * committed, or was so before. Until then `observe` lists it.
+   */
+  leave(name: string, call: EngineCall<View>): Promise<void>
+  /** Does a duty of the policy. Engines without duties do not have it. */
+  perform?(
+    name: string,
+    args: Readonly<Record<string, string>>,
+    call: EngineCall<View>,
+  ): Promise<void>
 }

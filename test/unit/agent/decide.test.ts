@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Decision, decide } from '../../../agent/core/decide.ts'
 import type { Observation } from '../../../agent/core/observation.ts'
-import { serverStartRule } from '../../../agent/core/start-rule.ts'
+import { serverPolicy } from '../../../agent/core/server-policy.ts'
 import { type AgentState, initialState, settle } from '../../../agent/core/state.ts'
 import { found, holding, idle, NOW, observation, rules, serving, set } from './observations.ts'
 
@@ -10,7 +10,7 @@ class Agent {
   state: AgentState = initialState(NOW - 60_000)
 
   see(changes: Partial<Observation>): Decision {
-    const decision = decide(observation(changes), this.state, rules, serverStartRule)
+    const decision = decide(observation(changes), this.state, rules, serverPolicy)
     this.state = decision.state
     return decision
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemberDisk } from '../../../agent/engines/member-disk.ts'
-import { QuorateEngine } from '../../../agent/engines/quorate.ts'
+import { QuorateEngine } from '../../../agent/engines/quorate/quorate-engine.ts'
+import { observation, set } from './observations.ts'
 
 describe('the disk of a member', () => {
   let root: string
@@ -38,6 +39,7 @@ describe('the disk of a member', () => {
       host: '127.0.0.1',
       httpPort: 1,
       peerPort: 2888,
+      clientPorts: { port: 2181, sslPort: null },
       token: '',
       timeoutMs: 100,
       peerAddress: (ordinal) => `q-${ordinal}.q:2888`,
@@ -98,11 +100,14 @@ describe('the disk of a member', () => {
   })
 
   it('gives lines that name a forming of one start', () => {
-    const set = { uid: 'u', replicas: 2, firstOrdinal: 0, deleting: false }
-    expect(engine().permitLine('bootstrap', set)).toBe('--name q-0 --expected-voters 2 --bootstrap')
-    expect(engine().permitLine('join', set)).toBe(
+    const two = observation({ statefulSet: set({ replicas: 2 }) })
+    expect(engine().permitLine('bootstrap', two)).toBe('--name q-0 --expected-voters 2 --bootstrap')
+    expect(engine().permitLine('join', two)).toBe(
       '--name q-0 --expected-voters 2 --join q-0.q:2888,q-1.q:2888',
     )
-    expect(engine().permitLine('resume', null)).toMatch(/--join q-0.q:2888,q-1.q:2888,q-2.q:2888$/)
+    const unknown = observation({ statefulSet: { kind: 'never' } })
+    expect(engine().permitLine('resume', unknown)).toMatch(
+      /--join q-0.q:2888,q-1.q:2888,q-2.q:2888$/,
+    )
   })
 })

@@ -11,6 +11,7 @@ const facts = {
   engine: 'quorate',
   engineVersion: '1.0',
   role: 'follower',
+  generation: null,
   host: 'q-1.q',
   port: 2181,
   sslPort: null,
@@ -52,6 +53,11 @@ describe('the member document', () => {
       status: 'ALIVE',
       shard: 1,
     })
+  })
+
+  it('has the count of leaders of engines that count them', () => {
+    const { payload } = memberDocument({ ...facts, generation: 7 })
+    expect(payload).toMatchObject({ role: 'follower', generation: 7 })
   })
 
   it('names the port with TLS where there is no other', () => {

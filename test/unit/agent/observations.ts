@@ -20,6 +20,9 @@ export const rules: Rules = {
   returnAfterMs: 30_000,
   reconcileAfterMs: 20_000,
   retryMs: 500,
+  treeFreshMs: 5_000,
+  treeGraceMs: 60_000,
+  positionEveryMs: 30_000,
   volatile: false,
 }
 
@@ -107,6 +110,11 @@ export function observation(changes: Partial<Observation> = {}): Observation {
     prestopAtMs: null,
     sigtermAtMs: null,
     published: null,
+    position: null,
+    incarnation: 1,
+    lease: 'held',
+    cluster: null,
+    treeReadAtMs: null,
     ...changes,
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Fetched, StatefulSetView } from '../../../agent/core/observation.ts'
+import { serverPolicy } from '../../../agent/core/server-policy.ts'
 import type { Engine } from '../../../agent/engines/engine.ts'
 import type { ClusterApi, PodView } from '../../../agent/kubernetes/cluster-api.ts'
 import { limits } from '../../../agent/limits.ts'
@@ -20,6 +21,7 @@ describe('the owner of the pod', () => {
       },
     }
     const engine: Partial<Engine> = {
+      policy: serverPolicy,
       discover: () => holding('c1'),
       observe: async () => serving('q-0'),
     }
@@ -29,6 +31,7 @@ describe('the owner of the pod', () => {
       cluster: cluster as ClusterApi,
       askPeers: async () => [],
       limits,
+      logger: { warn: () => {} },
       nowMs: () => 0,
     })
     const ownerUid = async () => {

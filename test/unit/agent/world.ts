@@ -4,11 +4,12 @@ import {
   type EngineView,
   type Fetched,
   isExpected,
+  type Observation,
   type PeerReport,
   type StatefulSetView,
   type StoredRecord,
 } from '../../../agent/core/observation.ts'
-import { serverStartRule } from '../../../agent/core/start-rule.ts'
+import { serverPolicy } from '../../../agent/core/server-policy.ts'
 import { type Action, type AgentState, initialState, settle } from '../../../agent/core/state.ts'
 import { idle, rules, UID } from './observations.ts'
 
@@ -188,7 +189,7 @@ export class World {
   /** One turn of an agent: it decides on what it knows, and its action meets its fate. */
   turn(ordinal: number, fate: Fate): Decision {
     const pod = this.pod(ordinal)
-    const decision = decide(this.#observe(pod), pod.agent, rules, serverStartRule)
+    const decision = decide(this.#observe(pod), pod.agent, rules, serverPolicy)
     pod.last = decision
     pod.agent = decision.state
     if (decision.exit) {
@@ -244,6 +245,8 @@ export class World {
       case 'clearDeparted':
         if (pod.disk.kind === 'member') pod.disk = { ...pod.disk, departed: false }
         return true
+      default:
+        throw new Error(`safety: the agent of a server does ${action.kind}`)
     }
   }
 
@@ -308,7 +311,7 @@ export class World {
     return disk.kind === 'member' ? this.clusters.get(disk.clusterId) : undefined
   }
 
-  #observe(pod: Pod) {
+  #observe(pod: Pod): Observation {
     const { ordinal, name } = pod
     return {
       nowMs: this.nowMs,
@@ -323,6 +326,11 @@ export class World {
       prestopAtMs: pod.prestopAtMs,
       sigtermAtMs: pod.sigtermAtMs,
       published: this.pods.filter(({ engine }) => engine === 'running').map((other) => other.name),
+      position: null,
+      incarnation: 1,
+      lease: 'held',
+      cluster: null,
+      treeReadAtMs: null,
     }
   }
 

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import * as Type from 'typebox'
 import { Value } from 'typebox/value'
-import type { DiskReport, EngineView, StatefulSetView } from '../core/observation.ts'
-import { type StartMode, serverStartRule } from '../core/start-rule.ts'
-import { AgentError, messageOf } from '../errors.ts'
-import { exchange, type HttpAnswer, headersOf } from '../http/exchange.ts'
-import { limits } from '../limits.ts'
-import type { Engine } from './engine.ts'
-import type { MemberDisk } from './member-disk.ts'
+import type { DiskReport, EngineView, Observation } from '../../core/observation.ts'
+import { serverPolicy } from '../../core/server-policy.ts'
+import type { StartMode } from '../../core/start-rule.ts'
+import { AgentError, messageOf } from '../../errors.ts'
+import { exchange, type HttpAnswer, headersOf } from '../../http/exchange.ts'
+import { limits } from '../../limits.ts'
+import type { ClientPorts, Engine } from '../engine.ts'
+import type { MemberDisk } from '../member-disk.ts'
 
 export interface QuorateOptions {
   readonly disk: MemberDisk
@@ -19,6 +20,7 @@ export interface QuorateOptions {
   readonly host: string
   readonly httpPort: number
   readonly peerPort: number
+  readonly clientPorts: ClientPorts
   /** Bearer token of the server's HTTP API; '' for none. */
   readonly token: string
   readonly timeoutMs: number
@@ -73,7 +75,8 @@ const SILENT: EngineView = {
 /** The server of the ensemble itself: its disk, its HTTP API, its four-letter words. */
 export class QuorateEngine implements Engine {
   readonly kind = 'quorate'
-  readonly decide = serverStartRule
+  readonly policy = serverPolicy
+  readonly clientPorts: ClientPorts
   readonly ports: Readonly<Record<string, number>>
   readonly #options: QuorateOptions
   #members: readonly Type.Static<typeof Member>[] = []
@@ -81,7 +84,8 @@ export class QuorateEngine implements Engine {
 
   constructor(options: QuorateOptions) {
     this.#options = options
-    const { httpPort, peerPort } = options
+    const { httpPort, peerPort, clientPorts } = options
+    this.clientPorts = clientPorts
     this.ports = { metrics: httpPort, http: httpPort, peer: peerPort }
   }
 
@@ -147,8 +151,9 @@ export class QuorateEngine implements Engine {
     return Value.Parse(View, await this.#get('/v1/ensemble')).version ?? ''
   }
 
-  permitLine(mode: StartMode, set: StatefulSetView | null): string {
+  permitLine(mode: StartMode, { statefulSet }: Observation): string {
     const { pod, ordinal, peerAddress } = this.#options
+    const set = statefulSet.kind === 'ok' ? statefulSet.value : null
     const first = set?.firstOrdinal ?? 0
     // Without the set: enough of the low ordinals to find the others, whose list is in the log anyway.
     const count = set?.replicas ?? Math.max(ordinal + 1, 3)
@@ -173,8 +178,9 @@ export class QuorateEngine implements Engine {
     await this.#askLeader('DELETE', name)
   }
 
-  async readmit(name: string): Promise<boolean> {
-    return this.#askLeader('POST', name)
+  /** Only ever back: a server that was never removed joins by its permit line. */
+  async join(): Promise<boolean> {
+    return this.#askLeader('POST', this.#options.pod)
   }
 
   /** Whoever is asked first names the leader. */

@@ -1,0 +1,34 @@
+import type { Logger } from 'pino'
+import type { AgentConfig } from '../config.ts'
+import type { Coordination } from '../coordination/coordination.ts'
+import type { Engine } from './engine.ts'
+import type { MemberDisk } from './member-disk.ts'
+import { quorateEngine } from './quorate/quorate-kind.ts'
+import { quorateSettings } from './quorate/quorate-settings.ts'
+
+/** What an engine is made of. */
+export interface EngineSetup {
+  readonly config: AgentConfig
+  readonly disk: MemberDisk
+  /** The tree, for engines that look at what their software keeps there. */
+  readonly coordination: Coordination
+  readonly logger: Logger
+  readonly nowMs: () => number
+}
+
+type EngineMaker = (setup: EngineSetup) => Promise<Engine>
+
+/**
+ * Every engine, by the value of the setting `engine`. One with a driver of its own imports its code in
+ * its maker: every agent has the memory of what it imports.
+ */
+export const engineKinds = {
+  quorate: async (setup: EngineSetup) => quorateEngine(setup),
+} as const satisfies Readonly<Record<string, EngineMaker>>
+
+export type EngineKind = keyof typeof engineKinds
+
+/** The settings of all engines; names are the engine's own, since all are flags of one command. */
+export const engineSettings = { ...quorateSettings }
+
+export const engineNames = Object.keys(engineKinds) as EngineKind[]
