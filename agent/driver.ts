@@ -227,6 +227,7 @@ export class Driver {
       case 'readmit':
       case 'bootstrap':
       case 'join':
+      case 'rejoin':
       case 'command':
         await this.#operate(action, observation, reason)
         return true
@@ -255,11 +256,13 @@ export class Driver {
         void cluster.event('Normal', 'MemberRemoved', `${action.name}: ${reason}`)
         return
       case 'readmit':
-      case 'join': {
-        const fence = call(this.#fence('reconfig'))
-        const taken = await engine.join?.(fence)
+      case 'join':
+      case 'rejoin': {
+        const taken = await engine.join?.(call(this.#fence('reconfig')))
         const told = action.kind === 'join' ? 'MemberJoined' : 'MemberReadmitted'
         if (taken) void cluster.event('Normal', told, reason)
+        if (action.kind !== 'rejoin') return
+        await this.#change({ kind: 'unbury', pod: observation.self.pod }, reason)
         return
       }
       case 'bootstrap':
@@ -296,5 +299,5 @@ export class Driver {
 
 type Operation = Extract<
   Action,
-  { readonly kind: 'remove' | 'readmit' | 'bootstrap' | 'join' | 'command' }
+  { readonly kind: 'remove' | 'readmit' | 'bootstrap' | 'join' | 'rejoin' | 'command' }
 >

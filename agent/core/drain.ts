@@ -15,16 +15,16 @@ export function drainStep(
   rules: Rules,
 ): Step {
   const { nowMs } = observation
-  if (state.phase === 'drained') return { state, action: NO_ACTION, reason: drainedReason(drain) }
+  if (state.phase === 'drained') return waitDrained(state, drain)
   if (drain.removed) {
-    if (drain.marked) return end(state, drain, nowMs)
+    if (drain.marked) return endDrain(state, drain, nowMs)
     return { state, action: { kind: 'markDeparted' }, reason: 'the removal has committed' }
   }
-  if (nowMs >= drain.deadlineMs) return end(state, drain, nowMs)
+  if (nowMs >= drain.deadlineMs) return endDrain(state, drain, nowMs)
   if (drain.verdict === null) return judge(observation, state, drain, rules)
   const handOver = handOverStep(observation, state, drain, rules)
   if (handOver !== null) return handOver
-  if (drain.verdict.kind === 'temporary') return end(state, drain, nowMs)
+  if (drain.verdict.kind === 'temporary') return endDrain(state, drain, nowMs)
   return leaveStep(observation, state, drain, rules)
 }
 
@@ -32,7 +32,12 @@ export function drainStep(
  * Waits for one answer that was asked for after the drain began. Without one in time the stop counts as
  * a restart; that is a member too many after a scale-down, so it is not taken from one lost request.
  */
-function judge(observation: Observation, state: AgentState, drain: Drain, rules: Rules): Step {
+export function judge(
+  observation: Observation,
+  state: AgentState,
+  drain: Drain,
+  rules: Rules,
+): Step {
   const { statefulSet, self, ownerUid, nowMs } = observation
   if (statefulSet.kind === 'never' || statefulSet.atMs < drain.startedAtMs) {
     return { state, action: { kind: 'verify' }, reason: 'why does this pod stop?' }
@@ -76,7 +81,7 @@ function leaveStep(observation: Observation, state: AgentState, drain: Drain, ru
   }
   const verdict = stopVerdict(self.ordinal, ownerUid, statefulSet, nowMs, rules.verdictFreshMs)
   if (verdict.kind === 'temporary') {
-    return end({ ...state, drain: { ...drain, verdict } }, { ...drain, verdict }, nowMs)
+    return endDrain({ ...state, drain: { ...drain, verdict } }, { ...drain, verdict }, nowMs)
   }
   return { state, action: { kind: 'remove', name: self.pod }, reason: verdict.reason }
 }
@@ -86,13 +91,18 @@ function stays({ statefulSet, self }: Observation, name: string): boolean {
   return ordinal !== null && statefulSet.kind === 'ok' && isExpected(ordinal, statefulSet.value)
 }
 
-function end(state: AgentState, drain: Drain, nowMs: number): Step {
+export function endDrain(state: AgentState, drain: Drain, nowMs: number): Step {
   const ended = { ...drain, endedAtMs: nowMs }
   return {
     state: { ...state, phase: 'drained', drain: ended },
     action: NO_ACTION,
     reason: drainedReason(ended),
   }
+}
+
+/** The stop may come, or be taken back. */
+export function waitDrained(state: AgentState, drain: Drain): Step {
+  return { state, action: NO_ACTION, reason: drainedReason(drain) }
 }
 
 function drainedReason(drain: Drain): string {

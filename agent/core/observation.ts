@@ -97,6 +97,8 @@ export interface EngineView {
   readonly role: string
   /** The engine's own count of its leaders: term, epoch, timeline; for the member document. */
   readonly generation?: number
+  /** Progress of a running engine, of those that have comparable positions. */
+  readonly position?: string
   readonly members: readonly EngineMember[]
 }
 

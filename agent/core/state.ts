@@ -31,6 +31,8 @@ export interface AgentState {
   readonly prestopDoneAtMs: Ms | null
   /** Members without a document, since when. */
   readonly missingSince: Readonly<Record<string, Ms>>
+  /** When the position of the cluster was noted in the tree; null before the first time. */
+  readonly positionAtMs: Ms | null
   /** No side effect before this. */
   readonly retryAtMs: Ms
 }
@@ -42,6 +44,7 @@ export function initialState(nowMs: Ms): AgentState {
     drain: null,
     prestopDoneAtMs: null,
     missingSince: {},
+    positionAtMs: null,
     retryAtMs: nowMs,
   }
 }
@@ -99,6 +102,8 @@ export type EngineAction =
   | { readonly kind: 'bootstrap' }
   /** Take this running member into the cluster. */
   | { readonly kind: 'join' }
+  /** The same for one that was buried: the cluster takes it in, then its tombstone goes. */
+  | { readonly kind: 'rejoin' }
   /** A name and arguments that only the engine knows. */
   | {
       readonly kind: 'command'
@@ -131,9 +136,12 @@ export function settle(
     case 'readmit':
     case 'bootstrap':
     case 'join':
+    case 'rejoin':
     case 'command':
       // The request was taken; what comes of it shows in later observations.
       return { ...state, retryAtMs: outcome.atMs + retryMs }
+    case 'notePosition':
+      return { ...state, positionAtMs: outcome.atMs }
     case 'remove':
       return drain === null ? state : { ...state, drain: { ...drain, removed: true } }
     case 'markDeparted':
