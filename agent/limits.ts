@@ -64,6 +64,22 @@ export const limits = {
   lagSampleMs: 1_000,
   /** One frame of the tree. */
   treeFrameBytesMax: 1_048_575,
+  /** One answer of a Kafka broker: all partitions of its cluster may be in it. */
+  kafkaAnswerBytesMax: 64 * 1024 * 1024,
+  /** A broker that takes longer to answer ApiVersions counts as dead. */
+  kafkaAnswerMs: 5_000,
+  /** What a turn of the loop waits for a broker's answer; then the answer before it counts. */
+  kafkaPatienceMs: 1_000,
+  /** One question about all partitions, or a change. */
+  kafkaSurveyMs: 10_000,
+  /** Copies looked at longer ago than this let no broker stop. */
+  kafkaSurveyFreshMs: 2_000,
+  /** Between looks at the copies of a broker that starts. */
+  kafkaSurveyEveryMs: 2_000,
+  /** A broker whose copies are behind is ready all the same, so long after its registration. */
+  kafkaBehindMs: 600_000,
+  /** The controller lets others stop first, for so long. */
+  kafkaControllerLastMs: 60_000,
   /** A member document. */
   documentBytesMax: 4_096,
   /** What is left for goodbyes when the process ends. */

@@ -1,0 +1,99 @@
+import type { EngineMember, EngineView, Observation } from '../observation.ts'
+import { hasFreeVote } from './mongodb-config.ts'
+import { type ClusterPlan, compareCounts, type DrainStep, type Duty } from './plan.ts'
+
+/** Of replSetGetStatus, in lower case; `removed` and `uninitiated` are what that command refuses with. */
+export type MemberState =
+  | 'uninitiated'
+  | 'removed'
+  | 'primary'
+  | 'secondary'
+  | 'startup'
+  | 'recovering'
+  | 'rollback'
+  | 'arbiter'
+  | 'unreachable'
+  | 'unknown'
+
+export interface MongodbMember extends EngineMember {
+  readonly state: MemberState
+  /** May be elected: it has a priority. */
+  readonly electable: boolean
+  /** How far it is behind the primary, as far as this member knows; null: not known. */
+  readonly lagMs: number | null
+}
+
+export interface MongodbView extends EngineView {
+  readonly state: MemberState
+  readonly members: readonly MongodbMember[]
+  /** Users that are to be there and are not; null where it is not known: only a primary is asked. */
+  readonly usersMissing: readonly string[] | null
+  /**
+   * The name under which the configuration lists this member resolves. A server that starts while it does
+   * not takes itself for removed, until it is started again.
+   */
+  readonly resolves: boolean
+  /** For so long a connection was accepted and no ping answered; 0: the last one was. */
+  readonly silentMs: number
+}
+
+/** A secondary that is this far behind would have to catch up longer than a step down waits. */
+const LAG_MAX_MS = 10_000
+
+/**
+ * Replica sets: initiated once on a process that runs, joined by a reconfiguration on the primary. A set of
+ * which all were down elects by itself, and a removed member catches up from the data it has.
+ */
+export const mongodbPlan: ClusterPlan<MongodbView> = {
+  forming: 'whileRunning',
+  restart: 'itself',
+  joins: 'freely',
+  removedReturns: 'asIs',
+  comparePositions: compareCounts,
+  startGate: ({ engine }) =>
+    engine.resolves ? null : 'its own name does not resolve yet: it would take itself for removed',
+  duty: (observation) => usersDuty(observation) ?? promotionDuty(observation),
+  setDuty: () => null,
+  drain: drainOf,
+}
+
+/** The primary makes the users that are not there: they replicate. */
+function usersDuty({ engine }: Observation<MongodbView>): Duty | null {
+  const missing = engine.usersMissing ?? []
+  if (!engine.leads || missing.length === 0) return null
+  return { name: 'users', args: {}, lock: null, reason: `makes the users ${missing.join(', ')}` }
+}
+
+/** A member that has caught up gets its vote. Whoever has its data alone counts for a majority. */
+function promotionDuty({ engine, self }: Observation<MongodbView>): Duty | null {
+  const own = engine.members.find(({ name }) => name === self.pod)
+  if (own === undefined || own.voter || engine.state !== 'secondary' || engine.leader === null) {
+    return null
+  }
+  if (!hasFreeVote(engine.members.map(({ voter }) => ({ votes: voter ? 1 : 0 })))) return null
+  if (own.lagMs !== null && own.lagMs > LAG_MAX_MS) return null
+  return { name: 'promote', args: {}, lock: 'reconfig', reason: 'has caught up: gets its vote' }
+}
+
+/**
+ * A primary steps down first, to a secondary that is up and close behind. While there is one that has yet to
+ * catch up, the stop waits for it; where nobody could follow, a restart costs no more than it must, and a
+ * removal waits: without a primary nobody can be removed.
+ */
+function drainOf({ engine, self }: Observation<MongodbView>, drain: { readonly verdict: { readonly kind: string } | null }): DrainStep {
+  if (!engine.leads) return { kind: 'ready' }
+  const others = engine.members.filter(({ name }) => name !== self.pod)
+  const candidates = others.filter(
+    ({ electable, heard, state }) => electable && heard && state === 'secondary',
+  )
+  if (candidates.some(({ lagMs }) => lagMs !== null && lagMs <= LAG_MAX_MS)) {
+    return { kind: 'handOver', to: null, reason: 'another is to be primary' }
+  }
+  if (candidates.length > 0) {
+    return { kind: 'wait', reason: 'no secondary is close enough behind to be primary' }
+  }
+  if (drain.verdict?.kind === 'scaledDown' && others.length > 0) {
+    return { kind: 'wait', reason: 'nobody else can be primary, and only a primary removes' }
+  }
+  return { kind: 'ready' }
+}

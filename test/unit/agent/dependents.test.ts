@@ -1,0 +1,255 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { isExpected } from '../../../agent/core/observation.ts'
+import { DependentsWorld, type EngineModel, type Fate, PODS, type Pod } from './dependents-world.ts'
+import { GaleraModel, KraftModel, MongodbModel, PatroniModel } from './engine-models.ts'
+
+/** In CI one seed, so that a failure is the change's; campaigns set both, and fast-check prints the path. */
+const RUNS = Number(process.env['INTERLEAVINGS_RUNS'] ?? 150)
+const SEED = Number(process.env['INTERLEAVINGS_SEED'] ?? 1)
+
+type World = DependentsWorld
+type Event = readonly [name: string, run: (world: World) => void]
+
+// The first three most of all: they are what a set of three runs.
+const ordinal = fc.constantFrom(0, 0, 1, 1, 2, 2, 3, PODS - 1)
+const fate = fc.constantFrom<Fate>(
+  'done',
+  'done',
+  'done',
+  'failedBefore',
+  'lostReply',
+  'crashedBefore',
+  'crashedAfter',
+)
+
+const event: fc.Arbitrary<Event> = fc.oneof(
+  of(8, fc.tuple(ordinal, fc.integer({ min: 1, max: 4 }), fate).map(turns)),
+  of(3, on('look', look)),
+  of(
+    2,
+    on('start engine', (world, pod) => world.startEngine(pod)),
+  ),
+  of(3, fc.constant<Event>(['round', round])),
+  of(1, fc.constant<Event>(['settle', (world) => world.model.settle()])),
+  of(1, fc.constant<Event>(['write', (world) => world.model.write()])),
+  of(2, fc.constantFrom(100, 700, 2_500, 7_000, 12_000, 70_000).map(later)),
+  of(2, on('restart engine', restart)),
+  of(
+    1,
+    on('kill engine', (world, pod) => world.killEngine(pod)),
+  ),
+  of(1, fc.constant<Event>(['kill all engines', killAll])),
+  of(
+    1,
+    on('crash agent', (world, pod) => world.crashAgent(pod)),
+  ),
+  of(
+    2,
+    on('cut off', (_world, pod) => {
+      pod.connected = false
+    }),
+  ),
+  of(
+    2,
+    on('reconnect', (_world, pod) => {
+      pod.connected = true
+    }),
+  ),
+  of(
+    1,
+    on('drop session', (world, pod) => {
+      if (pod.tree.session !== null) world.tree.close(pod.tree.session)
+    }),
+  ),
+  of(
+    2,
+    on('prestop', (world, pod) => {
+      pod.prestopAtMs = world.nowMs
+    }),
+  ),
+  of(1, on('sigterm', sigterm)),
+  of(
+    1,
+    on('replace pod', (world, pod) => world.replacePod(pod, true)),
+  ),
+  of(2, fc.integer({ min: 0, max: PODS }).map(scale)),
+  of(1, fc.boolean().map(api)),
+  of(1, fc.boolean().map(tree)),
+  of(1, fc.constantFrom(0, 10_000).map(late)),
+)
+
+function of(weight: number, arbitrary: fc.Arbitrary<Event>) {
+  return { weight, arbitrary }
+}
+
+function on(name: string, run: (world: World, pod: Pod) => void): fc.Arbitrary<Event> {
+  return ordinal.map((i): Event => [`${name} ${i}`, (world) => run(world, world.pod(i))])
+}
+
+function turns([i, count, last]: [number, number, Fate]): Event {
+  const run = (world: World) => {
+    const pod = world.pod(i)
+    for (let n = 1; n < count; n += 1) step(world, pod)
+    world.turn(pod, last)
+  }
+  return [`${count} turns ${i} ${last}`, run]
+}
+
+function step(world: World, pod: Pod): void {
+  world.look(pod)
+  world.turn(pod, 'done')
+}
+
+function look(world: World, pod: Pod): void {
+  world.refresh(pod)
+  world.look(pod)
+}
+
+/** Everyone who should run makes one step. */
+function round(world: World): void {
+  world.nowMs += 1_000
+  for (const pod of world.pods) {
+    if (isExpected(pod.ordinal, world.set)) world.startEngine(pod)
+    world.refresh(pod)
+    step(world, pod)
+    if (pod.last?.restart === true) restart(world, pod)
+    world.model.settle()
+  }
+}
+
+function restart(world: World, pod: Pod): void {
+  world.killEngine(pod)
+  world.startEngine(pod)
+}
+
+function killAll(world: World): void {
+  for (const pod of world.pods) world.killEngine(pod)
+}
+
+function sigterm(world: World, pod: Pod): void {
+  world.killEngine(pod)
+  pod.sigtermAtMs = world.nowMs
+}
+
+function later(ms: number): Event {
+  return [
+    `+${ms}`,
+    (world) => {
+      world.nowMs += ms
+    },
+  ]
+}
+
+function scale(replicas: number): Event {
+  return [`scale ${replicas}`, (world) => world.scale(replicas)]
+}
+
+function api(up: boolean): Event {
+  return [
+    `api ${up}`,
+    (world) => {
+      world.apiUp = up
+    },
+  ]
+}
+
+function tree(up: boolean): Event {
+  return [
+    `tree ${up}`,
+    (world) => {
+      world.tree.up = up
+    },
+  ]
+}
+
+function late(ms: number): Event {
+  return [
+    `sessions late ${ms}`,
+    (world) => {
+      world.tree.lateMs = ms
+    },
+  ]
+}
+
+/** Runs events; what must never be throws in the world, with the events so far in the message. */
+function play(modelOf: (world: World) => EngineModel, formed: boolean, events: readonly Event[]) {
+  const world = new DependentsWorld(modelOf)
+  if (formed) expect(heal(world, 3)).toBeNull()
+  const told: string[] = []
+  for (const [name, run] of events) {
+    told.push(name)
+    try {
+      run(world)
+    } catch (error) {
+      throw new Error(`${String(error)} after ${told.join(', ')}`)
+    }
+  }
+  return world
+}
+
+/** From now on all is well: what is then still missing after some minutes, or null. */
+function heal(world: World, replicas: number): string | null {
+  world.apiUp = true
+  world.tree.up = true
+  world.tree.lateMs = 0
+  if (world.set.replicas !== replicas) world.scale(replicas)
+  for (const pod of world.pods) {
+    pod.prestopAtMs = null
+    pod.connected = true
+    if (pod.sigtermAtMs !== null) world.replacePod(pod, true)
+    // What is beyond the replicas is gone, without a word.
+    if (!isExpected(pod.ordinal, world.set)) {
+      world.replacePod(pod, true)
+      pod.connected = false
+    }
+  }
+  for (let second = 0; second < 300; second += 1) {
+    world.nowMs += 1_000
+    for (const pod of world.pods.slice(0, replicas)) {
+      world.startEngine(pod)
+      world.refresh(pod)
+      step(world, pod)
+      if (pod.last?.restart === true) restart(world, pod)
+      world.model.settle()
+    }
+    if (missing(world, replicas) === null) return null
+  }
+  return missing(world, replicas)
+}
+
+function missing(world: World, replicas: number): string | null {
+  const pods = world.pods.slice(0, replicas)
+  const unready = pods.filter(({ last }) => last?.publication?.enabled !== true)
+  if (unready.length > 0) return unready.map(({ name, last }) => `${name}: ${last?.reason}`).join()
+  const lacking = world.model.lacks(pods.map((pod) => pod.ordinal))
+  if (lacking !== null) return lacking
+  if (world.tree.intent !== null) return 'an intent is left'
+  const buried = pods.filter(({ name }) => world.tree.tombstones.has(name))
+  return buried.length === 0 ? null : `buried: ${buried.map(({ name }) => name).join()}`
+}
+
+const models: readonly [name: string, modelOf: (world: World) => EngineModel, whole: number][] = [
+  ['formed by a permit, members with data just start', (world) => new KraftModel(world), 3],
+  ['formed while they run', (world) => new MongodbModel(world), 3],
+  ['formed by themselves through the tree', (world) => new PatroniModel(world), 3],
+  // All come back here: the most advanced disk may be one beyond the replicas, which is for people to decide.
+  ['formed by a permit, the most advanced starts again', (world) => new GaleraModel(world), PODS],
+]
+
+describe.each(models)('interleavings: engines that are %s', (_name, modelOf, whole) => {
+  it('form one cluster, ever, which becomes whole again', () => {
+    const sequence = fc.array(event, { minLength: 30, maxLength: 90, size: 'max' })
+    fc.assert(
+      fc.property(fc.boolean(), sequence, (formed, events) => {
+        const world = play(modelOf, formed, events)
+        const left = heal(world, whole)
+        if (left !== null) {
+          const names = events.map(([name]) => name).join(', ')
+          throw new Error(`stuck: ${left} after ${names}`)
+        }
+      }),
+      { numRuns: RUNS, seed: SEED },
+    )
+  }, 3_600_000)
+})
