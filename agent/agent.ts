@@ -160,8 +160,7 @@ export class Agent {
       engineStarted: () => ({ ok: answers(), reason: reason() }),
       engineAlive: () => {
         const view = this.#driver.observation?.engine
-        const alive = view === undefined || this.#engine.liveness(view)
-        return { ok: alive && this.#driver.decision?.restart !== true, reason: reason() }
+        return { ok: view === undefined || this.#engine.liveness(view), reason: reason() }
       },
       engineReady: () => {
         const usable = this.#driver.decision?.publication?.enabled ?? false

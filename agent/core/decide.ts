@@ -18,8 +18,6 @@ export interface Decision {
   readonly reason: string
   /** What the tree is to hold for this agent from now on. */
   readonly wants: TreeWants
-  /** The engine's liveness fails, so that the kubelet starts it anew. */
-  readonly restart: boolean
   /** Null: the member has no document. */
   readonly publication: Publication | null
   /** All waiting preStop calls are answered. */
@@ -45,7 +43,6 @@ export function decide<View extends EngineView>(
   return {
     ...step,
     wants: step.wants ?? NOTHING_WANTED,
-    restart: step.restart ?? false,
     action: held ? NO_ACTION : step.action,
     publication: publicationOf(observation, step.state, policy),
     prestopDone: drained || isPrestopOver(observation, step.state),

@@ -9,8 +9,6 @@ export interface Step {
   readonly reason: string
   /** Left out: nothing is wanted of the tree. */
   readonly wants?: TreeWants
-  /** The engine must stop and begin anew, and nothing else makes it: its liveness fails. */
-  readonly restart?: boolean
 }
 
 /**

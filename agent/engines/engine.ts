@@ -55,8 +55,8 @@ export interface Engine<View extends EngineView = EngineView> {
   /** Forms the cluster, on a process that runs in none; engines formed while they run have it. */
   bootstrap?(call: EngineCall<View>): Promise<void>
   /**
-   * Has the cluster take this running member in, or back after a removal; false when it was in before.
-   * Engines that join by their permit line alone do not have it.
+   * Has the cluster take this running member in, or back after a removal; false when it was in before. The
+   * engine's leader says which, never this member's own view. Left out only where to run is to be a member.
    */
   join?(call: EngineCall<View>): Promise<boolean>
   /** Gives leadership away, to the named member or to any; resolves when that has begun. */

@@ -147,44 +147,27 @@ function recordMove<View extends EngineView>(
 /**
  * The set runs the ordinal again of a member that was removed, or was about to be. Whether the removal was done
  * only the engine's leader can say, never the view of a member: so it is asked to take the member in, whatever
- * that view is, before the tombstone goes.
+ * that view is, before the tombstone goes. The process never stopped, so its data is as good as ever.
  */
 function returnMove<View extends EngineView>(
   situation: Situation<View>,
   facts: ClusterFacts,
 ): Move | null {
-  const { observation, plan, rules } = situation
+  const { observation, rules } = situation
   const { self, engine, statefulSet, nowMs, disk } = observation
-  const tombstone = facts.tombstones[self.pod]
+  const buried = facts.tombstones[self.pod] !== undefined
   const departed = disk.kind === 'member' && disk.departed
-  const outside = plan.forming === 'whileRunning' && engine.retired
-  if ((tombstone === undefined && !departed && !outside) || !isWanted(observation)) return null
+  if ((!buried && !departed && !engine.retired) || !isWanted(observation)) return null
   if (!isFresh(statefulSet, nowMs, rules.verdictFreshMs)) {
     const reason = 'is this pod within the replicas again?'
     return { action: { kind: 'verify' }, reason, locks: [] }
   }
-  if (plan.removedReturns === 'fresh') return beginAnew(situation, facts)
-  if (tombstone !== undefined || outside) {
-    return underLock(facts, 'reconfig', { kind: 'rejoin' }, 'within the replicas again')
+  // First the note on the disk: a member must not find itself condemned at its next start.
+  if (departed) {
+    const reason = 'within the replicas again'
+    return { action: { kind: 'clearDeparted' }, reason, locks: [] }
   }
-  const reason = 'a member again'
-  return { action: { kind: 'clearDeparted' }, reason, locks: [] }
-}
-
-/** Its data must not come back: the next start moves it aside, and has to come if it is no member now. */
-function beginAnew<View extends EngineView>(
-  { observation }: Situation<View>,
-  facts: ClusterFacts,
-): Move | null {
-  const { self, engine, disk } = observation
-  const tombstone = facts.tombstones[self.pod]
-  const identity = disk.kind === 'member' ? disk.incarnation : ''
-  if (tombstone !== undefined && !['', identity].includes(tombstone.identity)) {
-    const unbury = { kind: 'unbury', pod: self.pod } as const
-    return underLock(facts, 'reconfig', unbury, 'the member that was removed is not this one')
-  }
-  if (engine.members.some(({ name }) => name === self.pod)) return null
-  return { ...pause('this member was removed; it begins anew with its next start'), restart: true }
+  return underLock(facts, 'reconfig', { kind: 'rejoin' }, 'within the replicas again')
 }
 
 function dutyMove<View extends EngineView>(

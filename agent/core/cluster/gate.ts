@@ -31,7 +31,6 @@ export interface Move {
   readonly reason: string
   readonly locks: readonly LockName[]
   readonly state?: AgentState
-  readonly restart?: boolean
 }
 
 export function pause(reason: string, locks: readonly LockName[] = []): Move {
@@ -84,6 +83,5 @@ export function stepOf<View extends EngineView>(
     action: move.action,
     reason: move.reason,
     wants: { locks: move.locks, report: reportOf(situation, started) },
-    restart: move.restart ?? false,
   }
 }

@@ -41,8 +41,8 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
   /** `oneAtATime`: a start that joins holds the bootstrap lock until the member is ready. */
   readonly joins: 'oneAtATime' | 'freely'
   /**
-   * What a removed member's data is when its pod comes back: `fresh`: moved aside, it joins with an
-   * empty disk. `asIs`: the engine catches up from it.
+   * What a removed member's data is when its engine starts again: `fresh`: moved aside, it joins with an
+   * empty disk. `asIs`: the engine catches up from it. (One that never stopped is taken back as it is.)
    */
   readonly removedReturns: 'fresh' | 'asIs'
   /** Negative: `left` is behind. Only asked of engines whose restart is `elected`. */

@@ -228,6 +228,15 @@ export class DependentsWorld {
     return this.model.leave(name)
   }
 
+  /** Another pod with data, of those that the set has had for as long as an answer of the API is good. */
+  holder(pod: Pod): Pod | undefined {
+    const sinceMs = this.nowMs - rules.startFreshMs
+    const before = this.scales.filter(({ atMs }) => atMs <= sinceMs).at(-1)
+    const lately = this.scales.filter((scale) => scale === before || scale.atMs >= sinceMs)
+    const sure = Math.min(...lately.map(({ replicas }) => replicas))
+    return this.pods.slice(0, sure).find((other) => other !== pod && other.disk.kind === 'member')
+  }
+
   /** What the set was at some moment of the last two seconds. */
   #lately() {
     const since = this.nowMs - rules.verdictFreshMs

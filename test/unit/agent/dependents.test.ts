@@ -32,7 +32,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   ),
   of(3, fc.constant<Event>(['round', round])),
   of(1, fc.constant<Event>(['settle', (world) => world.model.settle()])),
-  of(1, fc.constant<Event>(['write', (world) => world.model.write()])),
+  of(3, fc.constant<Event>(['write', (world) => world.model.write()])),
   of(2, fc.constantFrom(100, 700, 2_500, 7_000, 12_000, 70_000).map(later)),
   of(2, on('restart engine', restart)),
   of(
@@ -40,6 +40,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     on('kill engine', (world, pod) => world.killEngine(pod)),
   ),
   of(1, fc.constant<Event>(['kill all engines', killAll])),
+  of(1, fc.constant<Event>(['power cut', powerCut])),
   of(
     1,
     on('crash agent', (world, pod) => world.crashAgent(pod)),
@@ -113,7 +114,6 @@ function round(world: World): void {
     if (isExpected(pod.ordinal, world.set)) world.startEngine(pod)
     world.refresh(pod)
     step(world, pod)
-    if (pod.last?.restart === true) restart(world, pod)
     world.model.settle()
   }
 }
@@ -125,6 +125,13 @@ function restart(world: World, pod: Pod): void {
 
 function killAll(world: World): void {
   for (const pod of world.pods) world.killEngine(pod)
+}
+
+/** All processes end at once, and all sessions with them. */
+function powerCut(world: World): void {
+  for (const pod of world.pods) world.replacePod(pod, true)
+  world.nowMs += 25_000
+  world.tree.expire(world.nowMs)
 }
 
 function sigterm(world: World, pod: Pod): void {
@@ -172,6 +179,17 @@ function late(ms: number): Event {
   ]
 }
 
+const loss: fc.Arbitrary<Event> = on('lose disk', (world, pod) => world.replacePod(pod, false))
+
+const treeLoss: fc.Arbitrary<Event> = fc.constant<Event>([
+  'lose the tree',
+  ({ tree: lost }) => {
+    lost.initialized = null
+    lost.intent = null
+    lost.tombstones.clear()
+  },
+])
+
 /** Runs events; what must never be throws in the world, with the events so far in the message. */
 function play(modelOf: (world: World) => EngineModel, formed: boolean, events: readonly Event[]) {
   const world = new DependentsWorld(modelOf)
@@ -210,7 +228,6 @@ function heal(world: World, replicas: number): string | null {
       world.startEngine(pod)
       world.refresh(pod)
       step(world, pod)
-      if (pod.last?.restart === true) restart(world, pod)
       world.model.settle()
     }
     if (missing(world, replicas) === null) return null
@@ -248,6 +265,17 @@ describe.each(models)('interleavings: engines that are %s', (_name, modelOf, who
           const names = events.map(([name]) => name).join(', ')
           throw new Error(`stuck: ${left} after ${names}`)
         }
+      }),
+      { numRuns: RUNS, seed: SEED },
+    )
+  }, 3_600_000)
+
+  it('form no second one, whatever disks are lost, and the tree', () => {
+    const some = fc.oneof(of(20, event), of(1, loss), of(1, treeLoss))
+    const sequence = fc.array(some, { minLength: 30, maxLength: 90, size: 'max' })
+    fc.assert(
+      fc.property(fc.boolean(), sequence, (formed, events) => {
+        play(modelOf, formed, events)
       }),
       { numRuns: RUNS, seed: SEED },
     )

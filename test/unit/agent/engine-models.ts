@@ -56,7 +56,15 @@ abstract class QuorumModel implements EngineModel {
     throw new Error('safety: it is not formed while it runs')
   }
 
-  join(_pod: Pod): boolean {
+  /** Asks the leader to take in, or back, whoever runs with data. */
+  join(pod: Pod): boolean {
+    const { disk } = pod
+    this.elect()
+    if (pod.engine !== 'running' || this.leader === null) return false
+    if (disk.kind === 'member') {
+      this.members.set(pod.ordinal, disk.incarnation)
+      this.retired.delete(disk.incarnation)
+    }
     return true
   }
 
@@ -65,7 +73,7 @@ abstract class QuorumModel implements EngineModel {
   }
 
   protected found(pod: Pod, id: string): void {
-    const holder = this.world.pods.find((other) => other !== pod && other.disk.kind === 'member')
+    const holder = this.world.holder(pod)
     must(holder === undefined, `${pod.name} bootstraps while ${holder?.name} holds data`)
     must(pod.disk.kind === 'empty', 'a bootstrap over data')
     this.founded += 1
@@ -134,8 +142,10 @@ abstract class QuorumModel implements EngineModel {
 
   leave(name: string): boolean {
     const ordinal = Number(name.slice(2))
+    this.elect()
+    // Whoever leads removes others, never itself.
     if (this.leader === null) return false
-    must(this.leader !== ordinal || this.members.size === 1, `${name} removed while it leads`)
+    if (this.leader === ordinal && this.members.size > 1) return false
     const identity = this.members.get(ordinal)
     if (identity === undefined) return true
     const buried = this.world.tree.tombstones.get(name)?.identity
@@ -208,14 +218,9 @@ export class MongodbModel extends QuorumModel {
   }
 
   override join(pod: Pod): boolean {
-    const { disk } = pod
-    if (pod.engine !== 'running' || this.leader === null) return false
-    if (disk.kind === 'empty') this.fill(pod)
-    if (disk.kind === 'member') {
-      this.members.set(pod.ordinal, disk.incarnation)
-      this.retired.delete(disk.incarnation)
-    }
-    return true
+    const joined = super.join(pod)
+    if (joined && pod.disk.kind === 'empty') this.fill(pod)
+    return joined
   }
 
   settle(): void {
@@ -283,7 +288,7 @@ export class GaleraModel implements EngineModel {
     if (mode === 'join') return
     must(this.#synced.size === 0, `${pod.name} bootstraps beside a component`)
     if (pod.disk.kind === 'empty') {
-      const holder = this.#world.pods.find(({ disk }) => disk.kind === 'member')
+      const holder = this.#world.holder(pod)
       must(holder === undefined, `${pod.name} bootstraps while ${holder?.name} holds data`)
       this.founded += 1
       pod.disk = { kind: 'member', clusterId: 'c1', incarnation: '', departed: false }
