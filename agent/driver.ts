@@ -196,7 +196,7 @@ export class Driver {
       case 'none':
         return true
       case 'permit':
-        return this.#permit(action.mode, observation, reason)
+        return await this.#permit(action.mode, observation, reason)
       case 'writeFounding':
         disk.writeFounding(randomBytes(8).toString('hex'))
         return true
@@ -237,8 +237,9 @@ export class Driver {
     }
   }
 
-  #permit(mode: StartMode, observation: Observation, reason: string): boolean {
+  async #permit(mode: StartMode, observation: Observation, reason: string): Promise<boolean> {
     const { engine, pipe, cluster } = this.#options
+    await engine.prepare?.(mode, observation)
     const line = engine.permitLine(mode, observation)
     if (mode === 'bootstrap') this.#fence('bootstrap').check()
     const given = pipe.grant(line)

@@ -52,6 +52,11 @@ export interface Engine<View extends EngineView = EngineView> {
   version(): Promise<string>
   /** The single-use line of the permit pipe: arguments of one start, and nothing that lasts. */
   permitLine(mode: StartMode, observation: Observation<View>): string
+  /**
+   * What the disk, or the engine's own part of the tree, needs before a start. The process surely does not run; the
+   * permit follows when this has resolved.
+   */
+  prepare?(mode: StartMode, observation: Observation<View>): Promise<void>
   /** Forms the cluster, on a process that runs in none; engines formed while they run have it. */
   bootstrap?(call: EngineCall<View>): Promise<void>
   /**
