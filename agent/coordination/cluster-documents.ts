@@ -22,6 +22,7 @@ const InitializedDocument = Type.Object({
   by: Text,
   at: Count,
   position: Position,
+  expected: Count,
 })
 const IntentDocument = Type.Object({
   v: V,
@@ -53,8 +54,8 @@ export function encodeClusterDocument(value: object): Uint8Array {
 export function readInitialized(data: Uint8Array): Initialized | null {
   const value = parsed(data)
   if (!Value.Check(InitializedDocument, value)) return null
-  const { engineClusterId, by, at, position } = value
-  return { engineClusterId, by, at, position }
+  const { engineClusterId, by, at, position, expected } = value
+  return { engineClusterId, by, at, position, expected }
 }
 
 export function readIntent(data: Uint8Array): BootstrapIntent | null {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   type ClusterFacts,
+  type Initialized,
   type LockName,
   type LockView,
   NOTHING_WANTED,
@@ -165,17 +166,20 @@ export class ClusterStore {
         const before = await coordination.read(path)
         if (before !== null) return sameCluster(before, engineClusterId)
         const at = wallMs()
-        const data = encodeClusterDocument({ engineClusterId, by: pod, at, position: null })
+        const { expected } = action
+        const data = encodeClusterDocument({
+          engineClusterId,
+          by: pod,
+          at,
+          position: null,
+          expected,
+        })
         return { kind: 'create', path, data }
       }
-      case 'notePosition': {
-        const path = `${root}/initialized`
-        const before = await coordination.read(path)
-        const initialized = before === null ? null : readInitialized(before.data)
-        if (before === null || initialized === null) return null
-        const data = encodeClusterDocument({ ...initialized, position: action.position })
-        return { kind: 'set', path, data, version: before.version }
-      }
+      case 'notePosition':
+        return await this.#amendment({ position: action.position })
+      case 'expect':
+        return await this.#amendment({ expected: action.count })
       case 'bury': {
         const path = `${root}/departed/${action.pod}`
         const { identity, reason } = action
@@ -187,6 +191,17 @@ export class ClusterStore {
       case 'unbury':
         return await this.#deletion(`${root}/departed/${action.pod}`)
     }
+  }
+
+  /** What is on record of the cluster, with another word about it; its id stays for good. */
+  async #amendment(change: Partial<Initialized>): Promise<TreeOperation | null> {
+    const { coordination, root } = this.#options
+    const path = `${root}/initialized`
+    const before = await coordination.read(path)
+    const initialized = before === null ? null : readInitialized(before.data)
+    if (before === null || initialized === null) return null
+    const data = encodeClusterDocument({ ...initialized, ...change })
+    return { kind: 'set', path, data, version: before.version }
   }
 
   async #deletion(path: string): Promise<TreeOperation | null> {
@@ -364,7 +379,9 @@ export class ClusterStore {
 }
 
 /** Positions are the elected agent's to write; members change under `reconfig`. */
-function lockOf({ kind }: TreeAction): LockName {
+function lockOf(action: TreeAction): LockName {
+  const { kind } = action
+  if (kind === 'expect') return action.lock
   if (kind === 'notePosition') return 'election'
   return kind === 'bury' || kind === 'unbury' ? 'reconfig' : 'bootstrap'
 }

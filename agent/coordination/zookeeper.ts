@@ -17,6 +17,7 @@ import { Relay, type RelayOptions } from './relay.ts'
 
 const NO_NODE = -101
 const NODE_EXISTS = -110
+const NO_SESSION = '0'
 /** Between attempts of the library to connect, at most. */
 const SPIN_MS = 200
 
@@ -55,7 +56,9 @@ export class ZookeeperCoordination implements Coordination {
   get session(): string | null {
     const { status } = this
     const usable = status === 'held' || status === 'suspended'
-    return usable ? (this.#attempt?.sessionId() ?? null) : null
+    const id = usable ? (this.#attempt?.sessionId() ?? null) : null
+    // The relay has seen the session granted, and the library has yet to.
+    return id === NO_SESSION ? null : id
   }
 
   get connectedTo(): string | null {

@@ -86,8 +86,14 @@ export type TreeAction =
   | { readonly kind: 'writeIntent'; readonly chosenFrom: Readonly<Record<string, string>> }
   | { readonly kind: 'clearIntent' }
   /** Create-once: fails if it is there with another id, is done if it is there with the same. */
-  | { readonly kind: 'initialize'; readonly engineClusterId: string }
+  | {
+      readonly kind: 'initialize'
+      readonly engineClusterId: string
+      readonly expected: number
+    }
   | { readonly kind: 'notePosition'; readonly position: string }
+  /** How many ordinals may hold data: raised before one more does, lowered when the cluster runs without. */
+  | { readonly kind: 'expect'; readonly count: number; readonly lock: 'bootstrap' | 'election' }
   | {
       readonly kind: 'bury'
       readonly pod: string

@@ -8,7 +8,7 @@ import { foundingMove } from './founding.ts'
 import { type Move, pause, type Situation, stepOf, underLock } from './gate.ts'
 import type { Duty } from './plan.ts'
 import { reconcileMove } from './reconcile.ts'
-import { expectedSet, readyMember, surveyOf } from './survey.ts'
+import { countUpTo, expectedSet, readyMember, surveyOf } from './survey.ts'
 
 /**
  * The process answers. First that it belongs to the cluster of the tree, then that the tree knows of it, then
@@ -132,11 +132,12 @@ function recordMove<View extends EngineView>(
   if (intent !== null && intent.by !== self.pod) {
     return pause(`${intent.by} has set out to form a cluster; this one is ${engine.clusterId}`)
   }
-  const initialize: Action = { kind: 'initialize', engineClusterId: engine.clusterId }
-  if (intent !== null) return underLock(facts, 'bootstrap', initialize, 'the cluster is formed')
   const set = expectedSet(situation)
   if (typeof set === 'string') return pause(`serves, not on record: ${set}`)
-  const { missing, clusters } = surveyOf(situation, facts, set)
+  const { missing, clusters, holders } = surveyOf(situation, facts, set)
+  const expected = countUpTo([self.pod, ...holders], set, self.set)
+  const initialize: Action = { kind: 'initialize', engineClusterId: engine.clusterId, expected }
+  if (intent !== null) return underLock(facts, 'bootstrap', initialize, 'the cluster is formed')
   if (missing.length > 0) return pause(`serves, not on record: no report of ${missing.join(', ')}`)
   if (clusters.some((id) => id !== engine.clusterId)) {
     return pause(`serves, not on record: disks hold different clusters: ${clusters.join(', ')}`)
@@ -194,7 +195,28 @@ function setMove<View extends EngineView>(
   if (removal !== null) return removal
   const duty = situation.plan.setDuty(situation.observation)
   if (duty !== null) return commandMove(facts, duty)
-  return positionMove(situation, facts)
+  return situation.plan.restart === 'elected'
+    ? (expectMove(situation, facts) ?? positionMove(situation, facts))
+    : null
+}
+
+/** The cluster serves without those beyond the replicas: what they may hold is not ahead of it. */
+function expectMove<View extends EngineView>(
+  { observation, rules }: Situation<View>,
+  { initialized, reports }: ClusterFacts,
+): Move | null {
+  const { statefulSet, self, ownerUid, engine, nowMs } = observation
+  if (statefulSet.kind !== 'ok' || ownerUid !== statefulSet.value.uid) return null
+  const { value: set } = statefulSet
+  if (set.deleting || set.replicas === 0 || initialized === null) return null
+  const pods = [self.pod, ...engine.members.map(({ name }) => name), ...Object.keys(reports)]
+  const count = Math.max(set.replicas, countUpTo(pods, set, self.set))
+  if (count >= initialized.expected) return null
+  if (!isFresh(statefulSet, nowMs, rules.verdictFreshMs)) {
+    return { action: { kind: 'verify' }, reason: 'is the set really smaller?', locks: [] }
+  }
+  const reason = `no ordinal beyond ${count} takes part`
+  return { action: { kind: 'expect', count, lock: 'election' }, reason, locks: [] }
 }
 
 /** The furthest position is kept, so that no start from an older one goes unnoticed. */
@@ -203,7 +225,7 @@ function positionMove<View extends EngineView>(
   { initialized }: ClusterFacts,
 ): Move | null {
   const { position } = observation.engine
-  if (plan.restart !== 'elected' || position === undefined || initialized === null) return null
+  if (position === undefined || initialized === null) return null
   const { positionAtMs } = state
   const due = positionAtMs === null || observation.nowMs - positionAtMs >= rules.positionEveryMs
   const seen = initialized.position

@@ -5,7 +5,7 @@ import type { Action } from '../state.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove } from './founding.ts'
 import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
-import { expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
+import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
 
 type MemberDisk = Extract<DiskReport, { kind: 'member' }>
 
@@ -174,11 +174,21 @@ export function lostAll(clusterId: string): string {
   return `all disks of cluster ${clusterId} are empty: bring a volume back, or delete the znode initialized to form a new cluster`
 }
 
+/** Before one more disk holds data it is among those that an election has to hear. */
 function joinMove<View extends EngineView>(
-  { plan }: Situation<View>,
+  situation: Situation<View>,
   facts: ClusterFacts,
   whom: string,
 ): Move {
+  const { plan, observation } = situation
+  const set = expectedSet(situation)
+  if (plan.restart === 'elected' && typeof set !== 'string' && facts.initialized !== null) {
+    const count = countUpTo([observation.self.pod], set, observation.self.set)
+    if (count > facts.initialized.expected) {
+      const expect = { kind: 'expect', count, lock: 'bootstrap' } as const
+      return underLock(facts, 'bootstrap', expect, `joins ${whom}`)
+    }
+  }
   if (plan.joins === 'freely') return permit('join', `joins ${whom}`)
   return underLock(facts, 'bootstrap', { kind: 'permit', mode: 'join' }, `joins ${whom}`)
 }

@@ -23,6 +23,11 @@ export interface Initialized {
   readonly at: number
   /** The furthest progress that was seen since; null for an engine without positions. */
   readonly position: string | null
+  /**
+   * So many ordinals may hold data, and have to be heard before the most advanced is elected: also those
+   * that the set was scaled away from without a word.
+   */
+  readonly expected: number
 }
 
 /**

@@ -41,7 +41,8 @@ export function surveyOf<View extends EngineView>(
 ): Survey {
   const { self, disk, position } = observation
   const others = Object.entries(facts.reports).filter(([pod]) => pod !== self.pod)
-  const pods = Array.from({ length: set.replicas }, (_, i) => `${self.set}-${set.firstOrdinal + i}`)
+  const count = Math.max(set.replicas, facts.initialized?.expected ?? 0)
+  const pods = Array.from({ length: count }, (_, i) => `${self.set}-${set.firstOrdinal + i}`)
   const reported = others.map(([pod]) => pod)
   const own = disk.kind === 'member' ? [disk.clusterId] : []
   const ids = [...own, ...others.map(([, report]) => report.engineClusterId)]
@@ -72,6 +73,12 @@ export function mostAdvanced(
       compare(right, left) || ordinal(leftPod) - ordinal(rightPod),
   )
   return best?.[0] ?? null
+}
+
+/** How many ordinals that is, up to the highest of these pods. */
+export function countUpTo(pods: readonly string[], set: StatefulSetView, name: string): number {
+  const ordinals = pods.map((pod) => ordinalOf(pod, name) ?? 0)
+  return Math.max(...ordinals) - set.firstOrdinal + 1
 }
 
 /** Another member that clients may use, by its document. */

@@ -186,14 +186,16 @@ describe('the facts of a cluster in the tree', () => {
   it('is initialised once', async () => {
     const agent = side('q-0')
     await agent.want(['bootstrap', 'election'])
-    await agent.store.perform({ kind: 'initialize', engineClusterId: 'c1' })
-    await agent.store.perform({ kind: 'initialize', engineClusterId: 'c1' })
-    const other = agent.store.perform({ kind: 'initialize', engineClusterId: 'c2' })
+    await agent.store.perform({ kind: 'initialize', engineClusterId: 'c1', expected: 1 })
+    await agent.store.perform({ kind: 'initialize', engineClusterId: 'c1', expected: 1 })
+    const other = agent.store.perform({ kind: 'initialize', engineClusterId: 'c2', expected: 1 })
     await expect(other).rejects.toMatchObject({ code: 'CLUSTER_MISMATCH' })
     await agent.store.perform({ kind: 'notePosition', position: '12' })
+    await agent.store.perform({ kind: 'expect', count: 3, lock: 'bootstrap' })
     const { initialized } = await agent.facts()
     const at = 1_795_221_060_055
-    expect(initialized).toEqual({ engineClusterId: 'c1', by: 'q-0', at, position: '12' })
+    const known = { engineClusterId: 'c1', by: 'q-0', at, position: '12', expected: 3 }
+    expect(initialized).toEqual(known)
   })
 
   it('buries and takes back', async () => {

@@ -52,6 +52,8 @@ export interface EngineModel {
   settle(): void
   /** Nothing is missing for a set that serves with these ordinals. Null: whole; else what is missing. */
   lacks(ordinals: readonly number[]): string | null
+  /** These alone can make it whole again; else nobody could, whatever agents do. */
+  isCurable(ordinals: readonly number[]): boolean
   write(): void
 }
 
@@ -65,6 +67,8 @@ export class DependentsWorld {
   set: StatefulSetView = { uid: UID, replicas: 3, firstOrdinal: 0, deleting: false }
   readonly scales: { readonly atMs: number; readonly replicas: number }[] = []
   readonly tree = new TreeModel()
+  /** All that was in the tree is gone; nothing can be asked of tombstones since. */
+  treeLost = false
   readonly pods: Pod[]
   readonly model: EngineModel
 
@@ -191,6 +195,7 @@ export class DependentsWorld {
       case 'clearIntent':
       case 'initialize':
       case 'notePosition':
+      case 'expect':
       case 'bury':
       case 'unbury':
         return this.#change(pod, action)
@@ -224,7 +229,7 @@ export class DependentsWorld {
     const ordinal = this.pods.findIndex((other) => other.name === name)
     const evidence = this.#lately().some(({ replicas }) => replicas > 0 && ordinal >= replicas)
     must(evidence, `${name} removed without a scale-down`)
-    must(this.tree.tombstones.has(name), `${name} removed without a tombstone`)
+    must(this.treeLost || this.tree.tombstones.has(name), `${name} removed without a tombstone`)
     return this.model.leave(name)
   }
 

@@ -149,7 +149,10 @@ abstract class QuorumModel implements EngineModel {
     const identity = this.members.get(ordinal)
     if (identity === undefined) return true
     const buried = this.world.tree.tombstones.get(name)?.identity
-    must(buried === identity, `${name} removed under the tombstone of another`)
+    must(
+      this.world.treeLost || buried === identity,
+      `${name} removed under the tombstone of another`,
+    )
     this.retired.add(identity)
     this.members.delete(ordinal)
     return true
@@ -157,6 +160,11 @@ abstract class QuorumModel implements EngineModel {
 
   stopped(pod: Pod): void {
     if (this.leader === pod.ordinal) this.leader = null
+  }
+
+  isCurable(ordinals: readonly number[]): boolean {
+    const left = [...this.members.keys()].filter((ordinal) => ordinals.includes(ordinal))
+    return this.members.size === 0 || 2 * left.length > this.members.size
   }
 
   lacks(ordinals: readonly number[]): string | null {
@@ -350,6 +358,10 @@ export class GaleraModel implements EngineModel {
 
   stopped(pod: Pod): void {
     this.#synced.delete(pod)
+  }
+
+  isCurable(): boolean {
+    return true
   }
 
   lacks(ordinals: readonly number[]): string | null {

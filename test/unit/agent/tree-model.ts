@@ -180,12 +180,17 @@ export class TreeModel {
       case 'initialize': {
         const { engineClusterId } = action
         if (this.initialized !== null) return this.initialized.engineClusterId === engineClusterId
-        this.initialized = { engineClusterId, by: pod, at: 0, position: null }
+        const { expected } = action
+        this.initialized = { engineClusterId, by: pod, at: 0, position: null, expected }
         return true
       }
       case 'notePosition':
         if (this.initialized === null) return false
         this.initialized = { ...this.initialized, position: action.position }
+        return true
+      case 'expect':
+        if (this.initialized === null) return false
+        this.initialized = { ...this.initialized, expected: action.count }
         return true
       case 'bury': {
         const { identity, reason } = action
@@ -199,7 +204,9 @@ export class TreeModel {
   }
 }
 
-function lockOf({ kind }: TreeAction): LockName {
+function lockOf(action: TreeAction): LockName {
+  const { kind } = action
+  if (kind === 'expect') return action.lock
   if (kind === 'notePosition') return 'election'
   return kind === 'bury' || kind === 'unbury' ? 'reconfig' : 'bootstrap'
 }
