@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import {
   type ClusterFacts,
-  type Initialized,
   type LockName,
   type LockView,
   NOTHING_WANTED,
@@ -12,28 +11,18 @@ import { publicationStep } from '../core/publication.ts'
 import type { TreeAction } from '../core/state.ts'
 import type { Fence } from '../engines/engine.ts'
 import { AgentError, messageOf } from '../errors.ts'
-import {
-  encodeClusterDocument,
-  readInitialized,
-  readIntent,
-  readPublished,
-  readReport,
-  readTombstone,
-} from './cluster-documents.ts'
-import type { Coordination, TreeOperation, TreeZnode } from './coordination.ts'
+import { changeOf, lockOf } from './cluster-changes.ts'
+import { encodeClusterDocument, readReport } from './cluster-documents.ts'
+import { type ClusterPlace, readFacts } from './cluster-reader.ts'
+import type { Coordination, TreeZnode } from './coordination.ts'
 
 const LOCKS: readonly LockName[] = ['bootstrap', 'reconfig', 'election']
 const NUMBER_DIGITS = 10
-const NONCE_BYTES = 16
 const GUID_BYTES = 8
 const EXISTS = -110
 
-export interface ClusterStoreOptions {
+export interface ClusterStoreOptions extends ClusterPlace {
   readonly coordination: Coordination
-  /** Of the cluster's facts and locks. */
-  readonly root: string
-  /** Of the member documents. */
-  readonly services: string
   readonly pod: string
   readonly incarnation: number
   readonly everyMs: number
@@ -140,73 +129,15 @@ export class ClusterStore {
     const lock = lockOf(action)
     this.fence(lock).check()
     const path = this.#held.get(lock)?.path ?? ''
-    const change = await this.#change(action)
+    const change = await changeOf(action, {
+      ...this.#options,
+      wallMs: this.#options.wallMs(),
+      token: this.#held.get('bootstrap')?.token ?? '',
+    })
     // The znode of the lock is there for as long as nobody else can hold it.
     if (change !== null) {
       await this.#options.coordination.commit([{ kind: 'check', path, version: -1 }, change])
     }
-  }
-
-  /** Null: it is as it should be. */
-  async #change(action: TreeAction): Promise<TreeOperation | null> {
-    const { coordination, root, pod, incarnation, wallMs } = this.#options
-    switch (action.kind) {
-      case 'writeIntent': {
-        const nonce = randomBytes(NONCE_BYTES).toString('base64url')
-        const token = this.#held.get('bootstrap')?.token ?? ''
-        const { chosenFrom } = action
-        const data = encodeClusterDocument({ by: pod, incarnation, token, nonce, chosenFrom })
-        return { kind: 'create', path: `${root}/bootstrap/intent`, data }
-      }
-      case 'clearIntent':
-        return await this.#deletion(`${root}/bootstrap/intent`)
-      case 'initialize': {
-        const { engineClusterId } = action
-        const path = `${root}/initialized`
-        const before = await coordination.read(path)
-        if (before !== null) return sameCluster(before, engineClusterId)
-        const at = wallMs()
-        const { expected } = action
-        const data = encodeClusterDocument({
-          engineClusterId,
-          by: pod,
-          at,
-          position: null,
-          expected,
-        })
-        return { kind: 'create', path, data }
-      }
-      case 'notePosition':
-        return await this.#amendment({ position: action.position })
-      case 'expect':
-        return await this.#amendment({ expected: action.count })
-      case 'bury': {
-        const path = `${root}/departed/${action.pod}`
-        const { identity, reason } = action
-        const data = encodeClusterDocument({ identity, at: wallMs(), reason })
-        const before = await coordination.read(path)
-        if (before === null) return { kind: 'create', path, data }
-        return { kind: 'set', path, data, version: before.version }
-      }
-      case 'unbury':
-        return await this.#deletion(`${root}/departed/${action.pod}`)
-    }
-  }
-
-  /** What is on record of the cluster, with another word about it; its id stays for good. */
-  async #amendment(change: Partial<Initialized>): Promise<TreeOperation | null> {
-    const { coordination, root } = this.#options
-    const path = `${root}/initialized`
-    const before = await coordination.read(path)
-    const initialized = before === null ? null : readInitialized(before.data)
-    if (before === null || initialized === null) return null
-    const data = encodeClusterDocument({ ...initialized, ...change })
-    return { kind: 'set', path, data, version: before.version }
-  }
-
-  async #deletion(path: string): Promise<TreeOperation | null> {
-    const before = await this.#options.coordination.read(path)
-    return before === null ? null : { kind: 'delete', path, version: before.version }
   }
 
   #tick(): void {
@@ -304,22 +235,7 @@ export class ClusterStore {
     const { coordination, root, services } = this.#options
     // The locks first: whoever sees one as its own then sees all that was written under it before.
     const locks = await this.#readLocks(session)
-    const [initialized, intent, reports, tombstones, members] = await Promise.all([
-      coordination.read(`${root}/initialized`),
-      coordination.read(`${root}/bootstrap/intent`),
-      this.#readAll(`${root}/recovery`, readReport),
-      this.#readAll(`${root}/departed`, readTombstone),
-      this.#readAll(services, readPublished),
-    ])
-    return {
-      atMs,
-      initialized: initialized && demanded(readInitialized(initialized.data), 'initialized'),
-      intent: intent && demanded(readIntent(intent.data), 'bootstrap/intent'),
-      reports,
-      tombstones,
-      members,
-      locks,
-    }
+    return await readFacts(coordination, { root, services }, atMs, locks)
   }
 
   async #readLocks(session: string): Promise<Record<LockName, LockView | null>> {
@@ -354,21 +270,6 @@ export class ClusterStore {
     return znode && { path, znode }
   }
 
-  async #readAll<T>(
-    folder: string,
-    decode: (data: Uint8Array) => T | null,
-  ): Promise<Record<string, T>> {
-    const { coordination } = this.#options
-    const names = (await coordination.children(folder)) ?? []
-    const znodes = await Promise.all(names.map((name) => coordination.read(`${folder}/${name}`)))
-    const values = names.map((name, i): [string, T | null] => {
-      const znode = znodes[i]
-      return [name, znode ? decode(znode.data) : null]
-    })
-    const known = values.filter((entry): entry is [string, T] => entry[1] !== null)
-    return Object.fromEntries(known)
-  }
-
   #folder(lock: LockName): string {
     return `${this.#options.root}/locks/${lock}`
   }
@@ -376,14 +277,6 @@ export class ClusterStore {
   #isOwn(name: string): boolean {
     return name.startsWith(`${this.#guid}-lock-`)
   }
-}
-
-/** Positions are the elected agent's to write; members change under `reconfig`. */
-function lockOf(action: TreeAction): LockName {
-  const { kind } = action
-  if (kind === 'expect') return action.lock
-  if (kind === 'notePosition') return 'election'
-  return kind === 'bury' || kind === 'unbury' ? 'reconfig' : 'bootstrap'
 }
 
 function numberOf(name: string): number {
@@ -397,17 +290,4 @@ async function present(coordination: Coordination, path: string): Promise<void> 
     const exists = error instanceof AgentError && error.detail === EXISTS
     if (!exists) throw error
   }
-}
-
-function sameCluster(znode: TreeZnode, engineClusterId: string): null {
-  const before = readInitialized(znode.data)
-  if (before?.engineClusterId === engineClusterId) return null
-  const other = before?.engineClusterId ?? 'what cannot be read'
-  throw new AgentError('CLUSTER_MISMATCH', `the tree names ${other}, the engine ${engineClusterId}`)
-}
-
-/** What decides about bootstraps is never taken for absent because it cannot be read. */
-function demanded<T>(value: T | null, name: string): T {
-  if (value !== null) return value
-  throw new AgentError('TREE_UNREADABLE', `${name} holds what no agent writes`)
 }
