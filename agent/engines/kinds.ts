@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AgentConfig } from '../config.ts'
 import type { Coordination } from '../coordination/coordination.ts'
 import type { Engine } from './engine.ts'
+import { kafkaSettings } from './kafka/kafka-settings.ts'
 import type { MemberDisk } from './member-disk.ts'
 import { quorateEngine } from './quorate/quorate-kind.ts'
 import { quorateSettings } from './quorate/quorate-settings.ts'
@@ -24,11 +25,12 @@ type EngineMaker = (setup: EngineSetup) => Promise<Engine>
  */
 export const engineKinds = {
   quorate: async (setup: EngineSetup) => quorateEngine(setup),
+  kafka: async (setup: EngineSetup) => (await import('./kafka/kafka-kind.ts')).kafkaEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
 
 /** The settings of all engines; names are the engine's own, since all are flags of one command. */
-export const engineSettings = { ...quorateSettings }
+export const engineSettings = { ...quorateSettings, ...kafkaSettings }
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]

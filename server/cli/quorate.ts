@@ -6,6 +6,7 @@ import { runServer } from '../main.ts'
 import { VERSION } from '../version.ts'
 import { CommandFailure } from './command-failure.ts'
 import { ensembleCommand } from './ensemble-command.ts'
+import { kafkaCommand } from './kafka-command.ts'
 import { runLocal } from './local.ts'
 import { migrateCommand } from './migrate-command.ts'
 import { zkCommand } from './zk-command.ts'
@@ -58,6 +59,7 @@ function port(text: string): number {
 program.addCommand(zkCommand())
 program.addCommand(ensembleCommand())
 program.addCommand(migrateCommand())
+program.addCommand(kafkaCommand())
 
 try {
   await program.parseAsync()

@@ -45,9 +45,7 @@ export function surveyReplicas(
   const least = (topic: string) => minInSync[topic] ?? MIN_IN_SYNC_DEFAULT
   const atRisk = copies.filter(
     ({ topic, replicas, inSync }) =>
-      inSync.includes(broker) &&
-      replicas.length > least(topic) &&
-      inSync.length - 1 < least(topic),
+      inSync.includes(broker) && replicas.length > least(topic) && inSync.length - 1 < least(topic),
   )
   const [first] = atRisk
   const example =
@@ -107,9 +105,7 @@ function count(load: Map<number, Load>, broker: number, place: number): void {
 function leastLoaded(load: Map<number, Load>, taken: readonly number[]): number | null {
   const [best] = [...load]
     .filter(([broker]) => !taken.includes(broker))
-    .sort(
-      ([a, one], [b, other]) => one.copies - other.copies || one.leads - other.leads || a - b,
-    )
+    .sort(([a, one], [b, other]) => one.copies - other.copies || one.leads - other.leads || a - b)
   return best?.[0] ?? null
 }
 

@@ -37,6 +37,7 @@ export interface Reassignment {
   readonly topic: string
   readonly partition: number
   readonly replicas: readonly number[]
+  readonly adding: readonly number[]
   readonly removing: readonly number[]
 }
 
@@ -242,7 +243,11 @@ export function listReassignments(timeoutMs: number): KafkaRequest<readonly Reas
     name: 'ListPartitionReassignments',
     key: 46,
     version: 0,
-    encode: (writer) => void writer.int32(timeoutMs).array(null, () => {}).end(),
+    encode: (writer) =>
+      void writer
+        .int32(timeoutMs)
+        .array(null, () => {})
+        .end(),
     decode: (reader) => {
       reader.int32()
       check('ListPartitionReassignments', reader.int16(), reader.nullableString())
@@ -250,10 +255,9 @@ export function listReassignments(timeoutMs: number): KafkaRequest<readonly Reas
         const topic = reader.string()
         const partitions = reader.array(() => {
           const [partition, replicas] = [reader.int32(), reader.int32s()]
-          reader.int32s()
-          const found = { topic, partition, replicas, removing: reader.int32s() }
+          const [adding, removing] = [reader.int32s(), reader.int32s()]
           reader.end()
-          return found
+          return { topic, partition, replicas, adding, removing }
         })
         reader.end()
         return partitions
