@@ -54,7 +54,7 @@ export const limits = {
   treeGraceMs: 60_000,
   /** Between looks at a cluster's facts in the tree: while they decide something, and else. */
   clusterEveryMs: 1_000,
-  clusterEveryMsIdle: 5_000,
+  clusterEveryMsIdle: 4_000,
   /** Between notes of the furthest position of a cluster. */
   positionEveryMs: 30_000,
   /** Between checks of the lease, and of what is published. */
@@ -82,6 +82,30 @@ export const limits = {
   kafkaControllerLastMs: 60_000,
   /** A member document. */
   documentBytesMax: 4_096,
+  /** MongoDB: opening a connection, and one question over it. */
+  mongodbDialMs: 1_000,
+  mongodbAnswerMs: 1_000,
+  /** One change of the replica set, with all its steps; what has not come of it then is tried anew. */
+  mongodbChangeMs: 10_000,
+  /** Between looks at what a change came to. */
+  mongodbPauseMs: 100,
+  /** A primary that stepped down is none again before this; and so long it waits for a secondary. */
+  mongodbStepDownSeconds: 60,
+  mongodbCatchUpSeconds: 10,
+  /** A server that takes connections and answers no ping for so long is dead. */
+  mongodbSilentMs: 30_000,
+  /** One reply of MongoDB. */
+  mongodbFrameBytesMax: 4_194_304,
+  /** One answer of Patroni for which it looks into the tree; a switchover is on record by then. */
+  patroniTreeMs: 3_000,
+  /** Between looks at what Patroni knows of its cluster, while it runs. */
+  patroniEveryMs: 2_000,
+  /** A standby of PostgreSQL that is further behind serves nobody. */
+  postgresqlLagBytesMax: 16 * 1024 * 1024,
+  /** A PostgreSQL server that is to stop waits so long for a synchronous standby, before and after a switchover. */
+  postgresqlStandbyMs: 30_000,
+  /** Between tries to label the own pod with its role. */
+  roleLabelRetryMs: 5_000,
   /** What is left for goodbyes when the process ends. */
   goodbyeMs: 1_000,
 } as const
