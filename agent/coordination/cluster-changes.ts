@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Initialized, LockName } from '../core/cluster/facts.ts'
 import type { TreeAction } from '../core/state.ts'
 import { AgentError } from '../errors.ts'
-import { encodeClusterDocument, readInitialized } from './cluster-documents.ts'
+import { encodeClusterDocument, readInitialized, readTombstone } from './cluster-documents.ts'
 import type { Coordination, TreeOperation, TreeZnode } from './coordination.ts'
 
 const NONCE_BYTES = 16
+const BURIALS: ReadonlySet<string> = new Set(['bury', 'confirm', 'unbury'])
 
 export interface ChangeContext {
   readonly coordination: Coordination
@@ -22,7 +23,7 @@ export function lockOf(action: TreeAction): LockName {
   const { kind } = action
   if (kind === 'expect') return action.lock
   if (kind === 'notePosition') return 'election'
-  return kind === 'bury' || kind === 'unbury' ? 'reconfig' : 'bootstrap'
+  return BURIALS.has(kind) ? 'reconfig' : 'bootstrap'
 }
 
 /**
@@ -58,9 +59,16 @@ export async function changeOf(
     case 'bury': {
       const path = `${root}/departed/${action.pod}`
       const { identity, reason } = action
-      const data = encodeClusterDocument({ identity, at: wallMs, reason })
+      const data = encodeClusterDocument({ identity, done: false, at: wallMs, reason })
       const before = await coordination.read(path)
       if (before === null) return { kind: 'create', path, data }
+      return { kind: 'set', path, data, version: before.version }
+    }
+    case 'confirm': {
+      const path = `${root}/departed/${action.pod}`
+      const before = await coordination.read(path)
+      if (before === null) return null
+      const data = encodeClusterDocument({ ...readTombstone(before.data), done: true })
       return { kind: 'set', path, data, version: before.version }
     }
     case 'unbury':

@@ -40,7 +40,13 @@ const ReportDocument = Type.Object({
   started: Type.Boolean(),
   incarnation: Count,
 })
-const TombstoneDocument = Type.Object({ v: V, identity: Text, at: Count, reason: Text })
+const TombstoneDocument = Type.Object({
+  v: V,
+  identity: Text,
+  done: Type.Boolean(),
+  at: Count,
+  reason: Text,
+})
 const MemberDocument = Type.Object({
   status: Text,
   enabled: Type.Boolean(),
@@ -75,9 +81,11 @@ export function readReport(data: Uint8Array): RecoveryReport | null {
 /** A tombstone that cannot be read is one all the same: of whatever the disk holds. */
 export function readTombstone(data: Uint8Array): Tombstone {
   const value = parsed(data)
-  if (!Value.Check(TombstoneDocument, value)) return { identity: '', at: 0, reason: 'unknown' }
-  const { identity, at, reason } = value
-  return { identity, at, reason }
+  if (!Value.Check(TombstoneDocument, value)) {
+    return { identity: '', done: true, at: 0, reason: 'unknown' }
+  }
+  const { identity, done, at, reason } = value
+  return { identity, done, at, reason }
 }
 
 export function readPublished(data: Uint8Array): PublishedMember | null {

@@ -100,6 +100,8 @@ export type TreeAction =
       readonly identity: string
       readonly reason: string
     }
+  /** The removal that the tombstone was for has committed. */
+  | { readonly kind: 'confirm'; readonly pod: string }
   | { readonly kind: 'unbury'; readonly pod: string }
 
 /** What the engine's own code does; each is safe to repeat, and stops when its lock may be lost. */

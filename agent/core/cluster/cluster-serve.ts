@@ -7,7 +7,7 @@ import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove } from './founding.ts'
 import { type Move, pause, type Situation, stepOf, underLock } from './gate.ts'
 import type { Duty } from './plan.ts'
-import { reconcileMove } from './reconcile.ts'
+import { confirmMove, reconcileMove } from './reconcile.ts'
 import { countUpTo, expectedSet, readyMember, surveyOf } from './survey.ts'
 
 /**
@@ -168,6 +168,8 @@ function returnMove<View extends EngineView>(
     const reason = 'within the replicas again'
     return { action: { kind: 'clearDeparted' }, reason, locks: [] }
   }
+  // Without a leader the lock would only keep others from what brings one back.
+  if (!engine.ready && readyMember(situation, facts) === null) return null
   return underLock(facts, 'reconfig', { kind: 'rejoin' }, 'within the replicas again')
 }
 
@@ -191,7 +193,7 @@ function setMove<View extends EngineView>(
   facts: ClusterFacts,
 ): Move | null {
   if (facts.locks.election?.mine !== true || !situation.observation.engine.ready) return null
-  const removal = reconcileMove(situation, facts)
+  const removal = reconcileMove(situation, facts) ?? confirmMove(situation, facts)
   if (removal !== null) return removal
   const duty = situation.plan.setDuty(situation.observation)
   if (duty !== null) return commandMove(facts, duty)

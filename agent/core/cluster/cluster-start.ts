@@ -46,7 +46,7 @@ function removedMove<View extends EngineView>(
 ): Move | null {
   const { observation, facts, plan } = situation
   const tombstone = facts?.tombstones[observation.self.pod]
-  const buried = tombstone !== undefined && ['', disk.incarnation].includes(tombstone.identity)
+  const buried = tombstone?.done === true && ['', disk.incarnation].includes(tombstone.identity)
   if (!disk.departed && !buried) return null
   const set = expectedSet(situation)
   if (typeof set === 'string') return pause(`this member was removed, and ${set}`)

@@ -62,6 +62,11 @@ export interface RecoveryReport {
 export interface Tombstone {
   /** DiskReport.incarnation of what was removed; '' where that was not known: whatever is there. */
   readonly identity: string
+  /**
+   * The removal has committed. Until then it may never come to be: whoever starts meanwhile starts as it is,
+   * since its data may be what a majority needs.
+   */
+  readonly done: boolean
   /** Unix time, for people. */
   readonly at: number
   readonly reason: string

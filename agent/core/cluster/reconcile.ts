@@ -30,6 +30,20 @@ export function reconcileMove<View extends EngineView>(
   return removalMove(facts, self.pod, name, identity, reason)
 }
 
+/** A removal whose agent ended before it could say that it was done: the cluster is without the member. */
+export function confirmMove<View extends EngineView>(
+  { observation }: Situation<View>,
+  facts: ClusterFacts,
+): Move | null {
+  const { members } = observation.engine
+  const open = Object.entries(facts.tombstones).find(
+    ([pod, { done }]) => !done && !members.some(({ name }) => name === pod),
+  )
+  if (open === undefined) return null
+  const [pod] = open
+  return underLock(facts, 'reconfig', { kind: 'confirm', pod }, `${pod} is removed`)
+}
+
 /** The tombstone, then the removal. The caller holds `reconfig` and has its evidence. */
 export function removalMove(
   facts: ClusterFacts,

@@ -155,7 +155,7 @@ describe('a process that runs in no cluster', () => {
 })
 
 describe('a member that was removed and runs', () => {
-  const tombstones = { 'q-0': { identity: 'i1', at: 0, reason: '' } }
+  const tombstones = { 'q-0': { identity: 'i1', done: false, at: 0, reason: '' } }
 
   it('is taken back within the replicas, by the word of the leader and not its own view', () => {
     const cluster = facts({ initialized, tombstones }, ['reconfig'])
@@ -170,10 +170,34 @@ describe('a member that was removed and runs', () => {
     })
   })
 
+  it('keeps no lock from others while nobody leads', () => {
+    const engine = { ...serving('q-1'), ready: false }
+    const alone = facts({ initialized, tombstones }, ['reconfig'])
+    expect(serve(atStart, alone, { engine }).wants.locks).toEqual([])
+    const led = facts({ initialized, tombstones, members: { 'q-1': ready } }, ['reconfig'])
+    expect(serve(atStart, led, { engine }).action).toEqual({ kind: 'rejoin' })
+  })
+
   it('loses the note on its disk first', () => {
     const cluster = facts({ initialized, tombstones }, ['reconfig'])
     const { action } = serve(atStart, cluster, { disk: holding('c1', true) })
     expect(action).toEqual({ kind: 'clearDeparted' })
+  })
+})
+
+describe('a removal whose agent ended in the middle', () => {
+  const engine = { ...serving('q-1'), members: serving('q-1').members.slice(0, 2) }
+  const tombstones = { 'q-2': { identity: 'i2', done: false, at: 0, reason: '' } }
+  const held = ['election', 'reconfig'] as const
+
+  it('is confirmed by the agent of the set when the cluster is without the member', () => {
+    const cluster = facts({ initialized, tombstones }, [...held])
+    const { action } = serve(atStart, cluster, { engine })
+    expect(action).toEqual({ kind: 'confirm', pod: 'q-2' })
+    expect(serve(atStart, cluster).action).toEqual(none)
+    const known = { 'q-2': { ...tombstones['q-2'], done: true } }
+    const done = facts({ initialized, tombstones: known }, [...held])
+    expect(serve(atStart, done, { engine }).action).toEqual(none)
   })
 })
 
@@ -195,7 +219,7 @@ describe('members that the set was scaled away from', () => {
     expect(reconcile(facts({ initialized }, [...held]), stale).action).toEqual({ kind: 'verify' })
     const bury = reconcile(facts({ initialized }, [...held])).action
     expect(bury).toMatchObject({ kind: 'bury', pod: 'q-2', identity: '' })
-    const tombstones = { 'q-2': { identity: '', at: 0, reason: '' } }
+    const tombstones = { 'q-2': { identity: '', done: false, at: 0, reason: '' } }
     const { action } = reconcile(facts({ initialized, tombstones }, [...held]))
     expect(action).toEqual({ kind: 'remove', name: 'q-2' })
   })
@@ -254,7 +278,7 @@ describe('a drain', () => {
     expect(first).toMatchObject({ action: none, wants: { locks: ['reconfig'] } })
     const bury = drain(atStart, facts({ initialized }, ['reconfig']), gone)
     expect(bury.action).toMatchObject({ kind: 'bury', pod: 'q-0', identity: '' })
-    const tombstones = { 'q-0': { identity: '', at: 0, reason: '' } }
+    const tombstones = { 'q-0': { identity: '', done: false, at: 0, reason: '' } }
     const cluster = facts({ initialized, tombstones }, ['reconfig'])
     const agent = new ClusterAgent(atStart)
     agent.see({ ...formed, cluster, ...prestop, ...gone })

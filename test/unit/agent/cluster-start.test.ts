@@ -178,7 +178,7 @@ describe('a disk with data', () => {
   })
 
   it('is moved aside when its member was removed, and the tombstone goes before it fills', () => {
-    const buried = { 'q-0': { identity: 'i1', at: 0, reason: '' } }
+    const buried = { 'q-0': { identity: 'i1', done: true, at: 0, reason: '' } }
     const cluster = facts({ initialized, tombstones: buried, reports })
     expect(start(atStart, cluster, data).action).toEqual({ kind: 'moveAside' })
     const gone = { ...data, statefulSet: set({ replicas: 0 }) }
@@ -188,10 +188,19 @@ describe('a disk with data', () => {
     expect(start(atStart, locked).action).toEqual({ kind: 'unbury', pod: 'q-0' })
     const departed = { disk: holding('c1', true) }
     expect(start(atStart, facts({ initialized }), departed).action).toEqual({ kind: 'moveAside' })
-    const another = { 'q-0': { identity: 'i0', at: 0, reason: '' } }
+    const another = { 'q-0': { identity: 'i0', done: true, at: 0, reason: '' } }
     const later = facts({ initialized, tombstones: another, reports })
     expect(start(atStart, later, data).action).toEqual(permit('resume'))
     expect(start(whileRunning, cluster, data).action).toEqual(permit('resume'))
+  })
+})
+
+describe('a disk whose removal was begun, and is not known to be done', () => {
+  it('starts as it is: its data may be what a majority needs', () => {
+    const tombstones = { 'q-0': { identity: 'i1', done: false, at: 0, reason: '' } }
+    const reports = { 'q-0': started(dataReport()) }
+    const cluster = facts({ initialized, tombstones, reports })
+    expect(start(atStart, cluster, data).action).toEqual(permit('resume'))
   })
 })
 

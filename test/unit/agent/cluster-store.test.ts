@@ -203,8 +203,10 @@ describe('the facts of a cluster in the tree', () => {
     await agent.want(['reconfig'])
     for (const identity of ['i1', 'i2']) {
       await agent.store.perform({ kind: 'bury', pod: 'q-3', identity, reason: 'scaled down' })
-      expect((await agent.facts()).tombstones['q-3']).toMatchObject({ identity })
+      expect((await agent.facts()).tombstones['q-3']).toMatchObject({ identity, done: false })
     }
+    await agent.store.perform({ kind: 'confirm', pod: 'q-3' })
+    expect((await agent.facts()).tombstones['q-3']).toMatchObject({ identity: 'i2', done: true })
     await agent.store.perform({ kind: 'unbury', pod: 'q-3' })
     expect((await agent.facts()).tombstones).toEqual({})
   })

@@ -197,6 +197,7 @@ export class DependentsWorld {
       case 'notePosition':
       case 'expect':
       case 'bury':
+      case 'confirm':
       case 'unbury':
         return this.#change(pod, action)
       default:

@@ -23,6 +23,9 @@ const fate = fc.constantFrom<Fate>(
   'crashedAfter',
 )
 
+/** Of the cluster that is there at the beginning. */
+const sizes = fc.constantFrom(0, 3, PODS)
+
 const event: fc.Arbitrary<Event> = fc.oneof(
   of(8, fc.tuple(ordinal, fc.integer({ min: 1, max: 4 }), fate).map(turns)),
   of(3, on('look', look)),
@@ -30,7 +33,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     2,
     on('start engine', (world, pod) => world.startEngine(pod)),
   ),
-  of(3, fc.constant<Event>(['round', round])),
+  of(3, fc.constant<Event>(['round', (world) => round(world)])),
+  of(8, fc.array(fate, { minLength: PODS, maxLength: PODS }).map(fatefulRound)),
+  of(2, fc.constant<Event>(['half a minute', halfAMinute])),
+  of(2, fc.integer({ min: 1, max: PODS }).map(shrink)),
   of(1, fc.constant<Event>(['settle', (world) => world.model.settle()])),
   of(3, fc.constant<Event>(['write', (world) => world.model.write()])),
   of(2, fc.constantFrom(100, 700, 2_500, 7_000, 12_000, 70_000).map(later)),
@@ -107,15 +113,34 @@ function look(world: World, pod: Pod): void {
   world.look(pod)
 }
 
-/** Everyone who should run makes one step. */
-function round(world: World): void {
+/** Everyone who should run makes one step, which ends as its fate is. */
+function round(world: World, fates: readonly Fate[] = []): void {
   world.nowMs += 1_000
   for (const pod of world.pods) {
     if (isExpected(pod.ordinal, world.set)) world.startEngine(pod)
     world.refresh(pod)
-    step(world, pod)
+    world.look(pod)
+    world.turn(pod, fates[pod.ordinal] ?? 'done')
     world.model.settle()
   }
+}
+
+function fatefulRound(fates: Fate[]): Event {
+  return [`round ${fates.join('/')}`, (world) => round(world, fates)]
+}
+
+/** Long enough for the agent of the set to remove whoever is gone. */
+function halfAMinute(world: World): void {
+  for (let second = 0; second < 30; second += 1) round(world)
+}
+
+/** As Kubernetes does: those beyond are told to stop. */
+function shrink(replicas: number): Event {
+  const run = (world: World) => {
+    world.scale(replicas)
+    for (const pod of world.pods.slice(replicas)) pod.prestopAtMs = world.nowMs
+  }
+  return [`shrink ${replicas}`, run]
 }
 
 function restart(world: World, pod: Pod): void {
@@ -193,9 +218,9 @@ const treeLoss: fc.Arbitrary<Event> = fc.constant<Event>([
 ])
 
 /** Runs events; what must never be throws in the world, with the events so far in the message. */
-function play(modelOf: (world: World) => EngineModel, formed: boolean, events: readonly Event[]) {
+function play(modelOf: (world: World) => EngineModel, size: number, events: readonly Event[]) {
   const world = new DependentsWorld(modelOf)
-  if (formed) expect(heal(world, 3)).toBeNull()
+  if (size > 0) expect(heal(world, size)).toBeNull()
   const told: string[] = []
   for (const [name, run] of events) {
     told.push(name)
@@ -260,8 +285,8 @@ describe.each(models)('interleavings: engines that are %s', (_name, modelOf, who
   it('form one cluster, ever, which becomes whole again', () => {
     const sequence = fc.array(event, { minLength: 30, maxLength: 90, size: 'max' })
     fc.assert(
-      fc.property(fc.boolean(), sequence, (formed, events) => {
-        const world = play(modelOf, formed, events)
+      fc.property(sizes, sequence, (size, events) => {
+        const world = play(modelOf, size, events)
         const ordinals = Array.from({ length: whole }, (_, i) => i)
         if (!world.model.isCurable(ordinals)) return
         const left = heal(world, whole)
@@ -278,8 +303,8 @@ describe.each(models)('interleavings: engines that are %s', (_name, modelOf, who
     const some = fc.oneof(of(20, event), of(1, loss), of(1, treeLoss))
     const sequence = fc.array(some, { minLength: 30, maxLength: 90, size: 'max' })
     fc.assert(
-      fc.property(fc.boolean(), sequence, (formed, events) => {
-        play(modelOf, formed, events)
+      fc.property(sizes, sequence, (size, events) => {
+        play(modelOf, size, events)
       }),
       { numRuns: RUNS, seed: SEED },
     )

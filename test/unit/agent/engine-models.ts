@@ -189,7 +189,9 @@ export class KraftModel extends QuorumModel {
   start(pod: Pod, mode: string, facts: ClusterFacts | null): void {
     const { disk } = pod
     const old = disk.kind === 'member' && this.retired.has(disk.incarnation)
-    must(!old, 'a removed member came back as it was')
+    // While a removal was begun and is not known to be done, its disk may be what a majority needs.
+    const known = facts?.tombstones[pod.name]?.done === true || (old && disk.departed)
+    must(!old || !known, 'a removed member came back as it was')
     if (mode === 'bootstrap') return this.found(pod, `c-${facts?.intent?.nonce}`)
     must(disk.kind === 'member' || facts?.initialized?.engineClusterId === this.clusterId, 'astray')
   }

@@ -194,7 +194,12 @@ export class TreeModel {
         return true
       case 'bury': {
         const { identity, reason } = action
-        this.tombstones.set(action.pod, { identity, at: 0, reason })
+        this.tombstones.set(action.pod, { identity, done: false, at: 0, reason })
+        return true
+      }
+      case 'confirm': {
+        const before = this.tombstones.get(action.pod)
+        if (before !== undefined) this.tombstones.set(action.pod, { ...before, done: true })
         return true
       }
       case 'unbury':
@@ -208,5 +213,5 @@ function lockOf(action: TreeAction): LockName {
   const { kind } = action
   if (kind === 'expect') return action.lock
   if (kind === 'notePosition') return 'election'
-  return kind === 'bury' || kind === 'unbury' ? 'reconfig' : 'bootstrap'
+  return ['bury', 'confirm', 'unbury'].includes(kind) ? 'reconfig' : 'bootstrap'
 }
