@@ -54,6 +54,7 @@ export class DocumentWriter {
         engineVersion: this.#version,
         role: engine.answers ? engine.role : 'unknown',
         generation: (engine.answers ? engine.generation : null) ?? null,
+        ...(engine.connection === undefined ? {} : { connection: engine.connection }),
         host,
         ...this.#engine.clientPorts,
         endpoints: Object.fromEntries(endpoints),

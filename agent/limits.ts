@@ -80,6 +80,10 @@ export const limits = {
   kafkaBehindMs: 600_000,
   /** The controller lets others stop first, for so long. */
   kafkaControllerLastMs: 60_000,
+  /** Kafka's nodes beyond so many do not vote on its metadata. */
+  kafkaVotersMax: 5,
+  /** A broker that left with copies stays registered; it is looked at again after this. */
+  kafkaUnregisterAgainMs: 60_000,
   /** A member document. */
   documentBytesMax: 4_096,
   /** MongoDB: opening a connection, and one question over it. */

@@ -19,6 +19,8 @@ export interface MemberFacts {
   readonly role: string
   /** The engine's own count of its leaders; null where it has none, and then left out. */
   readonly generation: number | null
+  /** By which clients reach the whole cluster; left out of the document where it is. */
+  readonly connection?: string
   readonly host: string
   /** Null: clients are served with TLS alone, on `sslPort`; one of the two is there. */
   readonly port: number | null
@@ -60,6 +62,7 @@ export function memberDocument(facts: MemberFacts): Readonly<Record<string, unkn
       fqdn: facts.fqdn,
       engine: facts.engine,
       engineVersion: facts.engineVersion,
+      ...(facts.connection === undefined ? {} : { connection: facts.connection }),
     },
     registrationTimeUTC: facts.registeredAtMs,
     serviceType: 'DYNAMIC',

@@ -99,6 +99,8 @@ export interface EngineView {
   readonly generation?: number
   /** Progress of a running engine, of those that have comparable positions. */
   readonly position?: string
+  /** How clients reach the cluster as a whole, without secrets, of engines that say so in one line. */
+  readonly connection?: string
   readonly members: readonly EngineMember[]
 }
 

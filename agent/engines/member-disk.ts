@@ -40,6 +40,11 @@ export class MemberDisk {
     return this.#read('departed', 'incarnation')
   }
 
+  /** The id of the cluster whose data this is, of engines that keep none that can be read; null: none. */
+  get cluster(): string | null {
+    return this.#read('cluster', 'id')
+  }
+
   /** True while a move aside has begun and not ended: the data is not whole. */
   get isMoving(): boolean {
     return existsSync(join(this.#notes, 'moving.json'))
@@ -47,6 +52,16 @@ export class MemberDisk {
 
   writeFounding(mark: string): void {
     this.#write('founding', { mark })
+  }
+
+  writeCluster(id: string): void {
+    this.#write('cluster', { id })
+  }
+
+  /** What was founded, or filled, is whole. */
+  clearFounding(): void {
+    rmSync(join(this.#notes, 'founding.json'), { force: true })
+    syncDirectory(this.#notes)
   }
 
   markDeparted(incarnation: string, at: string): void {
@@ -88,7 +103,7 @@ export class MemberDisk {
       syncDirectory(directory)
     }
     const first = join(this.#directories[0] ?? '.', `stale-${stamp}`)
-    for (const note of ['founding', 'departed', 'moving']) {
+    for (const note of ['founding', 'cluster', 'departed', 'moving']) {
       const path = join(this.#notes, `${note}.json`)
       if (existsSync(path)) renameSync(path, join(first, `agent-${note}.json`))
     }

@@ -80,7 +80,10 @@ function promotionDuty({ engine, self }: Observation<MongodbView>): Duty | null 
  * catch up, the stop waits for it; where nobody could follow, a restart costs no more than it must, and a
  * removal waits: without a primary nobody can be removed.
  */
-function drainOf({ engine, self }: Observation<MongodbView>, drain: { readonly verdict: { readonly kind: string } | null }): DrainStep {
+function drainOf(
+  { engine, self }: Observation<MongodbView>,
+  drain: { readonly verdict: { readonly kind: string } | null },
+): DrainStep {
   if (!engine.leads) return { kind: 'ready' }
   const others = engine.members.filter(({ name }) => name !== self.pod)
   const candidates = others.filter(

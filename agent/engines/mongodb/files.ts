@@ -1,0 +1,70 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { AgentError, messageOf } from '../../errors.ts'
+
+export interface MongodFilesOptions {
+  readonly keyFile: string
+  readonly tls: TlsFiles | null
+  /** Shared with the main container, in memory. */
+  readonly directory: string
+}
+
+export interface TlsFiles {
+  readonly caFile: string
+  readonly certificateFile: string
+  readonly keyFile: string
+}
+
+/**
+ * Files as mongod wants them, made of those of a Secret: a key that nobody else may read (a volume that is
+ * mounted with a group is refused), and one file with both certificate and key.
+ */
+export class MongodFiles {
+  readonly #options: MongodFilesOptions
+
+  constructor(options: MongodFilesOptions) {
+    this.#options = options
+  }
+
+  /** Writes them, and returns the arguments that name them. Throws AGENT_CONFIG_INVALID. */
+  prepare(): string {
+    const { keyFile, tls, directory } = this.#options
+    try {
+      const key = join(directory, 'mongodb.key')
+      writePrivately(key, readFileSync(keyFile))
+      const arguments_ = `--keyFile ${key}`
+      if (tls === null) return arguments_
+      const pem = join(directory, 'mongodb.pem')
+      const parts = [readFileSync(tls.certificateFile, 'utf8'), readFileSync(tls.keyFile, 'utf8')]
+      writePrivately(pem, Buffer.from(parts.map((part) => `${part.trimEnd()}\n`).join('')))
+      // Members know each other by the key; clients may have no certificate.
+      return `${arguments_} --tlsMode requireTLS --tlsCertificateKeyFile ${pem} --tlsCAFile ${tls.caFile} --tlsAllowConnectionsWithoutCertificates`
+    } catch (error) {
+      throw new AgentError('AGENT_CONFIG_INVALID', `files of MongoDB: ${messageOf(error)}`)
+    }
+  }
+}
+
+/** Whole or not at all, and readable by nobody else from the first moment. */
+function writePrivately(path: string, content: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.tmp`
+  const file = openSync(temporary, 'w', 0o600)
+  try {
+    writeSync(file, content)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  chmodSync(temporary, 0o400)
+  renameSync(temporary, path)
+}

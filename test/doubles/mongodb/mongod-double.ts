@@ -1,0 +1,312 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createServer as createTlsServer } from 'node:tls'
+import type { Document } from 'bson'
+import { ReplicaMember } from './replica-member.ts'
+import { keysOf, ScramConversation } from './scram-server.ts'
+import { Refusal, SetCommands } from './set-commands.ts'
+import { type OplogEntry, SetStore } from './set-store.ts'
+import { encodeReply, type Incoming, type LinkTls, MessageReader } from './wire.ts'
+
+export interface DoubleOptions {
+  readonly replSet: string
+  readonly port: number
+  readonly dbPath: string
+  /** What members share; with it every command needs a login, but for the localhost exception. */
+  readonly key: string
+  readonly tls?: { readonly ca: string; readonly pem: string } | null
+  readonly host?: string
+  readonly heartbeatMs?: number
+  readonly electionMs?: number
+  readonly initialSyncMs?: number
+}
+
+/** What goes wrong with the next commands of a name. */
+export interface Fault {
+  readonly command: string
+  /** `dropAfter`: it is done, and its answer lost. */
+  readonly mode: 'refuse' | 'drop' | 'dropAfter' | 'hang'
+  readonly code?: number
+  times: number
+}
+
+interface Session {
+  readonly socket: Socket
+  login: ScramConversation | null
+  user: string | null
+}
+
+/** Allowed to everybody. */
+const OPEN = [
+  'hello',
+  'isMaster',
+  'ismaster',
+  'ping',
+  'buildInfo',
+  'endSessions',
+  'saslStart',
+  'saslContinue',
+]
+/** Allowed from localhost while there is no user. */
+const EXCEPTION = ['replSetInitiate', 'replSetReconfig', 'replSetGetStatus', 'createUser']
+const WAIT_MS = 10_000
+
+/**
+ * A double of mongod, and no MongoDB: it speaks OP_MSG and has the state machine of a replica set, users, and
+ * inserts that are read back. For tests of what drives a replica set where no mongod can be had.
+ */
+export class MongodDouble {
+  readonly #options: DoubleOptions
+  readonly #store: SetStore
+  readonly #member: ReplicaMember
+  readonly #set: SetCommands
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  /** Commands in the order in which they were begun. */
+  readonly commands: string[] = []
+  readonly faults: Fault[] = []
+
+  constructor(options: DoubleOptions) {
+    this.#options = options
+    const { replSet, port, key, heartbeatMs = 25, electionMs = 250, initialSyncMs = 100 } = options
+    const tls: LinkTls = options.tls ? { ca: options.tls.ca } : null
+    this.#store = new SetStore(options.dbPath)
+    this.#member = new ReplicaMember({
+      store: this.#store,
+      key,
+      tls,
+      heartbeatMs,
+      electionMs,
+      initialSyncMs,
+    })
+    const isSelf = (place: string) => {
+      const colon = place.lastIndexOf(':')
+      const label = place.slice(0, colon).split('.')[0]
+      const local = label === 'localhost' || label === '127' || label === hostname()
+      return local && Number(place.slice(colon + 1)) === port
+    }
+    this.#set = new SetCommands(this.#member, this.#store, replSet, isSelf)
+    const accept = (socket: Socket) => this.#accept(socket)
+    this.#server = options.tls
+      ? createTlsServer({ key: options.tls.pem, cert: options.tls.pem }, accept)
+      : createServer(accept)
+  }
+
+  get role(): string {
+    return this.#member.role
+  }
+
+  /** Cuts the member off from the others, and from nobody else. */
+  set isolated(isolated: boolean) {
+    this.#member.isolated = isolated
+  }
+
+  async start(): Promise<void> {
+    const { host = '127.0.0.1', port } = this.#options
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, resolve)
+    })
+    this.#member.start()
+  }
+
+  /** As SIGKILL ends it: nothing is said to anybody. */
+  async kill(): Promise<void> {
+    this.#member.stop()
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #accept(socket: Socket): void {
+    const session: Session = { socket, login: null, user: null }
+    const reader = new MessageReader()
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const message of reader.read(chunk)) void this.#answer(session, message)
+      } catch {
+        socket.destroy()
+      }
+    })
+  }
+
+  async #answer(session: Session, message: Incoming): Promise<void> {
+    const { document } = message
+    const name = Object.keys(document)[0] ?? ''
+    if (name.startsWith('double')) {
+      const reply = this.#member.take(document)
+      if (reply !== null) session.socket.write(encodeReply(message, reply))
+      return
+    }
+    this.commands.push(name)
+    const fault = this.faults.find(({ command, times }) => command === name && times > 0)
+    if (fault !== undefined) fault.times -= 1
+    if (fault?.mode === 'hang') return
+    if (fault?.mode === 'drop') return void session.socket.destroy()
+    const reply = await this.#replyTo(session, name, document, fault)
+    if (fault?.mode === 'dropAfter') session.socket.destroy()
+    else session.socket.write(encodeReply(message, reply))
+  }
+
+  async #replyTo(
+    session: Session,
+    name: string,
+    command: Document,
+    fault: Fault | undefined,
+  ): Promise<Document> {
+    try {
+      if (fault?.mode === 'refuse') throw new Refusal(fault.code ?? 8, 'Injected', 'by the test')
+      this.#authorize(session, name)
+      return await this.#run(session, name, command)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      const { code, codeName, message } = error
+      return { ok: 0, code, codeName, errmsg: message }
+    }
+  }
+
+  #authorize({ user, socket }: Session, name: string): void {
+    if (this.#options.key === '' || user !== null || OPEN.includes(name)) return
+    const { remoteAddress = '' } = socket
+    const local = /^(::1|(::ffff:)?127\.)/.test(remoteAddress)
+    if (local && this.#users().length === 0 && EXCEPTION.includes(name)) return
+    throw new Refusal(13, 'Unauthorized', `command ${name} requires authentication`)
+  }
+
+  async #run(session: Session, name: string, command: Document): Promise<Document> {
+    switch (name) {
+      case 'hello':
+      case 'isMaster':
+      case 'ismaster':
+        return { ...this.#set.hello(), ...limits(), helloOk: true, localTime: new Date(), ok: 1 }
+      case 'ping':
+      case 'endSessions':
+        return { ok: 1 }
+      case 'buildInfo':
+        return { ok: 1, version: '8.0.0-double', versionArray: [8, 0, 0, 0] }
+      case 'saslStart':
+      case 'saslContinue':
+        return this.#login(session, name, command)
+      case 'replSetInitiate':
+        return this.#set.initiate(command['replSetInitiate'])
+      case 'replSetReconfig':
+        return await this.#set.reconfigure(command)
+      case 'replSetGetConfig':
+        return this.#set.getConfig(command['commitmentStatus'])
+      case 'replSetGetStatus':
+        return this.#set.getStatus()
+      case 'replSetStepDown':
+        return await this.#set.stepDown(command)
+      case 'createUser':
+        return await this.#createUser(command)
+      case 'usersInfo':
+        return this.#usersInfo(command['usersInfo'])
+      case 'insert':
+        return await this.#insert(command)
+      case 'find':
+        return this.#find(command)
+      default:
+        throw new Refusal(59, 'CommandNotFound', `no such command: '${name}'`)
+    }
+  }
+
+  #login(session: Session, name: string, command: Document): Document {
+    if (name === 'saslStart') {
+      session.login = new ScramConversation(
+        (user) => this.#users().find((entry) => entry.user === user)?.keys ?? null,
+      )
+    }
+    const { login } = session
+    const reply = name === 'saslStart' ? login?.start(command) : login?.proceed(command)
+    if (!reply) throw new Refusal(18, 'AuthenticationFailed', 'Authentication failed.')
+    if (reply['done'] === true) session.user = login?.user ?? null
+    return { ...reply, ok: 1 }
+  }
+
+  async #createUser({ createUser: user, pwd, roles }: Document): Promise<Document> {
+    this.#mustLead()
+    if (this.#users().some((entry) => entry.user === user)) {
+      throw new Refusal(51_003, 'Location51003', `User "${user}@admin" already exists`)
+    }
+    const index = this.#member.write({ kind: 'user', user, keys: keysOf(pwd), roles })
+    await this.#committed(index, WAIT_MS)
+    return { ok: 1 }
+  }
+
+  #usersInfo(asked: unknown): Document {
+    const names = (Array.isArray(asked) ? asked : [asked]).map((item) => item?.user ?? item)
+    const users = this.#users().filter(({ user }) => asked === 1 || names.includes(user))
+    return { ok: 1, users: users.map(({ user, roles }) => ({ user, db: 'admin', roles })) }
+  }
+
+  async #insert({ insert, documents, writeConcern, $db }: Document): Promise<Document> {
+    this.#mustLead()
+    const namespace = `${$db}.${insert}`
+    let index = 0
+    for (const document of documents) {
+      index = this.#member.write({ kind: 'insert', namespace, document })
+    }
+    const answer = { ok: 1, n: documents.length }
+    if (writeConcern?.w !== 'majority') return answer
+    if (await this.#committed(index, writeConcern.wtimeout ?? WAIT_MS)) return answer
+    const error = { code: 64, codeName: 'WriteConcernFailed', errmsg: 'waiting timed out' }
+    return { ...answer, writeConcernError: error }
+  }
+
+  #find({ find, filter, $db }: Document): Document {
+    if (!['primary', 'secondary'].includes(this.role)) {
+      throw new Refusal(13_436, 'NotPrimaryOrSecondary', `in the state ${this.role}`)
+    }
+    const namespace = `${$db}.${find}`
+    const wanted = Object.entries(filter ?? {})
+    const firstBatch = this.#operations('insert')
+      .filter((op) => op.namespace === namespace)
+      .map(({ document }) => document)
+      .filter((document) => wanted.every(([key, value]) => document[key] === value))
+    return { ok: 1, cursor: { id: 0n, ns: namespace, firstBatch } }
+  }
+
+  #mustLead(): void {
+    if (this.role !== 'primary') throw new Refusal(10_107, 'NotWritablePrimary', 'not primary')
+  }
+
+  /** False when a majority does not have it in time; a primary that was deposed refuses. */
+  async #committed(index: number, timeoutMs: number): Promise<boolean> {
+    const { term } = this.#store
+    const deadlineMs = performance.now() + timeoutMs
+    while (this.#member.committed < index) {
+      if (this.role !== 'primary' || this.#store.term !== term) {
+        throw new Refusal(11_602, 'InterruptedDueToReplStateChange', 'no longer primary')
+      }
+      if (performance.now() > deadlineMs) return false
+      await pause(5)
+    }
+    return true
+  }
+
+  /** A member that has yet to copy the data knows no user. */
+  #users() {
+    return this.role === 'startup' ? [] : this.#operations('user')
+  }
+
+  #operations<Kind extends OplogEntry['op']['kind']>(kind: Kind) {
+    return this.#store.log
+      .map(({ op }) => op)
+      .filter((op): op is Extract<OplogEntry['op'], { kind: Kind }> => op.kind === kind)
+  }
+}
+
+function limits(): Document {
+  return {
+    minWireVersion: 0,
+    maxWireVersion: 25,
+    maxBsonObjectSize: 16_777_216,
+    maxMessageSizeBytes: 48_000_000,
+    maxWriteBatchSize: 100_000,
+    logicalSessionTimeoutMinutes: 30,
+    readOnly: false,
+  }
+}

@@ -1,0 +1,195 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { MongodbView } from '../../../../agent/core/cluster/mongodb-plan.ts'
+import { refusals } from '../../../../agent/engines/mongodb/mongod.ts'
+import type { MongodbEngine } from '../../../../agent/engines/mongodb/mongodb-engine.ts'
+import { AgentError } from '../../../../agent/errors.ts'
+import { waitFor } from '../../../support/wait-for.ts'
+import { callOf, engineOf } from './engines.ts'
+import { isDouble, Servers } from './servers.ts'
+
+describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () => {
+  let servers: Servers
+  let engines: MongodbEngine[]
+  const engine = (index: number): MongodbEngine => {
+    const found = engines[index]
+    if (found === undefined) throw new Error(`no engine ${index}`)
+    return found
+  }
+  const call = (index: number, replicas = 3) => callOf(engine(index), index, replicas)
+  const count = (index: number, command: string) =>
+    servers.double(index).commands.filter((name) => name === command).length
+
+  async function seen(index: number, expected: Partial<MongodbView>): Promise<MongodbView> {
+    return await waitFor(`${index} sees ${JSON.stringify(expected)}`, async () => {
+      const view = await engine(index).observe()
+      expect(view).toMatchObject(expected)
+      return view
+    })
+  }
+
+  beforeAll(async () => {
+    servers = await Servers.create(4)
+    engines = servers.ports.map((_, index) => engineOf(servers, index))
+    await Promise.all([0, 1, 2].map((index) => servers.start(index)))
+  })
+
+  afterAll(async () => {
+    await servers.close()
+  })
+
+  it('renders what mongod needs, and a line that never depends on how it starts', () => {
+    const line = engine(0).permitLine()
+    const key = join(servers.root, 'pod-0', 'run', 'mongodb.key')
+    const db = join(servers.root, 'pod-0', 'db')
+    const port = servers.ports[0]
+    expect(line).toBe(`--replSet rs0 --port ${port} --dbpath ${db} --keyFile ${key}`)
+    expect(statSync(key).mode & 0o777).toBe(0o400)
+    expect(readFileSync(key, 'utf8')).toBe(readFileSync(servers.keyFile, 'utf8'))
+    expect(statSync(db).isDirectory()).toBe(true)
+    expect(engine(0).permitLine()).toBe(line)
+  })
+
+  it('sees a process in no replica set, and one that is not there', async () => {
+    const none = { answers: true, ready: false, clusterId: '', state: 'uninitiated' } as const
+    await seen(0, { ...none, retired: false, usersMissing: null })
+    const silent = { answers: false, silentMs: 0, resolves: true }
+    expect(await engine(3).observe()).toMatchObject(silent)
+    expect(engine(0).discover()).toEqual({ kind: 'empty', founding: null })
+  })
+
+  it('forms no set that it may not, and changes nothing then', async () => {
+    const fence = {
+      token: '',
+      check: () => {
+        throw new AgentError('TREE_FENCED', 'the lock may be lost')
+      },
+    }
+    const fenced = await callOf(engine(0), 0, 3, fence)
+    await expect(engine(0).bootstrap(fenced)).rejects.toMatchObject({ code: 'TREE_FENCED' })
+    expect(count(0, 'replSetInitiate')).toBe(0)
+  })
+
+  it('forms the set through a lost answer, with its users, exactly once', async () => {
+    servers.fail(0, { command: 'replSetInitiate', mode: 'dropAfter', times: 1 })
+    await expect(engine(0).bootstrap(await call(0))).rejects.toMatchObject({
+      code: 'ENGINE_UNREACHABLE',
+    })
+    servers.fail(0, { command: 'createUser', mode: 'dropAfter', times: 1 })
+    await expect(engine(0).bootstrap(await call(0))).rejects.toMatchObject({
+      code: 'ENGINE_UNREACHABLE',
+    })
+    // The agent's user is there by now, and the other is not.
+    const view = await seen(0, { leads: true, usersMissing: ['app'] })
+    expect(view.clusterId).toMatch(/^[0-9a-f]{24}$/)
+    await engine(0).bootstrap(await call(0))
+    await engine(0).bootstrap(await call(0))
+    expect(count(0, 'replSetInitiate')).toBe(1)
+    await seen(0, { leads: true, leader: 'q-0', role: 'primary', ready: true, usersMissing: [] })
+    const { clusterId } = view
+    expect(engine(0).discover()).toEqual({
+      kind: 'member',
+      clusterId,
+      incarnation: '',
+      departed: false,
+    })
+    expect(await engine(0).version()).toBe('8.0.0-double')
+  })
+
+  it('takes 23 for success, and does not initiate beside a set that runs', async () => {
+    const late = await call(1)
+    await expect(engine(1).bootstrap(late)).rejects.toMatchObject({
+      message: expect.stringContaining('runs in a replica set'),
+    })
+    expect(count(1, 'replSetInitiate')).toBe(0)
+    servers.fail(0, { command: 'createUser', mode: 'refuse', code: 51_003, times: 1 })
+    await engine(0).perform('users', {}, await call(0))
+  })
+
+  it('joins without a vote, through a primary that cannot just now, and once', async () => {
+    for (const code of [refusals.configurationInProgress, refusals.incompatibleConfig]) {
+      servers.fail(0, { command: 'replSetReconfig', mode: 'refuse', code, times: 1 })
+    }
+    expect(await engine(1).join(await call(1))).toBe(true)
+    expect(await engine(1).join(await call(1))).toBe(false)
+    const view = await seen(1, { state: 'secondary', leader: 'q-0', ready: true })
+    expect(view.members).toMatchObject([
+      { name: 'q-0', voter: true },
+      { name: 'q-1', voter: false, electable: false },
+    ])
+    expect(engine(1).discover()).toMatchObject({ kind: 'member', clusterId: view.clusterId })
+  })
+
+  it('gives it its vote, and the next one too', async () => {
+    await engine(1).perform('promote', {}, await call(1))
+    await engine(2).join(await call(2))
+    await seen(2, { state: 'secondary' })
+    await engine(2).perform('promote', {}, await call(2))
+    const { members, connection } = await seen(0, { leads: true })
+    expect(members.map(({ voter }) => voter)).toEqual([true, true, true])
+    expect(connection).toBe(`mongodb://${servers.places.slice(0, 3).join(',')}/?replicaSet=rs0`)
+  })
+
+  it('knows the set of a member that has no users yet', async () => {
+    await servers.start(3)
+    const slow = engineOf(servers, 3, { dataDirectory: join(servers.root, 'slow') })
+    servers.fail(3, { command: 'saslStart', mode: 'refuse', code: 18, times: 1_000 })
+    await slow.join(await callOf(slow, 3))
+    const { clusterId } = await engine(0).observe()
+    await waitFor('it knows', async () => (await slow.observe()).clusterId === clusterId)
+    expect(slow.discover()).toMatchObject({ kind: 'member', clusterId })
+    await servers.kill(3)
+    await engine(0).leave('q-3', await call(0))
+  })
+
+  it('hands over to a member that has everything', async () => {
+    await waitFor('hands over', async () => {
+      await engine(0).drain()
+      return true
+    })
+    await seen(0, { leads: false, state: 'secondary' })
+    await engine(0).drain()
+    const primary = await servers.primary()
+    expect(primary).not.toBe(0)
+    await seen(primary, { leads: true })
+  })
+
+  it('removes no primary, and a secondary in two steps that have committed', async () => {
+    const primary = await servers.primary()
+    const other = primary === 1 ? 2 : 1
+    await expect(engine(other).leave(`q-${primary}`, await call(other))).rejects.toMatchObject({
+      message: expect.stringContaining('cannot be removed'),
+    })
+    const before = count(primary, 'replSetReconfig')
+    await engine(other).leave(`q-${other}`, await call(other))
+    expect(count(primary, 'replSetReconfig')).toBe(before + 2)
+    await engine(primary).leave(`q-${other}`, await call(primary))
+    expect(count(primary, 'replSetReconfig')).toBe(before + 2)
+    const { clusterId } = await seen(primary, { leads: true })
+    await seen(other, { retired: true, state: 'removed', clusterId, ready: false })
+    expect(await engine(other).join(await call(other))).toBe(true)
+    await seen(other, { retired: false, state: 'secondary' })
+    await engine(other).perform('promote', {}, await call(other))
+  })
+
+  it('is dead only when it takes connections and answers nothing for long', async () => {
+    servers.fail(0, { command: 'ping', mode: 'hang', times: 2 })
+    const view = await engine(0).observe()
+    expect(view).toMatchObject({ answers: false })
+    expect(engine(0).liveness(view)).toBe(true)
+    expect(engine(0).liveness({ ...view, silentMs: 30_000 })).toBe(false)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect((await engine(0).observe()).silentMs).toBeGreaterThan(0)
+    await seen(0, { answers: true, silentMs: 0 })
+  })
+
+  it('says which setting is wrong', () => {
+    const password = join(servers.root, 'empty')
+    writeFileSync(password, '\n')
+    const wrong = (changes: Record<string, string>) => () => engineOf(servers, 0, changes)
+    expect(wrong({ mongodbUsers: 'app' })).toThrow('mongodbUsers: app is no user')
+    expect(wrong({ mongodbAgentPasswordFile: password })).toThrow('holds no password')
+    expect(wrong({ mongodbKeyFile: '' })).toThrow('mongodbKeyFile is empty')
+  })
+})
