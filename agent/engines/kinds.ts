@@ -4,6 +4,7 @@ import type { Coordination } from '../coordination/coordination.ts'
 import type { Engine } from './engine.ts'
 import { kafkaSettings } from './kafka/kafka-settings.ts'
 import type { MemberDisk } from './member-disk.ts'
+import { mongodbSettings } from './mongodb/mongodb-settings.ts'
 import { quorateEngine } from './quorate/quorate-kind.ts'
 import { quorateSettings } from './quorate/quorate-settings.ts'
 
@@ -25,12 +26,14 @@ type EngineMaker = (setup: EngineSetup) => Promise<Engine>
  */
 export const engineKinds = {
   quorate: async (setup: EngineSetup) => quorateEngine(setup),
+  mongodb: async (setup: EngineSetup) =>
+    (await import('./mongodb/mongodb-kind.ts')).mongodbEngine(setup),
   kafka: async (setup: EngineSetup) => (await import('./kafka/kafka-kind.ts')).kafkaEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
 
 /** The settings of all engines; names are the engine's own, since all are flags of one command. */
-export const engineSettings = { ...quorateSettings, ...kafkaSettings }
+export const engineSettings = { ...quorateSettings, ...mongodbSettings, ...kafkaSettings }
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]
