@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts'
 import { kafkaSettings } from './kafka/kafka-settings.ts'
 import type { MemberDisk } from './member-disk.ts'
 import { mongodbSettings } from './mongodb/mongodb-settings.ts'
+import { postgresqlSettings } from './postgresql/postgresql-settings.ts'
 import { quorateEngine } from './quorate/quorate-kind.ts'
 import { quorateSettings } from './quorate/quorate-settings.ts'
 
@@ -29,11 +30,18 @@ export const engineKinds = {
   mongodb: async (setup: EngineSetup) =>
     (await import('./mongodb/mongodb-kind.ts')).mongodbEngine(setup),
   kafka: async (setup: EngineSetup) => (await import('./kafka/kafka-kind.ts')).kafkaEngine(setup),
+  postgresql: async (setup: EngineSetup) =>
+    (await import('./postgresql/postgresql-kind.ts')).postgresqlEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
 
 /** The settings of all engines; names are the engine's own, since all are flags of one command. */
-export const engineSettings = { ...quorateSettings, ...mongodbSettings, ...kafkaSettings }
+export const engineSettings = {
+  ...quorateSettings,
+  ...mongodbSettings,
+  ...kafkaSettings,
+  ...postgresqlSettings,
+}
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]

@@ -45,7 +45,9 @@ export class RestClient {
   }
 
   async #exchange(method: string, path: string, body: string): Promise<HttpAnswer> {
-    const options: RequestOptions = { method, headers: headersOf(body) }
+    const headers = headersOf(body)
+    if (method === 'PATCH') headers['content-type'] = 'application/merge-patch+json'
+    const options: RequestOptions = { method, headers }
     await this.#kube.applyToHTTPSOptions(options)
     // The library makes a connection pool for each call; the process has one that keeps connections.
     options.agent = undefined

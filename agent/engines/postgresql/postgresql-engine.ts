@@ -1,0 +1,281 @@
+import type { Coordination } from '../../coordination/coordination.ts'
+import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
+import { type PostgresqlView, postgresqlPlan } from '../../core/cluster/postgresql-plan.ts'
+import type { DiskReport } from '../../core/observation.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { StartMode } from '../../core/start-rule.ts'
+import { AgentError, messageOf } from '../../errors.ts'
+import type { RoleLabel } from '../../kubernetes/role-label.ts'
+import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
+import type { MemberDisk } from '../member-disk.ts'
+import { isEmptyDirectory, systemIdentifier } from './data-directory.ts'
+import type { PatroniClient, PatroniStatus } from './patroni-client.ts'
+import { PatroniRoster } from './patroni-roster.ts'
+import type { PostgresqlSession, ServerLook } from './postgresql-session.ts'
+import { podOfSlot, slotOf } from './replication-slots.ts'
+
+export interface PostgresqlOptions {
+  readonly set: string
+  readonly pod: string
+  readonly disk: MemberDisk
+  /** PGDATA, the same as the engine's container has. */
+  readonly dataDirectory: string
+  readonly coordination: Coordination
+  /** Where Patroni keeps this cluster in the tree. */
+  readonly patroniPath: string
+  readonly patroni: PatroniClient
+  readonly session: PostgresqlSession
+  /** Null: pods are not labelled. */
+  readonly label: RoleLabel | null
+  readonly clientPorts: ClientPorts
+  readonly ports: Readonly<Record<string, number>>
+  /** Between looks at the cluster, while Patroni answers and while it does not. */
+  readonly everyMs: number
+  readonly everyMsDown: number
+  readonly standbyWaitMs: number
+  readonly nowMs: () => number
+}
+
+const SILENT: PostgresqlView = {
+  answers: false,
+  retired: false,
+  ready: false,
+  reason: 'Patroni does not answer',
+  clusterId: '',
+  leads: false,
+  leader: null,
+  role: 'unknown',
+  members: [],
+  state: 'unknown',
+  loops: null,
+  record: null,
+  rosterAtMs: null,
+  synchronous: false,
+  candidates: [],
+  ledAtMs: null,
+  idleSlots: [],
+}
+
+/** What both that know a server say of it now. */
+interface Sight {
+  readonly usable: boolean
+  readonly is: PatroniStatus
+  readonly server: ServerLook | null
+  readonly trouble: string
+}
+
+/**
+ * PostgreSQL under Patroni: the agent looks, gates starts, hands over before stops and clears away after
+ * removals. Elections, copies and rewinds are Patroni's.
+ */
+export class PostgresqlEngine implements Engine<PostgresqlView> {
+  readonly kind = 'postgresql'
+  readonly policy: Policy<PostgresqlView>
+  readonly clientPorts: ClientPorts
+  readonly ports: Readonly<Record<string, number>>
+  readonly #options: PostgresqlOptions
+  readonly #roster: PatroniRoster
+  #last: PostgresqlView = SILENT
+  #version = ''
+
+  constructor(options: PostgresqlOptions) {
+    this.#options = options
+    this.policy = clusterPolicy(postgresqlPlan({ standbyWaitMs: options.standbyWaitMs }))
+    this.clientPorts = options.clientPorts
+    this.ports = options.ports
+    this.#roster = new PatroniRoster(options)
+  }
+
+  /** Data that nobody has finished yet, of a first cluster or of a copy, is no data: it is begun anew. */
+  discover(): DiskReport {
+    const { disk, dataDirectory } = this.#options
+    try {
+      if (disk.isMoving) disk.finishMove()
+      const clusterId = systemIdentifier(dataDirectory)
+      if (clusterId === null || !this.#isWhole(clusterId)) return { kind: 'empty', founding: null }
+      return { kind: 'member', clusterId, incarnation: '', departed: false }
+    } catch (error) {
+      return { kind: 'unreadable', reason: messageOf(error) }
+    }
+  }
+
+  /** Patroni compares the positions by itself. */
+  async position(): Promise<null> {
+    return null
+  }
+
+  async observe(): Promise<PostgresqlView> {
+    const { label, disk, nowMs } = this.#options
+    const [sight, loops] = await Promise.all([this.#look(), this.#loops()])
+    this.#roster.refresh(sight !== null, sight === null || disk.founding !== null)
+    this.#last = sight === null ? this.#silent() : this.#seen(sight, loops, nowMs())
+    if (this.#last.ready && disk.founding !== null) disk.clearFounding()
+    const { answers, role } = this.#last
+    label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
+    return this.#last
+  }
+
+  /** Patroni alone knows, and says so when its loop stands still. Never a matter of role, quorum or tree. */
+  liveness({ loops }: PostgresqlView): boolean {
+    return loops !== false
+  }
+
+  async version(): Promise<string> {
+    return this.#version
+  }
+
+  /** Patroni needs no word: the line is the permit. */
+  permitLine(mode: StartMode): string {
+    return mode
+  }
+
+  /**
+   * The founder that comes back after it died on the way finds what it left: data that nobody finished, and
+   * an `initialize` that would keep everybody from forming the cluster for good. Nobody else forms one.
+   */
+  async prepare(mode: StartMode): Promise<void> {
+    if (mode !== 'join') return
+    const { disk, dataDirectory, coordination, patroniPath } = this.#options
+    if (systemIdentifier(dataDirectory) !== null || !isEmptyDirectory(dataDirectory)) {
+      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+    }
+    if (disk.founding === null) disk.writeFounding('begun')
+    if ((await coordination.read(`${patroniPath}/leader`)) !== null) return
+    const begun = await coordination.read(`${patroniPath}/initialize`)
+    if (begun !== null && begun.data.length === 0) {
+      await coordination.delete(`${patroniPath}/initialize`, begun.version)
+    }
+  }
+
+  async drain(to: string | null): Promise<void> {
+    const { patroni, pod } = this.#options
+    await patroni.switchOver(pod, to)
+  }
+
+  /** What is left of a member that is gone: its key, should its session live on, and its slot here. */
+  async leave(name: string, { fence }: EngineCall<PostgresqlView>): Promise<void> {
+    const { coordination, patroniPath, session } = this.#options
+    const path = `${patroniPath}/members/${name}`
+    const key = await coordination.read(path)
+    fence.check()
+    if (key !== null) await coordination.delete(path, key.version)
+    await session.dropSlot(slotOf(name))
+    this.#roster.forget()
+  }
+
+  async perform(name: string, { pod }: Readonly<Record<string, string>>): Promise<void> {
+    if (name !== 'dropSlot' || pod === undefined) {
+      throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
+    }
+    await this.#options.session.dropSlot(slotOf(pod))
+  }
+
+  /**
+   * The note says that the disk was empty at the last start. What has come of that is whole once the tree
+   * names it: Patroni writes the identifier down as the last step of forming a cluster, and a copy has its
+   * control file when all else is there.
+   */
+  #isWhole(clusterId: string): boolean {
+    if (this.#options.disk.founding === null) return true
+    return this.#roster.record?.systemId === clusterId
+  }
+
+  async #look(): Promise<Sight | null> {
+    const { patroni, session } = this.#options
+    let trouble = ''
+    const asked = session.look().catch((error: unknown) => {
+      trouble = messageOf(error)
+      return null
+    })
+    try {
+      let answer = await patroni.status(this.#last.leads)
+      const isPrimary = roleOf(answer.is) === 'primary'
+      if (isPrimary !== this.#last.leads) answer = await patroni.status(isPrimary)
+      const server = await asked
+      return { ...answer, server, trouble }
+    } catch {
+      // Nobody answers for the server: what it says itself counts for nothing without Patroni.
+      await asked
+      return null
+    }
+  }
+
+  async #loops(): Promise<boolean | null> {
+    try {
+      return await this.#options.patroni.loops()
+    } catch {
+      // Not known, which is alive.
+      return null
+    }
+  }
+
+  #silent(): PostgresqlView {
+    const { answers, ready, leads, reason } = SILENT
+    const { record } = this.#roster
+    return { ...this.#last, answers, ready, leads, reason, loops: null, record }
+  }
+
+  #seen(
+    { usable, is, server, trouble }: Sight,
+    loops: boolean | null,
+    nowMs: number,
+  ): PostgresqlView {
+    const { set, pod } = this.#options
+    const roster = this.#roster
+    const role = roleOf(is)
+    const leads = role === 'primary'
+    if (is.server_version !== undefined) this.#version = versionOf(is.server_version)
+    const reason = troubleOf(usable, is, server, trouble)
+    const slots = (server?.idleSlots ?? []).flatMap((slot) => podOfSlot(slot, set) ?? [])
+    const idleSlots = slots.filter((name) => !roster.members.some((other) => other.name === name))
+    const left = idleSlots.map((name) => ({ name, voter: true, heard: false }))
+    return {
+      answers: true,
+      retired: false,
+      ready: reason === '',
+      reason,
+      clusterId: is.database_system_identifier ?? '',
+      leads,
+      leader: roster.leader,
+      role,
+      ...(is.timeline === undefined ? {} : { generation: is.timeline }),
+      // This one is a member for as long as it runs: nothing of it can be taken away before.
+      members: [...roster.members, ...left].filter(({ name }) => name !== pod),
+      state: is.state,
+      loops,
+      record: roster.record,
+      rosterAtMs: roster.atMs,
+      synchronous: roster.synchronous,
+      candidates: roster.candidates,
+      ledAtMs: leads ? nowMs : this.#last.ledAtMs,
+      idleSlots,
+    }
+  }
+}
+
+/** `master` until Patroni 3, `primary` since 4. */
+function roleOf({ role }: PatroniStatus): string {
+  return role === 'master' ? 'primary' : role
+}
+
+/** '' when clients may use the server. */
+function troubleOf(
+  usable: boolean,
+  is: PatroniStatus,
+  server: ServerLook | null,
+  trouble: string,
+): string {
+  const role = roleOf(is)
+  if (is.state !== 'running') return `PostgreSQL: ${is.state}`
+  if (server === null) return trouble
+  if (!usable) return `Patroni: not usable as ${role}, it may lag or have lost its leadership`
+  if (server.recovering === (role === 'primary')) {
+    return `Patroni says ${role}, PostgreSQL says otherwise`
+  }
+  return ''
+}
+
+/** 150018 is 15.18, as of PostgreSQL 10. */
+function versionOf(number: number): string {
+  return `${Math.floor(number / 10_000)}.${number % 10_000}`
+}

@@ -1,0 +1,200 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
+import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
+import { PatroniClient } from '../../../../agent/engines/postgresql/patroni-client.ts'
+import { PostgresqlEngine } from '../../../../agent/engines/postgresql/postgresql-engine.ts'
+import { PostgresqlSession } from '../../../../agent/engines/postgresql/postgresql-session.ts'
+import { podOfSlot, slotOf } from '../../../../agent/engines/postgresql/replication-slots.ts'
+import { RoleLabel } from '../../../../agent/kubernetes/role-label.ts'
+import { waitFor } from '../../../support/wait-for.ts'
+
+const SYSTEM_ID = 7_321_456_789_012_345_678n
+const CLOSED_PORT = 1
+
+/** A double of the tree: a few znodes, and whether it answers. */
+class Znodes {
+  readonly data = new Map<string, string>()
+  isAway = false
+
+  readonly coordination = {
+    read: async (path: string) => this.#read(path),
+    delete: async (path: string) => this.data.delete(path),
+  } as unknown as Coordination
+
+  #read(path: string): TreeZnode | null {
+    if (this.isAway) throw new Error('away')
+    const text = this.data.get(path)
+    if (text === undefined) return null
+    return { data: Buffer.from(text), version: 0, owner: '0', czxid: '1' }
+  }
+}
+
+describe('what a disk holds, before a start', () => {
+  let volume: string
+  let disk: MemberDisk
+  let tree: Znodes
+
+  beforeEach(() => {
+    volume = mkdtempSync(join(tmpdir(), 'quorate-pgdata-'))
+    disk = new MemberDisk([volume])
+    tree = new Znodes()
+  })
+  afterEach(() => rmSync(volume, { recursive: true, force: true }))
+
+  /** No Patroni runs beside it. */
+  function engineOf(): PostgresqlEngine {
+    const place = { host: '127.0.0.1', port: CLOSED_PORT, user: '', passwordFile: '' }
+    return new PostgresqlEngine({
+      set: 'q',
+      pod: 'q-0',
+      disk,
+      dataDirectory: join(volume, 'pgroot', 'data'),
+      coordination: tree.coordination,
+      patroniPath: '/service/q',
+      patroni: new PatroniClient({ ...place, lagBytesMax: 1, timeoutMs: 500, treeTimeoutMs: 500 }),
+      session: new PostgresqlSession({ ...place, timeoutMs: 500 }),
+      label: null,
+      clientPorts: { port: 5432, sslPort: null },
+      ports: {},
+      everyMs: 0,
+      everyMsDown: 0,
+      standbyWaitMs: 1_000,
+      nowMs: () => performance.now(),
+    })
+  }
+
+  /** An engine that has read what the tree has. */
+  async function informed(): Promise<PostgresqlEngine> {
+    const engine = engineOf()
+    const known = async () => {
+      const { record } = await engine.observe()
+      return record !== null
+    }
+    await waitFor('the tree is read', known, 5_000)
+    return engine
+  }
+
+  function fill(withControlFile: boolean): void {
+    const data = join(volume, 'pgroot', 'data')
+    mkdirSync(join(data, 'global'), { recursive: true })
+    writeFileSync(join(data, 'PG_VERSION'), '15\n')
+    if (!withControlFile) return
+    const bytes = Buffer.alloc(8_192)
+    bytes.writeBigUInt64LE(SYSTEM_ID)
+    writeFileSync(join(data, 'global', 'pg_control'), bytes)
+  }
+
+  it('is nothing, or the data of the cluster in its control file', () => {
+    expect(engineOf().discover().kind).toBe('empty')
+    fill(true)
+    expect(engineOf().discover()).toEqual({
+      kind: 'member',
+      clusterId: SYSTEM_ID.toString(),
+      incarnation: '',
+      departed: false,
+    })
+  })
+
+  it('is nothing while a copy has no control file', () => {
+    fill(false)
+    expect(engineOf().discover().kind).toBe('empty')
+  })
+
+  it('is nothing while the tree does not name what was begun on an empty disk', async () => {
+    await engineOf().prepare('join')
+    fill(true)
+    expect(engineOf().discover().kind).toBe('empty')
+    tree.data.set('/service/q/initialize', '')
+    expect((await informed()).discover().kind).toBe('empty')
+    tree.data.set('/service/q/initialize', SYSTEM_ID.toString())
+    expect((await informed()).discover().kind).toBe('member')
+  })
+
+  it('is moved aside when it is half of something, with what its founder left in the tree', async () => {
+    await engineOf().prepare('join')
+    fill(true)
+    tree.data.set('/service/q/initialize', '')
+    await engineOf().prepare('join')
+    expect(existsSync(join(volume, 'pgroot'))).toBe(false)
+    expect(readdirSync(volume).some((name) => name.startsWith('stale-'))).toBe(true)
+    expect(tree.data.has('/service/q/initialize')).toBe(false)
+    expect(disk.founding).not.toBeNull()
+  })
+
+  it('stays, with the tree, when there is a cluster to copy from', async () => {
+    tree.data.set('/service/q/initialize', '')
+    tree.data.set('/service/q/leader', 'q-1')
+    await engineOf().prepare('join')
+    expect(tree.data.has('/service/q/initialize')).toBe(true)
+  })
+
+  it('is not touched by the start of a member', async () => {
+    fill(true)
+    tree.isAway = true
+    await engineOf().prepare('resume')
+    expect(engineOf().discover().kind).toBe('member')
+  })
+
+  it('gives no start away when the tree does not answer', async () => {
+    tree.isAway = true
+    await expect(engineOf().prepare('join')).rejects.toThrow('away')
+  })
+})
+
+describe('the names of slots', () => {
+  it.each([
+    ['my-pg', 'my-pg-0', 'my_pg_0'],
+    ['q', 'q-12', 'q_12'],
+  ])('of the pods of %s', (name, pod, slot) => {
+    expect(slotOf(pod)).toBe(slot)
+    expect(podOfSlot(slot, name)).toBe(pod)
+  })
+
+  it.each(['q_x', 'q_01', 'other_1', 'q_', 'qq_1', 'q_1_2'])('%s is no pod’s', (slot) => {
+    expect(podOfSlot(slot, 'q')).toBeNull()
+  })
+})
+
+describe('the label of a role', () => {
+  const patches: (string | null)[] = []
+  let status = 200
+  let nowMs = 0
+  const label = new RoleLabel({
+    rest: {
+      call: async (_method, _path, body) => {
+        const { metadata } = body as { metadata: { labels: { role: string | null } } }
+        patches.push(metadata.labels.role)
+        return { status, body: null }
+      },
+    },
+    namespace: 'n',
+    pod: 'q-0',
+    label: 'role',
+    retryMs: 5_000,
+    nowMs: () => nowMs,
+    log: () => {},
+  })
+  const settle = () => new Promise(setImmediate)
+
+  it('is written once, removed, and tried again after a refusal', async () => {
+    for (const role of ['primary', 'primary']) {
+      label.want(role)
+      await settle()
+    }
+    expect(patches).toEqual(['primary'])
+    status = 403
+    for (const atMs of [0, 1_000, 5_000]) {
+      nowMs = atMs
+      label.want(null)
+      await settle()
+    }
+    expect(patches).toEqual(['primary', null, null])
+    status = 200
+    label.want('primary')
+    await settle()
+    expect(patches.at(-1)).toBe('primary')
+  })
+})

@@ -1,0 +1,343 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type PostgresqlView,
+  postgresqlPlan,
+} from '../../../../agent/core/cluster/postgresql-plan.ts'
+import type { DiskReport, Observation } from '../../../../agent/core/observation.ts'
+import type { Drain } from '../../../../agent/core/state.ts'
+import { dataReport, emptyReport, facts } from '../cluster-observations.ts'
+import { empty, holding, NOW, observation, rules, set } from '../observations.ts'
+
+const STANDBY_WAIT_MS = 30_000
+const plan = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS })
+
+const members = (...ordinals: number[]) =>
+  ordinals.map((ordinal) => ({ name: `q-${ordinal}`, voter: true, heard: true }))
+const candidates = (...ordinals: number[]) =>
+  ordinals.map((ordinal) => ({ name: `q-${ordinal}`, lagBytes: 0 }))
+
+/** A replica that serves, of three with one synchronous standby. */
+function view(changes: Partial<PostgresqlView> = {}): PostgresqlView {
+  return {
+    answers: true,
+    retired: false,
+    ready: true,
+    reason: '',
+    clusterId: '7000000000000000001',
+    leads: false,
+    leader: 'q-1',
+    role: 'replica',
+    members: members(1, 2),
+    state: 'running',
+    loops: true,
+    record: null,
+    rosterAtMs: NOW,
+    synchronous: true,
+    candidates: candidates(2),
+    ledAtMs: null,
+    idleSlots: [],
+    ...changes,
+  }
+}
+
+const primary = (changes: Partial<PostgresqlView> = {}) =>
+  view({ leads: true, leader: 'q-0', role: 'primary', ledAtMs: NOW, ...changes })
+
+function seen(
+  engine: PostgresqlView,
+  changes: Partial<Observation> = {},
+): Observation<PostgresqlView> {
+  return { ...observation({ cluster: facts(), ...changes }), engine }
+}
+
+function drain(kind: 'temporary' | 'scaledDown', startedAtMs = NOW): Drain {
+  return {
+    cause: 'prestop',
+    startedAtMs,
+    deadlineMs: NOW + 100_000,
+    verdict: { kind, reason: '' },
+    removed: false,
+    marked: false,
+    endedAtMs: null,
+  }
+}
+
+describe('an empty disk', () => {
+  const all = { 'q-1': emptyReport, 'q-2': emptyReport }
+  const nobody = { systemId: null, leader: null }
+  const cases: [string, Partial<Observation>, PostgresqlView['record'], string | null][] = [
+    ['waits for the tree', {}, null, 'the disk is empty and the tree cannot be read'],
+    [
+      'waits for the facts of the agents',
+      { cluster: null },
+      nobody,
+      'the disk is empty and the tree cannot be read',
+    ],
+    ['copies from a leader', {}, { systemId: '7', leader: 'q-1' }, null],
+    [
+      'waits for all reports',
+      { cluster: facts({ reports: { 'q-1': emptyReport } }) },
+      nobody,
+      'nobody leads, and there is no report yet of q-2',
+    ],
+    [
+      'lets data go first that the tree does not know',
+      { cluster: facts({ reports: { ...all, 'q-2': dataReport() } }) },
+      nobody,
+      'nobody leads yet: q-2, which holds data, goes first',
+    ],
+    [
+      'waits for the leader of data that the tree knows',
+      { cluster: facts({ reports: { ...all, 'q-1': dataReport() } }) },
+      { systemId: '7', leader: null },
+      'nobody leads yet: q-1, which holds data, goes first',
+    ],
+    [
+      'is never the beginning of another cluster',
+      { cluster: facts({ reports: all }) },
+      { systemId: '7', leader: null },
+      'refuses to start: all disks of cluster 7 are empty: bring a volume back, or delete the znode initialize to form a new cluster',
+    ],
+    ['of the first ordinal founds', { cluster: facts({ reports: all }) }, nobody, null],
+    [
+      'of the first ordinal founds again, where it died on the way',
+      { cluster: facts({ reports: all }) },
+      { systemId: '', leader: null },
+      null,
+    ],
+    [
+      'of another ordinal waits',
+      {
+        self: { set: 'q', pod: 'q-1', ordinal: 1 },
+        cluster: facts({ reports: { 'q-0': emptyReport, 'q-2': emptyReport } }),
+      },
+      { systemId: '', leader: null },
+      'ordinal 0 forms the cluster',
+    ],
+    [
+      'needs to know how many there are',
+      { statefulSet: { kind: 'never' } },
+      nobody,
+      'the disk is empty and the StatefulSet cannot be read',
+    ],
+  ]
+  it.each(cases)('%s', (_, changes, record, reason) => {
+    expect(plan.startGate(seen(view({ record }), changes))).toBe(reason)
+  })
+
+  it('is none where there is data', () => {
+    const disk: DiskReport = holding('7')
+    expect(plan.startGate(seen(view(), { disk, cluster: null }))).toBeNull()
+    expect(plan.startGate(seen(view(), { disk: empty, cluster: null }))).not.toBeNull()
+  })
+})
+
+describe('a primary that is to stop', () => {
+  const wait = (reason: string) => ({ kind: 'wait', reason })
+  const none = wait('no synchronous standby yet that could take over and stays')
+  const stopping = { status: 'STOPPING', ready: false, role: 'replica', incarnation: 1 }
+  const cases: [string, PostgresqlView, Partial<Observation>, Drain, object][] = [
+    [
+      'hands over to the synchronous standby',
+      primary(),
+      {},
+      drain('temporary'),
+      { kind: 'handOver', to: 'q-2', reason: 'q-2 takes over' },
+    ],
+    [
+      'asks who is synchronous after it knows that it stops',
+      primary({ rosterAtMs: NOW - 1 }),
+      {},
+      drain('temporary'),
+      none,
+    ],
+    ['waits while nobody may take over', primary({ candidates: [] }), {}, drain('temporary'), none],
+    [
+      'waits no longer than that',
+      primary({ candidates: [] }),
+      {},
+      drain('temporary', NOW - STANDBY_WAIT_MS),
+      { kind: 'ready' },
+    ],
+    [
+      'goes at once when it is alone',
+      primary({ members: [], candidates: [] }),
+      {},
+      drain('temporary'),
+      { kind: 'ready' },
+    ],
+    [
+      'does not hand over to one that stops as well',
+      primary(),
+      { cluster: facts({ members: { 'q-2': stopping } }) },
+      drain('temporary'),
+      none,
+    ],
+    [
+      'goes at once when all stop',
+      primary(),
+      { cluster: facts({ members: { 'q-1': stopping, 'q-2': stopping } }) },
+      drain('temporary'),
+      { kind: 'ready' },
+    ],
+    [
+      'goes at once when the set is scaled to nothing',
+      primary(),
+      { statefulSet: set({ replicas: 0 }) },
+      drain('temporary'),
+      { kind: 'ready' },
+    ],
+    [
+      'leaves for good only when one that stays has taken over',
+      primary({ candidates: candidates(2) }),
+      { statefulSet: set({ replicas: 2 }), self: { set: 'q', pod: 'q-3', ordinal: 3 } },
+      drain('scaledDown', NOW - STANDBY_WAIT_MS),
+      none,
+    ],
+  ]
+  it.each(cases)('%s', (_, engine, changes, cause, expected) => {
+    expect(plan.drain(seen(engine, changes), cause, rules)).toEqual(expected)
+  })
+})
+
+describe('a standby that is to stop', () => {
+  const cases: [string, PostgresqlView, Drain, string][] = [
+    ['goes', view(), drain('temporary'), 'ready'],
+    ['goes for good', view(), drain('scaledDown'), 'ready'],
+    ['waits for a synchronous standby', view({ candidates: [] }), drain('temporary'), 'wait'],
+    [
+      'waits for none where commits wait for none',
+      view({ synchronous: false, candidates: [] }),
+      drain('temporary'),
+      'ready',
+    ],
+    [
+      'waits no longer than that',
+      view({ candidates: [] }),
+      drain('temporary', NOW - STANDBY_WAIT_MS),
+      'ready',
+    ],
+    [
+      'that serves nobody goes',
+      view({ ready: false, candidates: [] }),
+      drain('temporary'),
+      'ready',
+    ],
+    [
+      'that led until now waits until it follows',
+      view({ ready: false, ledAtMs: NOW - 100 }),
+      drain('temporary', NOW - 10_000),
+      'wait',
+    ],
+    [
+      'that led until now waits for what is true since',
+      view({ ledAtMs: NOW - 100, rosterAtMs: NOW - 200 }),
+      drain('temporary', NOW - 10_000),
+      'wait',
+    ],
+    [
+      'that led until now goes when it follows, and others could take over',
+      view({ ledAtMs: NOW - 100 }),
+      drain('temporary', NOW - 10_000),
+      'ready',
+    ],
+  ]
+  it.each(cases)('%s', (_, engine, cause, kind) => {
+    expect(plan.drain(seen(engine), cause, rules).kind).toBe(kind)
+  })
+})
+
+describe('the way out of service', () => {
+  const ordinals = fc.uniqueArray(fc.nat(5))
+  const anyView = fc
+    .record({
+      leads: fc.boolean(),
+      ready: fc.boolean(),
+      synchronous: fc.boolean(),
+      known: ordinals,
+      fit: ordinals,
+      rosterAgeMs: fc.option(fc.nat(40_000)),
+      ledAgeMs: fc.option(fc.nat(40_000)),
+    })
+    .map(({ leads, ready, synchronous, known, fit, rosterAgeMs, ledAgeMs }) =>
+      view({
+        leads,
+        ready,
+        synchronous,
+        members: members(...known),
+        candidates: candidates(...fit),
+        rosterAtMs: rosterAgeMs === null ? null : NOW - rosterAgeMs,
+        ledAtMs: ledAgeMs === null ? null : NOW - ledAgeMs,
+      }),
+    )
+
+  it('gives leadership only to one that may have it, stays, and was asked since', () => {
+    fc.assert(
+      fc.property(
+        anyView,
+        ordinals,
+        fc.nat(6),
+        fc.nat(60_000),
+        (engine, stops, replicas, ageMs) => {
+          const scaledDown = replicas < 6
+          const stopping = { status: 'STOPPING', ready: false, role: 'replica', incarnation: 1 }
+          const stopped = Object.fromEntries(stops.map((ordinal) => [`q-${ordinal}`, stopping]))
+          const at = seen(engine, {
+            self: { set: 'q', pod: 'q-5', ordinal: 5 },
+            statefulSet: set({ replicas }),
+            cluster: facts({ members: stopped }),
+          })
+          const cause = drain(scaledDown ? 'scaledDown' : 'temporary', NOW - ageMs)
+          const step = plan.drain(at, cause, rules)
+          if (step.kind === 'ready') {
+            // Nobody who may lead would be left behind.
+            expect(engine.leads && scaledDown && replicas > 0).toBe(false)
+          }
+          if (step.kind !== 'handOver') return
+          const ordinal = Number(step.to?.slice(2))
+          expect(engine.candidates.map(({ name }) => name)).toContain(step.to)
+          expect(engine.rosterAtMs).toBeGreaterThanOrEqual(NOW - ageMs)
+          expect([5, ...stops]).not.toContain(ordinal)
+          if (scaledDown) expect(ordinal).toBeLessThan(replicas)
+        },
+      ),
+    )
+  })
+
+  it('of a restart ends by itself', () => {
+    fc.assert(
+      fc.property(anyView, (engine) => {
+        const late = drain('temporary', NOW - 2 * STANDBY_WAIT_MS - 40_000)
+        const step = plan.drain(seen({ ...engine, leads: false }), late, rules)
+        const led = engine.ledAtMs ?? 0
+        if (NOW - led >= STANDBY_WAIT_MS) expect(step.kind).toBe('ready')
+      }),
+    )
+  })
+})
+
+describe('a slot that nobody reads', () => {
+  const tombstones = { 'q-3': { identity: '', at: 0, reason: '' } }
+  const cases: [string, string, Partial<Observation>, string | null][] = [
+    ['of a removed pod goes', 'q-3', { cluster: facts({ tombstones }) }, 'q-3'],
+    ['of a pod that was not removed stays', 'q-3', {}, null],
+    [
+      'of a pod that is wanted again stays',
+      'q-3',
+      { cluster: facts({ tombstones }), statefulSet: set({ replicas: 4 }) },
+      null,
+    ],
+    ['stays while the tree is away', 'q-3', { cluster: null }, null],
+    [
+      'stays while the set cannot be read',
+      'q-3',
+      { cluster: facts({ tombstones }), statefulSet: { kind: 'never' } },
+      null,
+    ],
+  ]
+  it.each(cases)('%s', (_, pod, changes, dropped) => {
+    const duty = plan.duty(seen(view({ idleSlots: [pod] }), changes))
+    expect(duty?.args['pod'] ?? null).toBe(dropped)
+  })
+})
