@@ -292,6 +292,16 @@ describe('a drain', () => {
     expect(end).toMatchObject({ prestopDone: true, publication: null })
   })
 
+  it('asks again whether it is scaled down when the answer has grown old', () => {
+    const self = { set: 'q', pod: 'q-0', ordinal: 5 }
+    const cluster = facts({ initialized }, ['reconfig'])
+    const agent = new ClusterAgent(atStart)
+    agent.see({ ...formed, cluster, ...prestop, self })
+    const statefulSet = set({}, NOW - 2_001)
+    const later = agent.see({ ...formed, cluster, ...prestop, self, statefulSet })
+    expect(later.action).toEqual({ kind: 'verify' })
+  })
+
   it('removes nothing without the tree, nor a member of no cluster', () => {
     const self = { set: 'q', pod: 'q-0', ordinal: 5 }
     const treeless = drain(atStart, null, { self })

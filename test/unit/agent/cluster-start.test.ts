@@ -223,6 +223,33 @@ describe('a cluster of which nothing runs, where one is elected', () => {
     expect(behind.action).toEqual({ kind: 'clearIntent' })
   })
 
+  it('hears those that the set was scaled away from, and counts who joins among them', () => {
+    const one = { ...own, statefulSet: set({ replicas: 1 }) }
+    const known = { 'q-0': dataReport('24'), 'q-1': dataReport('8') }
+    const waits = start(elected, facts({ initialized, reports: known }, lock), one)
+    expect(waits.reason).toBe('waits: no report yet of q-2')
+    const few = { ...initialized, expected: 1 }
+    const first = start(elected, facts({ initialized: few, reports: known }, lock), one)
+    expect(first.action.kind).toBe('writeIntent')
+    const self = { set: 'q', pod: 'q-2', ordinal: 2 }
+    const told = { 'q-2': started(dataReport('24')) }
+    const joiner = (count: number) =>
+      start(
+        elected,
+        facts(
+          {
+            initialized: { ...initialized, expected: count },
+            reports: told,
+            members: { 'q-0': ready },
+          },
+          lock,
+        ),
+        { ...own, self },
+      ).action
+    expect(joiner(2)).toEqual({ kind: 'expect', count: 3, lock: 'bootstrap' })
+    expect(joiner(3)).toEqual(permit('join'))
+  })
+
   it('counts positions as numbers', () => {
     const nine = { ...reports, 'q-1': dataReport('9'), 'q-2': dataReport('8') }
     const decision = start(elected, facts({ initialized, reports: nine }, lock), {
