@@ -58,6 +58,11 @@ export class MemberDisk {
     this.#write('cluster', { id })
   }
 
+  clearCluster(): void {
+    rmSync(join(this.#notes, 'cluster.json'), { force: true })
+    syncDirectory(this.#notes)
+  }
+
   /** What was founded, or filled, is whole. */
   clearFounding(): void {
     rmSync(join(this.#notes, 'founding.json'), { force: true })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
@@ -40,6 +40,7 @@ export interface MongodbOptions {
   /** Beside the agent's own. */
   readonly users: readonly WantedUser[]
   readonly nowMs: () => number
+  readonly warn: (message: string) => void
 }
 
 /** What the shell of the container would not take as it stands. */
@@ -55,10 +56,12 @@ export class MongodbEngine implements Engine<MongodbView> {
   readonly #observer: Observer
   readonly #membership: Membership
   readonly #place: string
+  readonly #dbPath: string
 
   constructor(options: MongodbOptions) {
     this.#options = options
     const { disk, places, ordinal, port, tls } = options
+    this.#dbPath = join(options.dataDirectory, 'db')
     this.clientPorts = tls ? { port: null, sslPort: port } : { port, sslPort: null }
     this.#place = places.of(ordinal)
     this.#observer = new Observer({
@@ -74,12 +77,14 @@ export class MongodbEngine implements Engine<MongodbView> {
 
   /**
    * Whether there was ever a configuration on the disk only the server can tell, so the agent notes the id of
-   * the set when it learns it. A server that was never initiated writes files as well: they are nothing.
+   * the set when it learns it. A server that was never initiated writes files as well: they are nothing. And
+   * where the files were deleted, as one does to have a member copy all data anew, the note is nothing.
    */
   discover(): DiskReport {
     const { disk } = this.#options
     try {
       if (disk.isMoving) disk.finishMove()
+      if (disk.cluster !== null && !hasFiles(this.#dbPath)) disk.clearCluster()
       const clusterId = disk.cluster
       if (clusterId === null) return { kind: 'empty', founding: null }
       return { kind: 'member', clusterId, incarnation: '', departed: disk.departed !== null }
@@ -108,10 +113,10 @@ export class MongodbEngine implements Engine<MongodbView> {
 
   /** Always the same: a replica set is formed and joined by commands, never by how a server starts. */
   permitLine(): string {
-    const { dataDirectory, files, replicaSet, port } = this.#options
-    const dbPath = join(dataDirectory, 'db')
-    if (!existsSync(dbPath)) mkdirSync(dbPath, { recursive: true })
-    const line = `--replSet ${replicaSet} --port ${port} --dbpath ${dbPath} ${files.prepare()}`
+    const { files, replicaSet, port } = this.#options
+    mkdirSync(this.#dbPath, { recursive: true })
+    const set = `--replSet ${replicaSet} --port ${port} --dbpath ${this.#dbPath}`
+    const line = `${set} ${files.prepare()}`
     if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
     return line
   }
@@ -242,4 +247,8 @@ export class MongodbEngine implements Engine<MongodbView> {
       await createUser(user, send, fence)
     }
   }
+}
+
+function hasFiles(path: string): boolean {
+  return existsSync(path) && readdirSync(path).length > 0
 }

@@ -10,7 +10,7 @@ import { Places, splitPlace } from './places.ts'
 import { agentUser, parseUser, readPassword } from './users.ts'
 
 /** A member of a replica set, by the agent's settings. Throws AGENT_CONFIG_INVALID. */
-export function mongodbEngine({ config, disk, nowMs }: EngineSetup): MongodbEngine {
+export function mongodbEngine({ config, disk, logger, nowMs }: EngineSetup): MongodbEngine {
   const { settings, ordinal } = config
   const { mongodbKeyFile, mongodbTlsCaFile: caFile } = settings
   if (mongodbKeyFile === '') throw new AgentError('AGENT_CONFIG_INVALID', 'mongodbKeyFile is empty')
@@ -55,5 +55,6 @@ export function mongodbEngine({ config, disk, nowMs }: EngineSetup): MongodbEngi
     agent: agentUser(settings.mongodbAgentUser, settings.mongodbAgentPasswordFile),
     users: settings.mongodbUsers.map(parseUser),
     nowMs,
+    warn: (message) => logger.warn(message),
   })
 }

@@ -22,6 +22,7 @@ export interface ObserverOptions {
   /** The id of the set that runs was learnt from its configuration. */
   readonly learn: (clusterId: string) => void
   readonly nowMs: () => number
+  readonly warn: (message: string) => void
 }
 
 const SILENT: MongodbView = {
@@ -59,6 +60,7 @@ export class Observer {
   /** All users were seen: they are not asked for again. */
   #usersComplete = false
   #last: MongodbView = SILENT
+  #voters = 0
 
   constructor(options: ObserverOptions) {
     this.#options = options
@@ -149,6 +151,7 @@ export class Observer {
     }
     const ready = leads || hello['secondary'] === true
     const hosts: readonly Document[] = config['members'] ?? []
+    this.#count(hosts)
     return {
       ...SILENT,
       ready,
@@ -167,6 +170,15 @@ export class Observer {
         tls,
       ),
     }
+  }
+
+  /** Two are no majority when one of them is gone: allowed, and told when it comes to that. */
+  #count(hosts: readonly Document[]): void {
+    const voters = hosts.filter(({ votes }) => (votes ?? 1) > 0).length
+    if (voters === 2 && this.#voters !== 2) {
+      this.#options.warn('two members vote: without either of them there is no primary')
+    }
+    this.#voters = voters
   }
 
   /**

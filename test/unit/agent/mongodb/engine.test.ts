@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MongodbView } from '../../../../agent/core/cluster/mongodb-plan.ts'
@@ -6,7 +6,7 @@ import { refusals } from '../../../../agent/engines/mongodb/mongod.ts'
 import type { MongodbEngine } from '../../../../agent/engines/mongodb/mongodb-engine.ts'
 import { AgentError } from '../../../../agent/errors.ts'
 import { waitFor } from '../../../support/wait-for.ts'
-import { callOf, engineOf } from './engines.ts'
+import { callOf, engineOf, warnings } from './engines.ts'
 import { isDouble, Servers } from './servers.ts'
 
 describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () => {
@@ -17,6 +17,7 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     if (found === undefined) throw new Error(`no engine ${index}`)
     return found
   }
+  const dbPathOf = (index: number) => join(servers.root, `pod-${index}`, 'db')
   const call = (index: number, replicas = 3) => callOf(engine(index), index, replicas)
   const count = (index: number, command: string) =>
     servers.double(index).commands.filter((name) => name === command).length
@@ -32,7 +33,7 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
   beforeAll(async () => {
     servers = await Servers.create(4)
     engines = servers.ports.map((_, index) => engineOf(servers, index))
-    await Promise.all([0, 1, 2].map((index) => servers.start(index)))
+    await Promise.all([0, 1, 2].map((index) => servers.start(index, dbPathOf(index))))
   })
 
   afterAll(async () => {
@@ -123,6 +124,9 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
 
   it('gives it its vote, and the next one too', async () => {
     await engine(1).perform('promote', {}, await call(1))
+    await seen(0, { leads: true })
+    await seen(0, { leads: true })
+    expect(warnings.filter((line) => line.includes('two members vote'))).toHaveLength(1)
     await engine(2).join(await call(2))
     await seen(2, { state: 'secondary' })
     await engine(2).perform('promote', {}, await call(2))
@@ -132,7 +136,7 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
   })
 
   it('knows the set of a member that has no users yet', async () => {
-    await servers.start(3)
+    await servers.start(3, join(servers.root, 'slow', 'db'))
     const slow = engineOf(servers, 3, { dataDirectory: join(servers.root, 'slow') })
     servers.fail(3, { command: 'saslStart', mode: 'refuse', code: 18, times: 1_000 })
     await slow.join(await callOf(slow, 3))
@@ -182,6 +186,15 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     await new Promise((resolve) => setTimeout(resolve, 10))
     expect((await engine(0).observe()).silentMs).toBeGreaterThan(0)
     await seen(0, { answers: true, silentMs: 0 })
+  })
+
+  it('takes a member whose files were deleted for an empty one', () => {
+    expect(engine(0).discover().kind).toBe('member')
+    rmSync(join(servers.root, 'pod-0', 'db'), { recursive: true })
+    expect(engine(0).discover().kind).toBe('empty')
+    engine(0).permitLine()
+    writeFileSync(join(servers.root, 'pod-0', 'db', 'storage.bson'), '')
+    expect(engine(0).discover().kind).toBe('empty')
   })
 
   it('says which setting is wrong', () => {

@@ -12,6 +12,9 @@ import { mongodbEngine } from '../../../../agent/engines/mongodb/mongodb-kind.ts
 import { observation, set } from '../observations.ts'
 import { agentCredentials, type Servers } from './servers.ts'
 
+/** What engines of this file told, each as a line of the log. */
+export const warnings: string[] = []
+
 const nowMs = () => performance.now()
 
 /** Settings of the agent of one member, as a chart gives them. */
@@ -44,7 +47,7 @@ export function engineOf(
   const flags = { ...flagsOf(servers, ordinal), ...changes }
   const config = loadAgentConfig({ environment: {}, flags })
   const disk = new MemberDisk([config.settings.dataDirectory])
-  const logger = pino({ level: 'silent' })
+  const logger = pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) })
   // Only engines that look into the tree use it.
   const coordination = null as unknown as Coordination
   return mongodbEngine({ config, disk, coordination, logger, nowMs })
