@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadAgentConfig } from '../../../../agent/config.ts'
+import type { Coordination } from '../../../../agent/coordination/coordination.ts'
+import { UNFENCED } from '../../../../agent/engines/engine.ts'
+import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
+import { mongodbEngine } from '../../../../agent/engines/mongodb/mongodb-kind.ts'
+import { CertificateAuthority } from '../../../support/certificates.ts'
+import { reservePorts } from '../../../support/ports.ts'
+import { waitFor } from '../../../support/wait-for.ts'
+import { observation, set } from '../observations.ts'
+
+const main = fileURLToPath(new URL('../../../doubles/mongodb/main.ts', import.meta.url))
+const nowMs = () => performance.now()
+
+describe('the engine of MongoDB over TLS, with a double in a process of its own', () => {
+  const root = mkdtempSync(join(tmpdir(), 'quorate-mongodb-'))
+  const authority = new CertificateAuthority()
+  const others = new CertificateAuthority('Another authority')
+  let port = 0
+  let double: ChildProcess
+  let log = ''
+
+  beforeAll(async () => {
+    const [free = 0] = await reservePorts(1)
+    port = free
+    writeFileSync(join(root, 'key'), 'a2V5')
+    writeFileSync(join(root, 'password'), 'secret')
+    mkdirSync(join(root, 'data'))
+    const words = engineWith(authority.certificate).permitLine().split(' ')
+    double = spawn(process.execPath, ['--import', 'tsx', main, ...words])
+    double.stdout?.on('data', (chunk: Buffer) => {
+      log += String(chunk)
+    })
+    await waitFor('it listens', () => log.includes('listens'))
+  }, 60_000)
+
+  afterAll(() => {
+    double.kill('SIGKILL')
+    authority.remove()
+    others.remove()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  function engineWith(caFile: string, host = 'localhost') {
+    const { certificate, key } = authority.issue({ names: 'DNS:localhost' })
+    const flags = {
+      engine: 'mongodb',
+      pod: 'q-0',
+      tree: '127.0.0.1:1',
+      dataDirectory: join(root, 'data'),
+      permitPipe: join(root, 'run', 'permit'),
+      mongodbPort: String(port),
+      mongodbHosts: `${host}:${port}`,
+      mongodbKeyFile: join(root, 'key'),
+      mongodbAgentPasswordFile: join(root, 'password'),
+      mongodbTlsCaFile: caFile,
+      mongodbTlsCertificateFile: certificate,
+      mongodbTlsKeyFile: key,
+    }
+    const config = loadAgentConfig({ environment: {}, flags })
+    const disk = new MemberDisk([config.settings.dataDirectory])
+    const coordination = null as unknown as Coordination
+    return mongodbEngine({ config, disk, coordination, logger: pino({ level: 'silent' }), nowMs })
+  }
+
+  it('says in its log what it is', () => {
+    expect(JSON.parse(log.split('\n')[0] ?? '')).toMatchObject({
+      double: 'this is a double of mongod, not MongoDB',
+      replSet: 'rs0',
+      port,
+    })
+  })
+
+  it('has mongod demand TLS, with certificate and key in one file', () => {
+    const engine = engineWith(authority.certificate)
+    expect(engine.permitLine()).toContain('--tlsMode requireTLS --tlsCertificateKeyFile')
+    const pem = readFileSync(join(root, 'run', 'mongodb.pem'), 'utf8')
+    expect(pem).toMatch(/BEGIN CERTIFICATE[\s\S]*BEGIN [A-Z ]*PRIVATE KEY/)
+    expect(engine.clientPorts).toEqual({ port: null, sslPort: port })
+  })
+
+  it('trusts the authority that it was given, and only for the name of the member', async () => {
+    const sees = (...given: Parameters<typeof engineWith>) => engineWith(...given).observe()
+    expect(await sees(others.certificate)).toMatchObject({ answers: false })
+    expect(await sees(authority.certificate, 'q-0.q')).toMatchObject({
+      answers: false,
+      reason: expect.stringContaining('q-0.q'),
+    })
+    expect(await sees(authority.certificate)).toMatchObject({ answers: true, role: 'uninitiated' })
+  })
+
+  it('forms a set whose string says that it needs TLS', async () => {
+    const engine = engineWith(authority.certificate)
+    const self = { set: 'q', pod: 'q-0', ordinal: 0 }
+    const seen = observation({ self, statefulSet: set({ replicas: 1 }) })
+    const engineView = await engine.observe()
+    await engine.bootstrap({ observation: { ...seen, engine: engineView }, fence: UNFENCED })
+    expect(await engine.observe()).toMatchObject({
+      leads: true,
+      connection: `mongodb://localhost:${port}/?replicaSet=rs0&tls=true`,
+    })
+  })
+
+  it('ends when it is told to', async () => {
+    const ended = new Promise((resolve) => double.once('exit', resolve))
+    double.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  })
+})
