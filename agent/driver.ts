@@ -230,6 +230,7 @@ export class Driver {
       case 'rejoin':
       case 'command':
         await this.#operate(action, observation, reason)
+        this.#sightings.engineChanged()
         return true
       default:
         await this.#change(action, reason)

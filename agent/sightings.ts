@@ -87,6 +87,11 @@ export class Sightings {
     }
   }
 
+  /** What was seen of the engine is no longer so: the next look asks anew. */
+  engineChanged(): void {
+    this.#engineAtMs = Number.NEGATIVE_INFINITY
+  }
+
   async readStatefulSet(): Promise<void> {
     this.#statefulSet = newer(this.#statefulSet, await this.#options.cluster.statefulSet())
     // A set that was deleted with its pods left (--cascade=orphan) and made again has adopted this one.

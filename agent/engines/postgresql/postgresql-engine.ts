@@ -105,11 +105,11 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   }
 
   async observe(): Promise<PostgresqlView> {
-    const { label, disk, nowMs } = this.#options
+    const { label, nowMs } = this.#options
     const [sight, loops] = await Promise.all([this.#look(), this.#loops()])
-    this.#roster.refresh(sight !== null, sight === null || disk.founding !== null)
+    this.#roster.refresh(sight !== null, sight === null || this.#isBegun())
     this.#last = sight === null ? this.#silent() : this.#seen(sight, loops, nowMs())
-    if (this.#last.ready && disk.founding !== null) disk.clearFounding()
+    if (this.#last.ready) this.#finish()
     const { answers, role } = this.#last
     label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
     return this.#last
@@ -178,6 +178,24 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   #isWhole(clusterId: string): boolean {
     if (this.#options.disk.founding === null) return true
     return this.#roster.record?.systemId === clusterId
+  }
+
+  #isBegun(): boolean {
+    try {
+      return this.#options.disk.founding !== null
+    } catch {
+      // `discover` tells what is wrong with the notes.
+      return false
+    }
+  }
+
+  #finish(): void {
+    if (!this.#isBegun()) return
+    try {
+      this.#options.disk.clearFounding()
+    } catch {
+      // A disk that takes no note: the next look tries again.
+    }
   }
 
   async #look(): Promise<Sight | null> {
