@@ -1,13 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { AgentConfig } from './config.ts'
-import { ClusterStore } from './coordination/cluster-store.ts'
+import type { ClusterStore } from './coordination/cluster-store.ts'
 import type { Coordination } from './coordination/coordination.ts'
 import { Publisher } from './coordination/publisher.ts'
-import type { TreeServer, TreeTls } from './coordination/relay.ts'
-import { ZookeeperCoordination } from './coordination/zookeeper.ts'
 import type { Rules, Self } from './core/observation.ts'
 import { DocumentWriter } from './document.ts'
 import { Driver } from './driver.ts'
@@ -22,6 +19,7 @@ import { limits } from './limits.ts'
 import { type AgentMetrics, buildAgentMetrics } from './metrics.ts'
 import { PermitPipe } from './permit-pipe.ts'
 import { podHost } from './pod-host.ts'
+import { coordinationOf, storeOf } from './tree-access.ts'
 import { VERSION } from './version.ts'
 
 const nowMs = () => performance.now()
@@ -253,76 +251,4 @@ function clusterOf({ settings }: AgentConfig, logger: Logger): KubernetesApi {
     nowMs,
     log: (message, fields) => logger.warn(fields, message),
   })
-}
-
-function storeOf(
-  { settings }: AgentConfig,
-  coordination: Coordination,
-  incarnation: number,
-  logger: Logger,
-): ClusterStore {
-  const { treeRoot, cluster, pod } = settings
-  return new ClusterStore({
-    coordination,
-    root: `${treeRoot}/clusters/${cluster}`,
-    services: `${treeRoot}/services/${cluster}`,
-    pod,
-    incarnation,
-    everyMs: limits.clusterEveryMs,
-    everyMsIdle: limits.clusterEveryMsIdle,
-    nowMs,
-    wallMs: () => Date.now(),
-    log: (message, fields) => logger.info(fields, message),
-  })
-}
-
-function coordinationOf(
-  config: AgentConfig,
-  logger: Logger,
-  ordinals: () => readonly number[],
-): Coordination {
-  const { settings } = config
-  const port = settings.treeCaFile === '' ? settings.clientPort : settings.secureClientPort
-  const own: TreeServer = { host: settings.engineHost, port }
-  const given = settings.tree.map(serverOf)
-  const servers = (): readonly TreeServer[] => {
-    if (given.length > 0) return given
-    const others = ordinals().filter((ordinal) => ordinal !== config.ordinal)
-    return [own, ...others.map((ordinal) => ({ host: podHost(config, ordinal), port }))]
-  }
-  return new ZookeeperCoordination({
-    servers,
-    tls: tlsOf(config),
-    sessionTimeoutMs: settings.sessionTimeoutMs,
-    dialTimeoutMs: limits.treeDialMs,
-    avoidMs: limits.treeAvoidMs,
-    frameBytesMax: limits.treeFrameBytesMax,
-    requestTimeoutMs: limits.treeTimeoutMs,
-    handshakeTimeoutMs: limits.treeHandshakeMs,
-    checkEveryMs: limits.leaseEveryMs,
-    goodbyeMs: limits.goodbyeMs,
-    nowMs,
-    log: (message, fields) => logger.info(fields, message),
-  })
-}
-
-function tlsOf({ settings }: AgentConfig): TreeTls | null {
-  const { treeCaFile, treeCertificateFile, treeKeyFile, advertisedHost } = settings
-  if (treeCaFile === '') return null
-  const text = (path: string) => (path === '' ? '' : readFileSync(path, 'utf8'))
-  const read = () => ({
-    ca: text(treeCaFile),
-    cert: text(treeCertificateFile),
-    key: text(treeKeyFile),
-  })
-  return { read, localName: advertisedHost }
-}
-
-function serverOf(place: string): TreeServer {
-  const colon = place.lastIndexOf(':')
-  const port = Number(place.slice(colon + 1))
-  if (colon <= 0 || !Number.isInteger(port)) {
-    throw new AgentError('AGENT_CONFIG_INVALID', `tree: ${place} is no host:port`)
-  }
-  return { host: place.slice(0, colon), port }
 }

@@ -38,7 +38,7 @@ export interface DriverOptions {
   readonly decided: (decision: Decision, observation: Observation) => void
   readonly acted: (action: Action, ok: boolean) => void
   readonly rules: Rules
-  readonly limits: typeof AgentLimits
+  readonly limits: Readonly<Record<keyof typeof AgentLimits, number>>
   readonly logger: Logger
   readonly nowMs: () => number
 }

@@ -19,7 +19,7 @@ export interface SightingsOptions {
   readonly engine: Engine
   readonly cluster: ClusterApi
   readonly askPeers: (ordinals: readonly number[]) => Promise<PeerReport[]>
-  readonly limits: typeof AgentLimits
+  readonly limits: Readonly<Record<keyof typeof AgentLimits, number>>
   readonly logger: Pick<Logger, 'warn'>
   readonly nowMs: () => number
 }
