@@ -80,8 +80,6 @@ export const limits = {
   kafkaBehindMs: 600_000,
   /** The controller lets others stop first, for so long. */
   kafkaControllerLastMs: 60_000,
-  /** Kafka's nodes beyond so many do not vote on its metadata. */
-  kafkaVotersMax: 5,
   /** A broker that left with copies stays registered; it is looked at again after this. */
   kafkaUnregisterAgainMs: 60_000,
   /** A member document. */
@@ -96,6 +94,8 @@ export const limits = {
   /** A primary that stepped down is none again before this; and so long it waits for a secondary. */
   mongodbStepDownSeconds: 60,
   mongodbCatchUpSeconds: 10,
+  /** Between tries to make users that could not be made. */
+  mongodbUsersRetryMs: 30_000,
   /** A server that takes connections and answers no ping for so long is dead. */
   mongodbSilentMs: 30_000,
   /** One reply of MongoDB. */

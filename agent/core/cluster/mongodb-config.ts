@@ -59,6 +59,11 @@ export function withoutMember(config: SetConfig, host: string): ConfigStep {
   )
 }
 
+/** The same members under the next version: each of them looks for itself in it. */
+export function sameConfig(config: SetConfig): SetConfig {
+  return next(config, config.members)
+}
+
 export function isVoter({ votes }: Pick<SetMember, 'votes'>): boolean {
   return (votes ?? 1) > 0
 }

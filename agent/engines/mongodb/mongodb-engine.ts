@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Document } from 'bson'
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
 import {
   type ConfigStep,
   firstConfig,
   type SetConfig,
+  sameConfig,
   withMember,
   withoutMember,
   withVote,
@@ -146,7 +148,17 @@ export class MongodbEngine implements Engine<MongodbView> {
   async join({ observation, fence }: EngineCall<MongodbView>): Promise<boolean> {
     const { ordinal } = this.#options
     const step = (config: SetConfig) => withMember(config, this.#place, ordinal)
-    return await this.#change(step, observation, fence)
+    const taken = await this.#change(step, observation, fence)
+    if (!observation.engine.retired || (await this.#isInside()) || taken) return taken
+    // It is listed and does not find itself, as when its name did not resolve: a member looks once for each
+    // configuration, so it gets the same one under a new version.
+    let renewed = false
+    const renewal = (config: SetConfig) => {
+      const next = renewed ? null : sameConfig(config)
+      renewed = true
+      return next
+    }
+    return await this.#change(renewal, observation, fence)
   }
 
   async drain(): Promise<void> {
@@ -177,7 +189,7 @@ export class MongodbEngine implements Engine<MongodbView> {
     _args: Readonly<Record<string, string>>,
     call: EngineCall<MongodbView>,
   ): Promise<void> {
-    if (name === 'users') await this.#createUsers(call)
+    if (name === 'users') await this.#observer.attemptUsers(() => this.#createUsers(call))
     else if (name === 'promote') {
       const step = (config: SetConfig) => withVote(config, this.#place)
       await this.#change(step, call.observation, call.fence)
@@ -220,13 +232,24 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   async #becomesPrimary(): Promise<void> {
+    if (await this.#says(({ isWritablePrimary }) => isWritablePrimary === true)) return
+    throw new AgentError('ENGINE_REFUSED', 'the member that was initiated is not primary yet')
+  }
+
+  /** A configuration that lists this member has come to it. */
+  async #isInside(): Promise<boolean> {
+    return await this.#says(({ setName }) => setName !== undefined)
+  }
+
+  /** True as soon as the member's `hello` is as expected, false when that takes too long. */
+  async #says(expected: (hello: Document) => boolean): Promise<boolean> {
     const { local, nowMs } = this.#options
     const deadlineMs = nowMs() + limits.mongodbChangeMs
     while (nowMs() < deadlineMs) {
-      if ((await local.plain({ hello: 1 }))['isWritablePrimary'] === true) return
+      if (expected(await local.plain({ hello: 1 }))) return true
       await pause(limits.mongodbPauseMs)
     }
-    throw new AgentError('ENGINE_REFUSED', 'the member that was initiated is not primary yet')
+    return false
   }
 
   async #canLogIn(): Promise<boolean> {

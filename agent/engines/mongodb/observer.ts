@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { type Document, ObjectId } from 'bson'
 import type { MemberState, MongodbMember, MongodbView } from '../../core/cluster/mongodb-plan.ts'
 import { AgentError, messageOf } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import { isRefusal, type Mongod, refusals } from './mongod.ts'
 import { connectionString, type Places, splitPlace } from './places.ts'
 import { missingUsers, type WantedUser } from './users.ts'
@@ -57,10 +58,10 @@ const STATES: Readonly<Record<string, MemberState>> = {
 export class Observer {
   readonly #options: ObserverOptions
   #silentSinceMs: number | null = null
-  /** All users were seen: they are not asked for again. */
-  #usersComplete = false
   #last: MongodbView = SILENT
   #voters = 0
+  #usersMissing: readonly string[] | null = null
+  #usersAfterMs = 0
 
   constructor(options: ObserverOptions) {
     this.#options = options
@@ -83,6 +84,13 @@ export class Observer {
       this.#last = { ...gone, reason, silentMs, resolves: refused || (await this.#resolves()) }
     }
     return this.#last
+  }
+
+  /** What cannot be made just now is not shown as missing for a while: other duties have their turn. */
+  async attemptUsers(create: () => Promise<void>): Promise<void> {
+    this.#usersAfterMs = this.#options.nowMs() + limits.mongodbUsersRetryMs
+    await create()
+    this.#usersAfterMs = 0
   }
 
   async #resolves(): Promise<boolean> {
@@ -108,8 +116,8 @@ export class Observer {
       const status = await local.asAgent({ replSetGetStatus: 1 })
       return await this.#inside(hello, config, status)
     } catch (error) {
-      if (!isRefusal(error, refusals.authenticationFailed)) throw error
-      return await this.#withoutUser(hello)
+      if (!(error instanceof AgentError) || error.code !== 'ENGINE_REFUSED') throw error
+      return await this.#withoutUser(hello, error)
     }
   }
 
@@ -138,17 +146,12 @@ export class Observer {
   }
 
   async #inside(hello: Document, config: Document, status: Document): Promise<MongodbView> {
-    const { learn, local, users, places, replicaSet, tls } = this.#options
+    const { learn, places, replicaSet, tls } = this.#options
     const clusterId = idOf(config)
     learn(clusterId)
     const own = rowOf(status, (row) => row['self'] === true)
     const state = stateOf(own)
     const leads = hello['isWritablePrimary'] === true
-    if (leads && !this.#usersComplete) {
-      const missing = await missingUsers(local, users)
-      this.#usersComplete = missing.length === 0
-      this.#last = { ...this.#last, usersMissing: missing }
-    }
     const ready = leads || hello['secondary'] === true
     const hosts: readonly Document[] = config['members'] ?? []
     this.#count(hosts)
@@ -163,13 +166,22 @@ export class Observer {
       state,
       generation: Number(status['term'] ?? 0),
       members: hosts.map((host) => this.#memberOf(host, status)),
-      usersMissing: leads ? (this.#usersComplete ? [] : this.#last.usersMissing) : null,
+      usersMissing: leads ? await this.#missing() : null,
       connection: connectionString(
         hosts.map(({ host }) => String(host)).filter((host) => places.podAt(host) !== host),
         replicaSet,
         tls,
       ),
     }
+  }
+
+  /** Null while it is not to be asked: what was missing could not be made. */
+  async #missing(): Promise<readonly string[] | null> {
+    const { local, users, nowMs } = this.#options
+    if (nowMs() < this.#usersAfterMs) return null
+    // Users that were there are not asked for again.
+    if (this.#usersMissing?.length !== 0) this.#usersMissing = await missingUsers(local, users)
+    return this.#usersMissing
   }
 
   /** Two are no majority when one of them is gone: allowed, and told when it comes to that. */
@@ -185,7 +197,7 @@ export class Observer {
    * The agent's user is not there: on a primary it is yet to be made, on a member that has no data yet it has
    * not come; else somebody took it away. Clients are none the worse for that.
    */
-  async #withoutUser(hello: Document): Promise<MongodbView> {
+  async #withoutUser(hello: Document, refusal: AgentError): Promise<MongodbView> {
     const { known, places } = this.#options
     const leads = hello['isWritablePrimary'] === true
     const serves = leads || hello['secondary'] === true
@@ -195,7 +207,7 @@ export class Observer {
     return {
       ...SILENT,
       ready: serves && clusterId !== '',
-      reason: serves ? 'the agent’s user cannot log in' : told(state, hello),
+      reason: serves ? `the agent’s user may not look: ${refusal.message}` : told(state, hello),
       clusterId,
       leads,
       leader: this.#leaderOf(hello),

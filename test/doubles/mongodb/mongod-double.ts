@@ -102,6 +102,11 @@ export class MongodDouble {
     this.#member.isolated = isolated
   }
 
+  /** It takes itself for removed until it gets another configuration. */
+  loseItself(): void {
+    this.#member.lose()
+  }
+
   async start(): Promise<void> {
     const { host = '127.0.0.1', port } = this.#options
     await new Promise<void>((resolve, reject) => {

@@ -41,6 +41,7 @@ export class ReplicaMember {
   #heardAtMs = performance.now()
   #syncedAtMs = 0
   #leads = false
+  #lostAt: string | null = null
   primary: string | null = null
   committed = 0
   frozenUntilMs = 0
@@ -70,7 +71,14 @@ export class ReplicaMember {
     return this.#leads ? 'primary' : 'secondary'
   }
 
+  /** Does not find itself in the configuration that it has now, as when its name does not resolve. */
+  lose(): void {
+    this.#lostAt = configAt(this.#store.config)
+    this.#follow(null)
+  }
+
   get own(): HostConfig | undefined {
+    if (configAt(this.#store.config) === this.#lostAt) return undefined
     return this.#store.config?.members.find(({ host }) => host === this.#store.me)
   }
 

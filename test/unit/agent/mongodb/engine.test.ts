@@ -6,7 +6,7 @@ import { refusals } from '../../../../agent/engines/mongodb/mongod.ts'
 import type { MongodbEngine } from '../../../../agent/engines/mongodb/mongodb-engine.ts'
 import { AgentError } from '../../../../agent/errors.ts'
 import { waitFor } from '../../../support/wait-for.ts'
-import { callOf, engineOf, warnings } from './engines.ts'
+import { callOf, engineOf, flagsOf, warnings } from './engines.ts'
 import { isDouble, Servers } from './servers.ts'
 
 describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () => {
@@ -175,6 +175,36 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     expect(await engine(other).join(await call(other))).toBe(true)
     await seen(other, { retired: false, state: 'secondary' })
     await engine(other).perform('promote', {}, await call(other))
+  })
+
+  it('has a member that does not find itself look again', async () => {
+    const primary = await servers.primary()
+    const other = primary === 1 ? 2 : 1
+    servers.double(other).loseItself()
+    await seen(other, { retired: true })
+    const before = count(primary, 'replSetReconfig')
+    expect(await engine(other).join(await call(other))).toBe(true)
+    expect(count(primary, 'replSetReconfig')).toBe(before + 1)
+    const { members } = await seen(other, { retired: false, state: 'secondary' })
+    expect(members.every(({ voter }) => voter)).toBe(true)
+  })
+
+  it('lets other duties have their turn when a user cannot be made', async () => {
+    const primary = await servers.primary()
+    const { mongodbUsers = '' } = flagsOf(servers, primary)
+    const more = engineOf(servers, primary, {
+      mongodbUsers: `${mongodbUsers},second=no@shop:${join(servers.root, 'app-password')}`,
+    })
+    const at = await waitFor('it is missing', async () => {
+      const asked = await callOf(more, primary)
+      expect(asked.observation.engine.usersMissing).toEqual(['second'])
+      return asked
+    })
+    servers.fail(primary, { command: 'createUser', mode: 'refuse', code: 31, times: 1 })
+    await expect(more.perform('users', {}, at)).rejects.toMatchObject({ detail: 31 })
+    expect((await more.observe()).usersMissing).toBeNull()
+    await more.perform('users', {}, at)
+    expect((await more.observe()).usersMissing).toEqual([])
   })
 
   it('is dead only when it takes connections and answers nothing for long', async () => {
