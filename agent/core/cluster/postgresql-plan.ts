@@ -44,6 +44,8 @@ export interface PostgresqlView extends EngineView {
 export interface PostgresqlBounds {
   /** A restart waits so long for a synchronous standby before it hands over, and again after it has. */
   readonly standbyWaitMs: Ms
+  /** There are no volumes: when all disks are empty a new cluster is formed. */
+  readonly volatile: boolean
 }
 
 /**
@@ -59,7 +61,7 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
     // pg_rewind or a new copy: Patroni decides by the timelines.
     removedReturns: 'asIs',
     comparePositions: () => 0,
-    startGate,
+    startGate: (observation) => startGate(observation, bounds),
     duty,
     setDuty: () => null,
     drain: (observation, drain) => drainStep(observation, drain, bounds),
@@ -71,7 +73,10 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
  * member form that while there is no `initialize`: also beside disks with data whose tree was lost, and with
  * a founder that died on the way nobody could tell whose `initialize` is left over.
  */
-function startGate({ disk, engine, cluster, self, statefulSet }: Observation<PostgresqlView>) {
+function startGate(
+  { disk, engine, cluster, self, statefulSet }: Observation<PostgresqlView>,
+  { volatile }: PostgresqlBounds,
+): string | null {
   if (disk.kind !== 'empty') return null
   const { record } = engine
   if (record === null || cluster === null) return 'the disk is empty and the tree cannot be read'
@@ -84,7 +89,7 @@ function startGate({ disk, engine, cluster, self, statefulSet }: Observation<Pos
   if (missing.length > 0) return `nobody leads, and there is no report yet of ${missing.join(', ')}`
   const holder = others.find((pod) => cluster.reports[pod]?.empty === false)
   if (holder !== undefined) return `nobody leads yet: ${holder}, which holds data, goes first`
-  if (record.systemId !== null && record.systemId !== '') {
+  if (!volatile && record.systemId !== null && record.systemId !== '') {
     return `refuses to start: all disks of cluster ${record.systemId} are empty: bring a volume back, or delete the znode initialize to form a new cluster`
   }
   if (self.ordinal === firstOrdinal) return null

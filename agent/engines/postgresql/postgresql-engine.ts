@@ -1,4 +1,3 @@
-import type { Coordination } from '../../coordination/coordination.ts'
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
 import { type PostgresqlView, postgresqlPlan } from '../../core/cluster/postgresql-plan.ts'
 import type { DiskReport } from '../../core/observation.ts'
@@ -7,22 +6,15 @@ import type { StartMode } from '../../core/start-rule.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import type { RoleLabel } from '../../kubernetes/role-label.ts'
 import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
-import type { MemberDisk } from '../member-disk.ts'
-import { isEmptyDirectory, systemIdentifier } from './data-directory.ts'
+import { DataVolume, type VolumeOptions } from './data-volume.ts'
 import type { PatroniClient, PatroniStatus } from './patroni-client.ts'
 import { PatroniRoster } from './patroni-roster.ts'
 import type { PostgresqlSession, ServerLook } from './postgresql-session.ts'
 import { podOfSlot, slotOf } from './replication-slots.ts'
 
-export interface PostgresqlOptions {
+export interface PostgresqlOptions extends VolumeOptions {
   readonly set: string
   readonly pod: string
-  readonly disk: MemberDisk
-  /** PGDATA, the same as the engine's container has. */
-  readonly dataDirectory: string
-  readonly coordination: Coordination
-  /** Where Patroni keeps this cluster in the tree. */
-  readonly patroniPath: string
   readonly patroni: PatroniClient
   readonly session: PostgresqlSession
   /** Null: pods are not labelled. */
@@ -75,28 +67,21 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   readonly ports: Readonly<Record<string, number>>
   readonly #options: PostgresqlOptions
   readonly #roster: PatroniRoster
+  readonly #volume: DataVolume
   #last: PostgresqlView = SILENT
   #version = ''
 
   constructor(options: PostgresqlOptions) {
     this.#options = options
-    this.policy = clusterPolicy(postgresqlPlan({ standbyWaitMs: options.standbyWaitMs }))
+    this.policy = clusterPolicy(postgresqlPlan(options))
     this.clientPorts = options.clientPorts
     this.ports = options.ports
     this.#roster = new PatroniRoster(options)
+    this.#volume = new DataVolume(options)
   }
 
-  /** Data that nobody has finished yet, of a first cluster or of a copy, is no data: it is begun anew. */
   discover(): DiskReport {
-    const { disk, dataDirectory } = this.#options
-    try {
-      if (disk.isMoving) disk.finishMove()
-      const clusterId = systemIdentifier(dataDirectory)
-      if (clusterId === null || !this.#isWhole(clusterId)) return { kind: 'empty', founding: null }
-      return { kind: 'member', clusterId, incarnation: '', departed: false }
-    } catch (error) {
-      return { kind: 'unreadable', reason: messageOf(error) }
-    }
+    return this.#volume.discover(this.#roster.record?.systemId ?? null)
   }
 
   /** Patroni compares the positions by itself. */
@@ -107,9 +92,9 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   async observe(): Promise<PostgresqlView> {
     const { label, nowMs } = this.#options
     const [sight, loops] = await Promise.all([this.#look(), this.#loops()])
-    this.#roster.refresh(sight !== null, sight === null || this.#isBegun())
+    this.#roster.refresh(sight !== null, sight === null || this.#volume.isBegun)
     this.#last = sight === null ? this.#silent() : this.#seen(sight, loops, nowMs())
-    if (this.#last.ready) this.#finish()
+    if (this.#last.ready) this.#volume.finish()
     const { answers, role } = this.#last
     label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
     return this.#last
@@ -129,22 +114,8 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     return mode
   }
 
-  /**
-   * The founder that comes back after it died on the way finds what it left: data that nobody finished, and
-   * an `initialize` that would keep everybody from forming the cluster for good. Nobody else forms one.
-   */
   async prepare(mode: StartMode): Promise<void> {
-    if (mode !== 'join') return
-    const { disk, dataDirectory, coordination, patroniPath } = this.#options
-    if (systemIdentifier(dataDirectory) !== null || !isEmptyDirectory(dataDirectory)) {
-      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
-    }
-    if (disk.founding === null) disk.writeFounding('begun')
-    if ((await coordination.read(`${patroniPath}/leader`)) !== null) return
-    const begun = await coordination.read(`${patroniPath}/initialize`)
-    if (begun !== null && begun.data.length === 0) {
-      await coordination.delete(`${patroniPath}/initialize`, begun.version)
-    }
+    if (mode === 'join') await this.#volume.prepare()
   }
 
   async drain(to: string | null): Promise<void> {
@@ -168,34 +139,6 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
       throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
     }
     await this.#options.session.dropSlot(slotOf(pod))
-  }
-
-  /**
-   * The note says that the disk was empty at the last start. What has come of that is whole once the tree
-   * names it: Patroni writes the identifier down as the last step of forming a cluster, and a copy has its
-   * control file when all else is there.
-   */
-  #isWhole(clusterId: string): boolean {
-    if (this.#options.disk.founding === null) return true
-    return this.#roster.record?.systemId === clusterId
-  }
-
-  #isBegun(): boolean {
-    try {
-      return this.#options.disk.founding !== null
-    } catch {
-      // `discover` tells what is wrong with the notes.
-      return false
-    }
-  }
-
-  #finish(): void {
-    if (!this.#isBegun()) return
-    try {
-      this.#options.disk.clearFounding()
-    } catch {
-      // A disk that takes no note: the next look tries again.
-    }
   }
 
   async #look(): Promise<Sight | null> {

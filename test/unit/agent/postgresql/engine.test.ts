@@ -22,6 +22,8 @@ class Znodes {
   readonly coordination = {
     read: async (path: string) => this.#read(path),
     delete: async (path: string) => this.data.delete(path),
+    children: async (path: string) =>
+      [...this.data.keys()].map((key) => key.slice(path.length + 1).split('/')[0]),
   } as unknown as Coordination
 
   #read(path: string): TreeZnode | null {
@@ -45,7 +47,7 @@ describe('what a disk holds, before a start', () => {
   afterEach(() => rmSync(volume, { recursive: true, force: true }))
 
   /** No Patroni runs beside it. */
-  function engineOf(): PostgresqlEngine {
+  function engineOf(volatile = false): PostgresqlEngine {
     const place = { host: '127.0.0.1', port: CLOSED_PORT, user: '', passwordFile: '' }
     return new PostgresqlEngine({
       set: 'q',
@@ -62,6 +64,7 @@ describe('what a disk holds, before a start', () => {
       everyMs: 0,
       everyMsDown: 0,
       standbyWaitMs: 1_000,
+      volatile,
       nowMs: () => performance.now(),
     })
   }
@@ -129,6 +132,17 @@ describe('what a disk holds, before a start', () => {
     tree.data.set('/service/q/leader', 'q-1')
     await engineOf().prepare('join')
     expect(tree.data.has('/service/q/initialize')).toBe(true)
+  })
+
+  it('was a cluster of pods without volumes, of which nothing is left', async () => {
+    const members = '/service/q/members/q-1'
+    for (const key of ['/service/q/initialize', '/service/q/sync', '/service/q/status', members]) {
+      tree.data.set(key, 'x')
+    }
+    await engineOf().prepare('join')
+    expect(tree.data.size).toBe(4)
+    await engineOf(true).prepare('join')
+    expect([...tree.data.keys()]).toEqual([members])
   })
 
   it('is not touched by the start of a member', async () => {

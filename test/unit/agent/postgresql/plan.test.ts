@@ -10,7 +10,7 @@ import { dataReport, emptyReport, facts } from '../cluster-observations.ts'
 import { empty, holding, NOW, observation, rules, set } from '../observations.ts'
 
 const STANDBY_WAIT_MS = 30_000
-const plan = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS })
+const plan = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS, volatile: false })
 
 const members = (...ordinals: number[]) =>
   ordinals.map((ordinal) => ({ name: `q-${ordinal}`, voter: true, heard: true }))
@@ -124,6 +124,13 @@ describe('an empty disk', () => {
   ]
   it.each(cases)('%s', (_, changes, record, reason) => {
     expect(plan.startGate(seen(view({ record }), changes))).toBe(reason)
+  })
+
+  it('is the beginning of another cluster where there are no volumes', () => {
+    const record = { systemId: '7', leader: null }
+    const at = seen(view({ record }), { cluster: facts({ reports: all }) })
+    const volatile = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS, volatile: true })
+    expect(volatile.startGate(at)).toBeNull()
   })
 
   it('is none where there is data', () => {
