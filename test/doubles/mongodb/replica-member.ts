@@ -1,6 +1,14 @@
 import { type Document, EJSON } from 'bson'
-import type { HostConfig, OplogEntry, SetConfig, SetStore } from './set-store.ts'
-import { Link, type LinkTls } from './wire.ts'
+import { Peers, type Role } from './peers.ts'
+import {
+  configAt,
+  type HostConfig,
+  isNewer,
+  type OplogEntry,
+  type SetConfig,
+  type SetStore,
+} from './set-store.ts'
+import type { LinkTls } from './wire.ts'
 
 export interface MemberOptions {
   readonly store: SetStore
@@ -13,17 +21,6 @@ export interface MemberOptions {
   readonly initialSyncMs: number
 }
 
-export type Role = 'uninitiated' | 'startup' | 'secondary' | 'primary' | 'removed'
-
-interface Peer {
-  matched: number
-  next: number
-  configAt: string
-  heardAtMs: number
-  role: Role
-  optimeMs: number
-}
-
 const BATCH = 200
 
 /**
@@ -34,8 +31,7 @@ const BATCH = 200
 export class ReplicaMember {
   readonly #options: MemberOptions
   readonly #store: SetStore
-  readonly #links = new Map<string, Link>()
-  readonly #peers = new Map<string, Peer>()
+  readonly #peers: Peers
   #timer: NodeJS.Timeout | null = null
   #electing = false
   #heardAtMs = performance.now()
@@ -45,12 +41,11 @@ export class ReplicaMember {
   primary: string | null = null
   committed = 0
   frozenUntilMs = 0
-  /** Neither sends to others nor takes anything from them. */
-  isolated = false
 
   constructor(options: MemberOptions) {
     this.#options = options
     this.#store = options.store
+    this.#peers = new Peers(options)
   }
 
   start(): void {
@@ -60,7 +55,12 @@ export class ReplicaMember {
 
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
-    for (const link of this.#links.values()) link.close()
+    this.#peers.close()
+  }
+
+  /** Neither sends to others nor takes anything from them. */
+  set isolated(isolated: boolean) {
+    this.#peers.isolated = isolated
   }
 
   get role(): Role {
@@ -84,7 +84,7 @@ export class ReplicaMember {
 
   get isConfigCommitted(): boolean {
     const at = configAt(this.#store.config)
-    return this.#hasMajority((host) => this.#peer(host).configAt === at)
+    return this.#hasMajority((host) => this.#peers.of(host).configAt === at)
   }
 
   /** A configuration that this member makes by itself, as the first, or as primary. */
@@ -105,7 +105,7 @@ export class ReplicaMember {
     this.frozenUntilMs = performance.now() + 1_000 * seconds
     this.#follow(null)
     const next = this.caughtUp()[0]
-    if (next !== undefined) void this.#ask(next, { doubleStepUp: 1 })
+    if (next !== undefined) void this.#peers.ask(next, { doubleStepUp: 1 })
   }
 
   /** Electable members that have everything. */
@@ -115,7 +115,7 @@ export class ReplicaMember {
       .filter(({ priority, host }) => priority > 0 && this.isHeard(host))
       .map(({ host }) => host)
       .filter(
-        (host) => this.#peer(host).matched === log.length && this.roleOf(host) === 'secondary',
+        (host) => this.#peers.of(host).matched === log.length && this.roleOf(host) === 'secondary',
       )
   }
 
@@ -125,15 +125,15 @@ export class ReplicaMember {
   }
 
   isHeard(host: string): boolean {
-    return performance.now() - this.#peer(host).heardAtMs < 2 * this.#options.electionMs
+    return performance.now() - this.#peers.of(host).heardAtMs < 2 * this.#options.electionMs
   }
 
   roleOf(host: string): Role {
-    return this.#peer(host).role
+    return this.#peers.of(host).role
   }
 
   optimeOf(host: string): number {
-    return this.#peer(host).optimeMs
+    return this.#peers.of(host).optimeMs
   }
 
   get optimeMs(): number {
@@ -146,7 +146,7 @@ export class ReplicaMember {
 
   /** A message of another member; null: it is not for this one. */
   take(message: Document): Document | null {
-    if (this.isolated || message['key'] !== this.#options.key) return null
+    if (this.#peers.isolated || message['key'] !== this.#options.key) return null
     if (message['doubleAppend'] !== undefined) return this.#onAppend(message)
     if (message['doubleVote'] !== undefined) return this.#onVote(message)
     if (message['doubleStepUp'] !== undefined) this.#stepUp()
@@ -205,7 +205,7 @@ export class ReplicaMember {
     const granted = new Set<string>()
     await Promise.all(
       voters.map(async ({ host }) => {
-        const reply = await this.#ask(host, message)
+        const reply = await this.#peers.ask(host, message)
         if (reply?.['granted'] === true) granted.add(host)
         if (typeof reply?.['config'] === 'string') this.#adopt(EJSON.parse(reply['config']))
       }),
@@ -219,7 +219,7 @@ export class ReplicaMember {
     this.#leads = true
     this.primary = this.#store.me
     this.#peers.clear()
-    for (const { host } of this.others()) this.#peer(host).heardAtMs = performance.now()
+    for (const { host } of this.others()) this.#peers.of(host).heardAtMs = performance.now()
     this.install({ ...config, term }, this.#store.me)
     this.write({ kind: 'noop' })
   }
@@ -232,10 +232,10 @@ export class ReplicaMember {
 
   async #append(host: string): Promise<void> {
     const { log, term, config, me } = this.#store
-    if (this.#link(host).isBusy) return
-    const peer = this.#peer(host)
+    if (this.#peers.isBusy(host)) return
+    const peer = this.#peers.of(host)
     const begin = Math.min(peer.next, log.length)
-    const reply = await this.#ask(host, {
+    const reply = await this.#peers.ask(host, {
       doubleAppend: 1,
       from: me,
       to: host,
@@ -266,7 +266,7 @@ export class ReplicaMember {
   #count(): void {
     const { log, term } = this.#store
     for (let index = log.length; index > this.committed; index -= 1) {
-      const has = this.#hasMajority((host) => this.#peer(host).matched >= index)
+      const has = this.#hasMajority((host) => this.#peers.of(host).matched >= index)
       if (has && log[index - 1]?.term === term) this.committed = index
     }
   }
@@ -338,44 +338,4 @@ export class ReplicaMember {
     const having = voters.filter(({ host }) => host === this.#store.me || has(host))
     return 2 * having.length > voters.length
   }
-
-  #peer(host: string): Peer {
-    const known = this.#peers.get(host)
-    if (known !== undefined) return known
-    const next = this.#store.log.length
-    const fresh: Peer = {
-      matched: 0,
-      next,
-      configAt: '',
-      heardAtMs: -Infinity,
-      role: 'secondary',
-      optimeMs: 0,
-    }
-    this.#peers.set(host, fresh)
-    return fresh
-  }
-
-  #ask(host: string, message: Document): Promise<Document | null> {
-    if (this.isolated) return Promise.resolve(null)
-    return this.#link(host).ask({ ...message, key: this.#options.key }, this.#options.electionMs)
-  }
-
-  #link(host: string): Link {
-    const known = this.#links.get(host)
-    if (known !== undefined) return known
-    const link = new Link(host, this.#options.tls)
-    this.#links.set(host, link)
-    return link
-  }
-}
-
-function configAt(config: SetConfig | null): string {
-  return config === null ? '' : `${config.version}/${config.term}`
-}
-
-/** By term first: a configuration of an older primary never wins (MongoDB's reconfiguration protocol). */
-function isNewer(config: SetConfig | null, than: SetConfig | null): boolean {
-  if (config === null) return false
-  if (than === null) return true
-  return config.term > than.term || (config.term === than.term && config.version > than.version)
 }

@@ -41,6 +41,18 @@ export interface SetConfig {
   readonly [other: string]: unknown
 }
 
+/** Names a configuration; a member says by it which one it has. */
+export function configAt(config: SetConfig | null): string {
+  return config === null ? '' : `${config.version}/${config.term}`
+}
+
+/** By term first: a configuration of an older primary never wins (MongoDB's reconfiguration protocol). */
+export function isNewer(config: SetConfig | null, than: SetConfig | null): boolean {
+  if (config === null) return false
+  if (than === null) return true
+  return config.term > than.term || (config.term === than.term && config.version > than.version)
+}
+
 /** What a double keeps through its death: configuration, vote and oplog. */
 export class SetStore {
   readonly #state: string

@@ -10,7 +10,7 @@ import {
 import { refusals } from '../../../../agent/engines/mongodb/mongod.ts'
 import { connectionString } from '../../../../agent/engines/mongodb/places.ts'
 import { waitFor } from '../../../support/wait-for.ts'
-import { agentCredentials, SET, Servers, what } from './servers.ts'
+import { agentCredentials, isDouble, SET, Servers, what } from './servers.ts'
 
 /** What the agent relies on. It is asked of a double, or of the mongod that MONGODB_BIN names. */
 describe(`the contract with MongoDB, of ${what}`, () => {
@@ -184,6 +184,26 @@ describe(`the contract with MongoDB, of ${what}`, () => {
     await Promise.all(others.map((index) => servers.start(index)))
     await servers.primary()
   }, 90_000)
+
+  it.skipIf(!isDouble)(
+    'has a primary that is cut off acknowledge nothing, and follow when it is back',
+    async () => {
+      const cut = await servers.primary()
+      servers.double(cut).isolated = true
+      const client = servers.client(cut)
+      const command = { insert: 'orders', documents: [{ _id: -2 }] }
+      const written = client.asAgent({ ...command, writeConcern: { w: 'majority' } }, 20_000)
+      await expect(written).rejects.toMatchObject({ detail: refusals.interruptedByStateChange })
+      const next = await servers.primary()
+      expect(next).not.toBe(cut)
+      servers.double(cut).isolated = false
+      await waitFor('it follows', async () => (await stateOf(cut)) === 'SECONDARY')
+      await waitFor('what nobody else had is gone', async () => {
+        const { cursor } = await client.asAgent({ find: 'orders', filter: { _id: -2 } })
+        return cursor.firstBatch.length === 0
+      })
+    },
+  )
 
   it('removes a member, which says so itself, and takes it back', async () => {
     const gone = 1
