@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ApiCall, ensureSecret } from '../../agent/secrets.ts'
+import { type ApiCall, ensureSecret, ensureTexts } from '../../agent/secrets.ts'
 
 interface Stored {
   version: number
@@ -96,5 +96,61 @@ describe('the secrets that a release needs', () => {
     await expect(ensureSecret(call, 'auth', ['join-key'])).rejects.toThrow(
       'cannot read secret auth: 403 no rights',
     )
+  })
+})
+
+/** Several secrets behind the API's rules. */
+function secretsApi(start: Record<string, Record<string, string>>) {
+  const stored: Record<string, Record<string, string>> = structuredClone(start)
+  const call: ApiCall = async (method, path, body) => {
+    const { data, metadata } = (body ?? {}) as {
+      data: Record<string, string>
+      metadata?: { name: string }
+    }
+    const name = metadata?.name ?? path.replace('secrets/', '')
+    const found = stored[name]
+    if (method === 'POST') {
+      if (found !== undefined) return { status: 409, body: {} }
+      stored[name] = data
+      return { status: 201, body: {} }
+    }
+    if (found === undefined) return { status: 404, body: { message: 'not found' } }
+    if (method === 'PATCH') stored[name] = { ...found, ...data }
+    return { status: 200, body: { data: { ...stored[name] }, metadata: { resourceVersion: '1' } } }
+  }
+  return { stored, call }
+}
+
+describe('texts that are made of secrets', () => {
+  const uri = { uri: 'mongodb://root:{root-password}@a:27017/?replicaSet=rs0' }
+  const textOf = (secret: Record<string, string> | undefined) =>
+    Buffer.from(secret?.['uri'] ?? '', 'base64').toString()
+
+  it('hold the values, fit for a URL', async () => {
+    const { stored, call } = secretsApi({ auth: { 'root-password': base64('p@ss/word') } })
+    expect(await ensureTexts(call, 'auth', 'connection', uri)).toBe('created')
+    expect(textOf(stored['connection'])).toBe(
+      'mongodb://root:p%40ss%2Fword@a:27017/?replicaSet=rs0',
+    )
+    expect(await ensureTexts(call, 'auth', 'connection', uri)).toBe('unchanged')
+  })
+
+  it('follow what they are made of, and leave what others wrote beside them', async () => {
+    const { stored, call } = secretsApi({
+      auth: { 'root-password': base64('new') },
+      connection: { uri: base64('mongodb://root:old@a:27017/'), other: 'eA==' },
+    })
+    expect(await ensureTexts(call, 'auth', 'connection', uri)).toBe('completed')
+    expect(textOf(stored['connection'])).toContain('root:new@')
+    expect(stored['connection']?.['other']).toBe('eA==')
+  })
+
+  it('are refused without the values', async () => {
+    await expect(ensureTexts(secretsApi({}).call, 'auth', 'connection', uri)).rejects.toThrow(
+      'cannot read secret auth: 404',
+    )
+    await expect(
+      ensureTexts(secretsApi({ auth: {} }).call, 'auth', 'connection', uri),
+    ).rejects.toThrow('secret auth has no root-password')
   })
 })

@@ -31,6 +31,11 @@ httpGet:
       value: Bearer {{ include "quorate.agent.preStopToken" . }}
 {{- end -}}
 
+{{/* Key of the label by which Services tell a primary from its standbys. */}}
+{{- define "quorate.agent.roleLabel" -}}
+quorate/role
+{{- end -}}
+
 {{/* All of a drain: what is left of the grace period is for the stop itself. */}}
 {{- define "quorate.agent.drainSeconds" -}}
 {{- sub (int .values.terminationGracePeriodSeconds) 15 -}}
@@ -43,13 +48,27 @@ httpGet:
   "SET" (include "quorate.fullname" .)
   "SERVICE" (include "quorate.headlessService" .)
   "CLUSTER_DOMAIN" .root.Values.global.clusterDomain
-  "RECORD" (include "quorate.formingRecord" .)
   "PERMIT_PIPE" (include "quorate.agent.permitPipe" .)
   "TREE" (include "quorate.connectString" .)
   "SESSION_TIMEOUT_MS" (toString .root.Values.agent.sessionTimeoutMs)
   "PRESTOP_TOKEN" (include "quorate.agent.preStopToken" .)
   "DRAIN_BUDGET_MS" (toString (mul 1000 (include "quorate.agent.drainSeconds" . | int)))
   "LOG_LEVEL" .root.Values.agent.logLevel -}}
+{{- if .descriptor.record -}}
+{{- $_ := set $env "RECORD" (include "quorate.formingRecord" .) -}}
+{{- end -}}
+{{- with include "quorate.treeRoot" . -}}
+{{- $_ := set $env "TREE_ROOT" (printf "%s/members/v1" .) -}}
+{{- end -}}
+{{- if .descriptor.treeTlsSecret -}}
+{{- $directory := include "quorate.treeTlsDirectory" . -}}
+{{- range $name, $file := dict "TREE_CA_FILE" "ca.crt" "TREE_CERTIFICATE_FILE" "tls.crt" "TREE_KEY_FILE" "tls.key" -}}
+{{- $_ := set $env $name (printf "%s/%s" $directory $file) -}}
+{{- end -}}
+{{- end -}}
+{{- if .descriptor.roleLabel -}}
+{{- $_ := set $env "ROLE_LABEL" (include "quorate.agent.roleLabel" .) -}}
+{{- end -}}
 {{- $env = mergeOverwrite $env (default dict .descriptor.agentEnv) -}}
 - name: QUORATE_AGENT_POD
   valueFrom:
@@ -59,6 +78,12 @@ httpGet:
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+{{- range $name, $path := default dict .descriptor.agentFields }}
+- name: {{ $name }}
+  valueFrom:
+    fieldRef:
+      fieldPath: {{ $path }}
+{{- end }}
 {{- /* Its few threads hardly allocate: an arena for each would only be memory. */}}
 - name: MALLOC_ARENA_MAX
   value: "1"
@@ -104,7 +129,9 @@ livenessProbe:
 resources:
   {{- toYaml .root.Values.agent.resources | nindent 2 }}
 securityContext:
-  {{- toYaml (mergeOverwrite (deepCopy .values.containerSecurityContext) .root.Values.agent.containerSecurityContext) | nindent 2 }}
+  {{- /* Of an engine that writes beside its volumes the agent need not do so too. */}}
+  {{- $security := set (deepCopy .values.containerSecurityContext) "readOnlyRootFilesystem" true }}
+  {{- toYaml (mergeOverwrite $security .root.Values.agent.containerSecurityContext) | nindent 2 }}
 volumeMounts:
   {{- range .descriptor.claims }}
   - name: {{ .name }}
@@ -114,12 +141,19 @@ volumeMounts:
     mountPath: {{ include "quorate.agent.runDirectory" . }}
   - name: tmp
     mountPath: /tmp
+  {{- if .descriptor.agentSecretKeys }}
   - name: agent-secrets
     mountPath: {{ include "quorate.agent.secretDirectory" . }}
     readOnly: true
+  {{- end }}
   {{- if .descriptor.tlsSecret }}
   - name: tls
     mountPath: {{ .descriptor.tlsDirectory }}
+    readOnly: true
+  {{- end }}
+  {{- if .descriptor.treeTlsSecret }}
+  - name: tree-tls
+    mountPath: {{ include "quorate.treeTlsDirectory" . }}
     readOnly: true
   {{- end }}
   - name: kube-api-access
@@ -128,6 +162,30 @@ volumeMounts:
   {{- with .root.Values.agent.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/*
+The beginning of a script in an engine's container: waits for one line of the agent, the permit for one
+start, and `run` starts the engine. The shell stays process 1, since a signal that reaches process 1 before
+the engine handles it would be lost, and the stop would wait for the kill.
+*/}}
+{{- define "quorate.permitScript" -}}
+set -euf
+trap 'exit 0' TERM INT
+# Opening waits for the agent. Where that went away in the middle, there is the end of the file, and no permit.
+until IFS= read -r permit < {{ include "quorate.agent.permitPipe" . }}; do sleep 1; done
+
+run() {
+  "$@" &
+  engine=$!
+  trap 'kill -TERM "$engine" 2>/dev/null || true' TERM INT
+  # A signal ends the wait, not the engine.
+  while kill -0 "$engine" 2>/dev/null; do
+    code=0
+    wait "$engine" || code=$?
+  done
+  exit "${code:-1}"
+}
 {{- end -}}
 
 {{/* The token that the pod does not mount by itself, so that only the agent has it. */}}

@@ -1,6 +1,10 @@
-{{/* The chart's image with the given block over it, key by key. */}}
+{{/* The chart's image with the given block over it, key by key; of another product's image (own) that alone. */}}
 {{- define "quorate.imageBlock" -}}
+{{- if .own -}}
+{{- toYaml .image -}}
+{{- else -}}
 {{- toYaml (mergeOverwrite (deepCopy .root.Values.image) (default dict .image)) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* (root image): the reference; a digest goes over the tag. */}}

@@ -21,9 +21,23 @@ name is part of a label with 11 more characters (kubernetes#64023), so it ends a
 {{- printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | trimSuffix "." | trimSuffix "_" -}}
 {{- end -}}
 
-{{/* The Service of clients. */}}
+{{/* The Service of the server's clients. */}}
 {{- define "quorate.clientService" -}}
-{{ include "quorate.fullname" . }}-cs
+{{- include "quorate.serviceName" (dict "context" . "service" (dict "suffix" "cs")) -}}
+{{- end -}}
+
+{{/*
+(context service): the name of a Service of clients. One that selects a role has the role's suffix also
+where the values name it, since it has a twin.
+*/}}
+{{- define "quorate.serviceName" -}}
+{{- $fullname := include "quorate.fullname" .context -}}
+{{- $given := .context.values.service.name -}}
+{{- if .service.role -}}
+{{ default $fullname $given }}-{{ .service.suffix }}
+{{- else -}}
+{{ default (printf "%s-%s" $fullname .service.suffix) $given }}
+{{- end -}}
 {{- end -}}
 
 {{/* The Service that names every pod. */}}
@@ -55,6 +69,11 @@ name is part of a label with 11 more characters (kubernetes#64023), so it ends a
 {{/* The secret of a component: the user's, else one of the chart's own name. */}}
 {{- define "quorate.secretName" -}}
 {{- default (printf "%s-auth" (include "quorate.fullname" .)) .values.auth.existingSecret -}}
+{{- end -}}
+
+{{/* What applications take to connect, with the passwords of the other secret in it; the hook Job writes it. */}}
+{{- define "quorate.connectionSecret" -}}
+{{ include "quorate.fullname" . }}-connection
 {{- end -}}
 
 {{/* Service names with the cluster's domain, so that no search path is gone through. */}}

@@ -60,15 +60,20 @@ topologySpreadConstraints:
 {{/* The engine's container. */}}
 {{- define "quorate.mainContainer" -}}
 name: {{ .descriptor.container }}
-image: {{ include "quorate.image" (dict "root" .root "image" .values.image) }}
-imagePullPolicy: {{ include "quorate.imagePullPolicy" (dict "root" .root "image" .values.image) }}
+{{- $image := dict "root" .root "image" (default .values.image .descriptor.image) "own" (hasKey .descriptor "image") }}
+image: {{ include "quorate.image" $image }}
+imagePullPolicy: {{ include "quorate.imagePullPolicy" $image }}
 command:
   {{- toYaml (default .descriptor.command .values.command) | nindent 2 }}
+{{- with concat (default (default list .descriptor.args) .values.args) (default list .values.extraArgs) }}
 args:
-  {{- toYaml (concat (default .descriptor.args .values.args) (default list .values.extraArgs)) | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 env:
   {{- include "quorate.podEnv" . | nindent 2 }}
-  {{- toYaml .descriptor.env | nindent 2 }}
+  {{- with .descriptor.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- with .values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -105,18 +110,29 @@ volumeMounts:
   - name: config
     mountPath: {{ .descriptor.configDirectory }}
     readOnly: true
+  {{- if .descriptor.secretKeys }}
   - name: secrets
     mountPath: {{ .descriptor.secretDirectory }}
     readOnly: true
+  {{- end }}
   {{- if .descriptor.tlsSecret }}
   - name: tls
     mountPath: {{ .descriptor.tlsDirectory }}
+    readOnly: true
+  {{- end }}
+  {{- if and .descriptor.treeTlsSecret .descriptor.treeInEngine }}
+  - name: tree-tls
+    mountPath: {{ include "quorate.treeTlsDirectory" . }}
     readOnly: true
   {{- end }}
   - name: run
     mountPath: {{ include "quorate.agent.runDirectory" . }}
   - name: tmp
     mountPath: /tmp
+  {{- with .descriptor.sharedMemory }}
+  - name: shared-memory
+    mountPath: /dev/shm
+  {{- end }}
   {{- with .values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -138,15 +154,21 @@ secret:
 - name: config
   configMap:
     name: {{ include "quorate.configMap" . }}
+{{- with .descriptor.secretKeys }}
 - name: secrets
-  {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.secretKeys) | nindent 2 }}
+  {{- include "quorate.secretVolume" (dict "context" $ "keys" .) | nindent 2 }}
+{{- end }}
+{{- with .descriptor.agentSecretKeys }}
 - name: agent-secrets
-  {{- include "quorate.secretVolume" (dict "context" . "keys" .descriptor.agentSecretKeys) | nindent 2 }}
-{{- with .descriptor.tlsSecret }}
-- name: tls
+  {{- include "quorate.secretVolume" (dict "context" $ "keys" .) | nindent 2 }}
+{{- end }}
+{{- range $name, $secret := dict "tls" .descriptor.tlsSecret "tree-tls" .descriptor.treeTlsSecret }}
+{{- if $secret }}
+- name: {{ $name }}
   secret:
-    secretName: {{ . }}
+    secretName: {{ $secret }}
     defaultMode: 288 # 0440
+{{- end }}
 {{- end }}
 - {{- include "quorate.tokenVolume" . | nindent 2 }}
 - name: run
@@ -156,6 +178,12 @@ secret:
 - name: tmp
   emptyDir:
     sizeLimit: 64Mi
+{{- with .descriptor.sharedMemory }}
+- name: shared-memory
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ . }}
+{{- end }}
 {{- if not .values.persistence.enabled }}
 {{- range .descriptor.claims }}
 - name: {{ .name }}
@@ -172,6 +200,9 @@ secret:
 metadata:
   labels:
     {{- $labels := mergeOverwrite (include "quorate.labels" . | fromYaml) (default dict .values.podLabels) (include "quorate.selectorLabels" . | fromYaml) }}
+    {{- if and .root.Values.server.enabled (ne .name "server") }}
+    {{- $_ := set $labels (include "quorate.clientLabel" (omit . "descriptor")) "true" }}
+    {{- end }}
     {{- toYaml (omit $labels "helm.sh/chart") | nindent 4 }}
   annotations:
     kubectl.kubernetes.io/default-container: {{ .descriptor.container }}

@@ -19,12 +19,21 @@
   protocol: TCP
 {{- end -}}
 
+{{/* The Services of clients that the descriptor names; only the first may have node ports that are given. */}}
+{{- define "quorate.clientServiceObjects" -}}
+{{- range $index, $service := .descriptor.services }}
+{{- $given := dict "service" $service "nodePorts" (ternary (default dict $.values.service.nodePorts) dict (eq $index 0)) }}
+---
+{{ include "quorate.clientServiceObject" (merge (dict "client" $given) $) }}
+{{- end }}
+{{- end -}}
+
 {{- define "quorate.clientServiceObject" -}}
 {{- $service := .values.service -}}
 apiVersion: v1
 kind: Service
 metadata:
-  {{- include "quorate.metadata" (merge (dict "objectName" (include "quorate.clientService" .) "labels" $service.labels "annotations" $service.annotations) .) | nindent 2 }}
+  {{- include "quorate.metadata" (merge (dict "objectName" (include "quorate.serviceName" (dict "context" . "service" .client.service)) "labels" $service.labels "annotations" $service.annotations) .) | nindent 2 }}
 spec:
   type: {{ $service.type }}
   {{- with $service.clusterIP }}
@@ -52,8 +61,11 @@ spec:
   {{- end }}
   selector:
     {{- include "quorate.selectorLabels" . | nindent 4 }}
+    {{- with .client.service.role }}
+    {{ include "quorate.agent.roleLabel" $ }}: {{ . }}
+    {{- end }}
   ports:
-    {{- include "quorate.servicePorts" (dict "context" . "names" .descriptor.clientPorts "nodePorts" $service.nodePorts) | trim | nindent 4 }}
+    {{- include "quorate.servicePorts" (dict "context" . "names" .descriptor.clientPorts "nodePorts" .client.nodePorts) | trim | nindent 4 }}
 {{- end -}}
 
 {{/* Names for pods that are not Ready too: peers and agents need each other to become so. */}}
@@ -88,4 +100,50 @@ spec:
     {{- include "quorate.servicePorts" (dict "context" . "names" .descriptor.metricsPorts) | trim | nindent 4 }}
     {{- include "quorate.agentServicePort" . | nindent 4 }}
 {{- end -}}
+{{- end -}}
+
+{{/*
+(context ordinal): a member's own address outside of the cluster. It is published before the pod is Ready:
+a member takes part in the cluster by then.
+*/}}
+{{- define "quorate.memberServiceObject" -}}
+{{- $context := .context -}}
+{{- $external := $context.values.external -}}
+{{- $pod := printf "%s-%d" (include "quorate.fullname" $context) .ordinal -}}
+{{- $annotations := $external.annotations | toJson | replace "{ordinal}" (toString .ordinal) | replace "{pod}" $pod | fromJson -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "quorate.metadata" (merge (dict "objectName" $pod "labels" (dict "quorate/service" "member") "annotations" $annotations) $context) | nindent 2 }}
+spec:
+  type: {{ $external.type }}
+  {{- with $external.externalTrafficPolicy }}
+  externalTrafficPolicy: {{ . }}
+  {{- end }}
+  {{- with $external.loadBalancerClass }}
+  loadBalancerClass: {{ . }}
+  {{- end }}
+  {{- with $external.loadBalancerSourceRanges }}
+  loadBalancerSourceRanges:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "quorate.selectorLabels" $context | nindent 4 }}
+    statefulset.kubernetes.io/pod-name: {{ $pod }}
+  ports:
+    - name: external
+      port: {{ $context.values.ports.external }}
+      targetPort: {{ $context.values.ports.external }}
+      protocol: TCP
+      {{- if eq $external.type "NodePort" }}
+      nodePort: {{ add $external.nodePort .ordinal }}
+      {{- end }}
+{{- end -}}
+
+{{- define "quorate.memberServiceObjects" -}}
+{{- range $ordinal := until (int .descriptor.memberServices) }}
+---
+{{ include "quorate.memberServiceObject" (dict "context" $ "ordinal" $ordinal) }}
+{{- end }}
 {{- end -}}

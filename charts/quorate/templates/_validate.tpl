@@ -15,60 +15,117 @@ all that is wrong is said at once.
 {{- if and $server.enabled $external.chroot -}}
 {{- $faults = append $faults "externalServer.chroot is for server.enabled=false" -}}
 {{- end -}}
+{{- if and $server.enabled $external.tls.existingSecret -}}
+{{- $faults = append $faults "externalServer.tls is for server.enabled=false: server.tls has the certificates of this ensemble" -}}
+{{- end -}}
 {{- range $key := list "name" "instance" "component" -}}
 {{- if hasKey (default dict $.Values.commonLabels) (printf "app.kubernetes.io/%s" $key) -}}
 {{- $faults = append $faults (printf "commonLabels: app.kubernetes.io/%s is a label of selectors; nameOverride, the release's name and the component decide these" $key) -}}
 {{- end -}}
 {{- end -}}
-{{- range $fault := splitList "\n" (include "quorate.validateServer" .) -}}
+{{- range $name := include "quorate.componentNames" . | fromYamlArray -}}
+{{- $values := index $.Values $name -}}
+{{- if $values.enabled -}}
+{{- $context := dict "root" $ "name" $name "values" $values -}}
+{{- $found := printf "%s\n%s" (include "quorate.validateComponent" $context) (include (printf "quorate.%s.validate" $name) $context) -}}
+{{- range $fault := splitList "\n" $found -}}
 {{- if $fault }}{{ $faults = append $faults $fault }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if $faults -}}
 {{- fail (printf "\n\nvalues of %s:\n  - %s\n" .Chart.Name (join "\n  - " $faults)) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* One fault a line. */}}
-{{- define "quorate.validateServer" -}}
-{{- $server := .Values.server -}}
-{{- if $server.enabled -}}
-{{- if not (kindIs "invalid" $server.replicaCount) -}}
-{{- if lt (int $server.replicaCount) 1 }}
-server.replicaCount is {{ $server.replicaCount }}: an ensemble has at least 1; to pause it use `kubectl scale --replicas=0` with server.replicaCount=null
+{{/* What holds for every component. One fault a line. */}}
+{{- define "quorate.validateComponent" -}}
+{{- $name := .name -}}
+{{- $values := .values -}}
+{{- if not (kindIs "invalid" $values.replicaCount) -}}
+{{- if lt (int $values.replicaCount) 1 }}
+{{ $name }}.replicaCount is {{ $values.replicaCount }}: an ensemble has at least 1; to pause it use `kubectl scale --replicas=0` with {{ $name }}.replicaCount=null
 {{- end -}}
 {{- end -}}
 {{- $ports := dict -}}
-{{- range $name, $port := merge (dict "agent.port" .Values.agent.port) (dict "server.ports.client" $server.ports.client "server.ports.peer" $server.ports.peer "server.ports.http" $server.ports.http) (ternary (dict "server.ports.secureClient" $server.ports.secureClient) (dict) (ne $server.tls.existingSecret "")) -}}
-{{- $other := get $ports (toString $port) -}}
+{{- $used := dict "agent.port" .root.Values.agent.port -}}
+{{- range $port, $number := $values.ports -}}
+{{- if not (and (eq $port "secureClient") (not $values.tls.existingSecret)) -}}
+{{- $_ := set $used (printf "%s.ports.%s" $name $port) $number -}}
+{{- end -}}
+{{- end -}}
+{{- range $port, $number := $used -}}
+{{- $other := get $ports (toString $number) -}}
 {{- if $other }}
-{{ $other }} and {{ $name }} are both {{ $port }}: the containers of a pod share its ports
+{{ $other }} and {{ $port }} are both {{ $number }}: the containers of a pod share its ports
 {{- end -}}
-{{- $_ := set $ports (toString $port) $name -}}
+{{- $_ := set $ports (toString $number) $port -}}
 {{- end -}}
+{{- $log := (default dict $values.persistence.log).name -}}
+{{- range $volume := list "config" "secrets" "agent-secrets" "tls" "tree-tls" "kube-api-access" "run" "tmp" "shared-memory" -}}
+{{- if or (eq $volume $values.persistence.name) (eq $volume (default "" $log)) }}
+{{ $volume }} is a volume of the chart's own: choose another {{ $name }}.persistence.name
+{{- end -}}
+{{- end -}}
+{{- $fixed := include (printf "quorate.%s.fixedSettings" $name) (dict "values" $values) | fromYaml -}}
+{{- range $setting := keys $fixed | sortAlpha -}}
+{{- $place := default dict $values.config -}}
+{{- $steps := list $setting -}}
+{{- if and (contains "." $setting) (ne $name "kafka") }}{{ $steps = splitList "." $setting }}{{ end -}}
+{{- range $step := initial $steps -}}
+{{- if kindIs "map" $place }}{{ $place = get $place $step }}{{ end -}}
+{{- end -}}
+{{- if kindIs "map" $place -}}
+{{- if hasKey $place (last $steps) }}
+{{ $name }}.config.{{ $setting }} follows from {{ get $fixed $setting }} and cannot be set beside it
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $values.service -}}
+{{- $service := . -}}
+{{- range $key := list "nodePorts" "externalTrafficPolicy" -}}
+{{- if and (index $service $key) (eq $service.type "ClusterIP") }}
+{{ $name }}.service.{{ $key }} needs {{ $name }}.service.type NodePort or LoadBalancer
+{{- end -}}
+{{- end -}}
+{{- range $key := list "loadBalancerClass" "loadBalancerSourceRanges" -}}
+{{- if and (index $service $key) (ne $service.type "LoadBalancer") }}
+{{ $name }}.service.{{ $key }} needs {{ $name }}.service.type LoadBalancer
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $budget := $values.podDisruptionBudget -}}
+{{- $most := include "quorate.given" $budget.maxUnavailable -}}
+{{- if and $budget.enabled (include "quorate.given" $budget.minAvailable) $most (ne $most "1") }}
+{{ $name }}.podDisruptionBudget: minAvailable goes over maxUnavailable; leave maxUnavailable at 1
+{{- end -}}
+{{- if and (not $values.serviceAccount.create) (not $values.serviceAccount.name) $values.rbac.create }}
+{{ $name }}.serviceAccount.create is false: name the account, or every pod of the namespace gets the agent's rights
+{{- end -}}
+{{- range $key := list "serviceMonitor" "prometheusRule" "dashboards" -}}
+{{- if and (default dict (get $values.metrics $key)).enabled (not $values.metrics.enabled) }}
+{{ $name }}.metrics.{{ $key }}.enabled needs {{ $name }}.metrics.enabled
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Beside that, of the server. */}}
+{{- define "quorate.server.validate" -}}
+{{- $server := .values -}}
+{{- $agent := .root.Values.agent -}}
 {{- if and $server.persistence.log.enabled (not $server.persistence.enabled) }}
 server.persistence.log.enabled needs server.persistence.enabled
 {{- end -}}
 {{- if and $server.persistence.log.enabled (eq $server.persistence.log.name $server.persistence.name) }}
 server.persistence.name and server.persistence.log.name are both {{ $server.persistence.name }}: they are two volumes
 {{- end -}}
-{{- range $name := list "config" "secrets" "agent-secrets" "tls" "kube-api-access" "run" "tmp" -}}
-{{- if or (eq $name $server.persistence.name) (eq $name $server.persistence.log.name) }}
-{{ $name }} is a volume of the chart's own: choose another server.persistence.name
-{{- end -}}
-{{- end -}}
-{{- $fixed := include "quorate.server.fixedSettings" (dict "values" $server) | fromYaml -}}
-{{- range $name := keys (default dict $server.config) | sortAlpha -}}
-{{- with get $fixed $name }}
-server.config.{{ $name }} follows from {{ . }} and cannot be set beside it
-{{- end -}}
-{{- end -}}
 {{- $minMs := get (default dict $server.config) "sessionTimeoutMsMin" -}}
 {{- $maxMs := get (default dict $server.config) "sessionTimeoutMsMax" -}}
-{{- if and $minMs (lt (int $.Values.agent.sessionTimeoutMs) (int $minMs)) }}
-agent.sessionTimeoutMs is {{ $.Values.agent.sessionTimeoutMs }}, below server.config.sessionTimeoutMsMin of {{ $minMs }}
+{{- if and $minMs (lt (int $agent.sessionTimeoutMs) (int $minMs)) }}
+agent.sessionTimeoutMs is {{ $agent.sessionTimeoutMs }}, below server.config.sessionTimeoutMsMin of {{ $minMs }}
 {{- end -}}
-{{- if and $maxMs (gt (int $.Values.agent.sessionTimeoutMs) (int $maxMs)) }}
-agent.sessionTimeoutMs is {{ $.Values.agent.sessionTimeoutMs }}, above server.config.sessionTimeoutMsMax of {{ $maxMs }}
+{{- if and $maxMs (gt (int $agent.sessionTimeoutMs) (int $maxMs)) }}
+agent.sessionTimeoutMs is {{ $agent.sessionTimeoutMs }}, above server.config.sessionTimeoutMsMax of {{ $maxMs }}
 {{- end -}}
 {{- $auth := $server.auth -}}
 {{- if ne (empty $auth.joinKey) (empty $auth.httpToken) }}
@@ -77,7 +134,7 @@ server.auth.joinKey and server.auth.httpToken go together
 {{- if and $auth.existingSecret $auth.joinKey }}
 server.auth.existingSecret and server.auth.joinKey are two sources of one secret
 {{- end -}}
-{{- if and (not .Values.secretsJob.enabled) (not $auth.existingSecret) (not $auth.joinKey) }}
+{{- if and (not .root.Values.secretsJob.enabled) (not $auth.existingSecret) (not $auth.joinKey) }}
 secretsJob.enabled is false: server.auth.existingSecret must name a secret with {{ $auth.existingSecretKeys.joinKey }} and {{ $auth.existingSecretKeys.httpToken }}
 {{- end -}}
 {{- if eq $auth.existingSecretKeys.joinKey $auth.existingSecretKeys.httpToken }}
@@ -89,29 +146,60 @@ server.tls.plainClients is false: server.tls.existingSecret must name the certif
 {{- if and (not $server.tls.existingSecret) (ne $server.tls.peers "none") }}
 server.tls.peers is {{ $server.tls.peers }}: server.tls.existingSecret must name the certificates
 {{- end -}}
-{{- $service := $server.service -}}
-{{- range $name := list "nodePorts" "externalTrafficPolicy" -}}
-{{- if and (index $service $name) (eq $service.type "ClusterIP") }}
-server.service.{{ $name }} needs server.service.type NodePort or LoadBalancer
+{{- end -}}
+
+{{- define "quorate.kafka.validate" -}}
+{{- $kafka := .values -}}
+{{- $tag := toString $kafka.image.tag -}}
+{{- if and (eq $kafka.mode "zookeeper") (regexMatch "^[4-9]\\." $tag) }}
+kafka.image.tag is {{ $tag }}: from 4 on Kafka has no mode zookeeper; take kafka.mode=kraft for a new cluster, a tag of 3.9 for this one
+{{- end -}}
+{{- if and (eq $kafka.mode "kraft") (regexMatch "^[0-3]\\." $tag) }}
+kafka.image.tag is {{ $tag }}: kafka.mode=kraft needs 4.0 or newer
+{{- end -}}
+{{- $replicas := include "quorate.given" $kafka.replicaCount -}}
+{{- if and $replicas (gt (int $replicas) 0) -}}
+{{- if and (eq $kafka.mode "kraft") (gt (int $kafka.controllers) (int $replicas)) }}
+kafka.controllers is {{ $kafka.controllers }} and kafka.replicaCount is {{ $replicas }}: controllers are the first of the brokers
+{{- end -}}
+{{- range $key := list "default.replication.factor" "min.insync.replicas" "offsets.topic.replication.factor" "transaction.state.log.replication.factor" "transaction.state.log.min.isr" -}}
+{{- $copies := get (default dict $kafka.config) $key -}}
+{{- if and $copies (gt (int $copies) (int $replicas)) }}
+kafka.config: {{ $key }} is {{ $copies }} and kafka.replicaCount is {{ $replicas }}: every copy needs a broker of its own
 {{- end -}}
 {{- end -}}
-{{- range $name := list "loadBalancerClass" "loadBalancerSourceRanges" -}}
-{{- if and (index $service $name) (ne $service.type "LoadBalancer") }}
-server.service.{{ $name }} needs server.service.type LoadBalancer
+{{- end -}}
+{{- $external := $kafka.external -}}
+{{- if $external.enabled -}}
+{{- if and (eq $external.type "LoadBalancer") (not $external.host) }}
+kafka.external.host is empty: with LoadBalancer name what clients are told, as kafka-{ordinal}.example.com
+{{- end -}}
+{{- if and (eq $external.type "LoadBalancer") $external.host (not (regexMatch "\\{(ordinal|pod)\\}" $external.host)) }}
+kafka.external.host is {{ $external.host }}: with LoadBalancer every broker has an address of its own, told apart by {ordinal} or {pod}
+{{- end -}}
+{{- if and (ne $external.type "LoadBalancer") (or $external.loadBalancerClass $external.loadBalancerSourceRanges) }}
+kafka.external: loadBalancerClass and loadBalancerSourceRanges need kafka.external.type LoadBalancer
 {{- end -}}
 {{- end -}}
-{{- $budget := $server.podDisruptionBudget -}}
-{{- $most := include "quorate.given" $budget.maxUnavailable -}}
-{{- if and $budget.enabled (include "quorate.given" $budget.minAvailable) $most (ne $most "1") }}
-server.podDisruptionBudget: minAvailable goes over maxUnavailable; leave maxUnavailable at 1
 {{- end -}}
-{{- if and (not $server.serviceAccount.create) (not $server.serviceAccount.name) $server.rbac.create }}
-server.serviceAccount.create is false: name the account, or every pod of the namespace gets the agent's rights
-{{- end -}}
-{{- range $name := list "serviceMonitor" "prometheusRule" "dashboards" -}}
-{{- if and (index $server.metrics $name).enabled (not $server.metrics.enabled) }}
-server.metrics.{{ $name }}.enabled needs server.metrics.enabled
+
+{{- define "quorate.mongodb.validate" -}}
+{{- if and (not .root.Values.secretsJob.enabled) (not .values.auth.existingSecret) }}
+secretsJob.enabled is false: mongodb.auth.existingSecret must name a secret with {{ include "quorate.mongodb.secretKeys" . | fromYamlArray | join ", " }}
 {{- end -}}
 {{- end -}}
+
+{{- define "quorate.postgresql.validate" -}}
+{{- $auth := .values.auth -}}
+{{- $keys := $auth.existingSecretKeys -}}
+{{- $names := list $keys.superuserPassword $keys.replicationPassword $keys.patroniPassword -}}
+{{- if and (not .root.Values.secretsJob.enabled) (not $auth.existingSecret) }}
+secretsJob.enabled is false: postgresql.auth.existingSecret must name a secret with {{ join ", " $names }}
+{{- end -}}
+{{- if lt (len (uniq $names)) (len $names) }}
+postgresql.auth.existingSecretKeys: superuserPassword, replicationPassword and patroniPassword must be three keys
+{{- end -}}
+{{- if and (eq .values.replication "strict") (eq (include "quorate.given" .values.replicaCount) "1") }}
+postgresql.replication is strict and postgresql.replicaCount is 1: nothing could ever be written
 {{- end -}}
 {{- end -}}

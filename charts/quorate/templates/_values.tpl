@@ -1,6 +1,9 @@
 {{/* Every component that the chart knows, in the order of its objects. */}}
 {{- define "quorate.componentNames" -}}
 - server
+- kafka
+- mongodb
+- postgresql
 {{- end -}}
 
 {{/*
@@ -62,4 +65,23 @@ storageClassName: {{ $class }}
 {{- else -}}
 {{ join "," $root.Values.externalServer.hosts }}
 {{- end -}}
+{{- end -}}
+
+{{/* The secret of certificates with which the tree is reached; "" where it is reached without TLS. */}}
+{{- define "quorate.treeTlsSecret" -}}
+{{- $values := .root.Values -}}
+{{- if $values.server.enabled -}}
+{{- if not $values.server.tls.plainClients }}{{ $values.server.tls.existingSecret }}{{ end -}}
+{{- else -}}
+{{ $values.externalServer.tls.existingSecret }}
+{{- end -}}
+{{- end -}}
+
+{{- define "quorate.treeTlsDirectory" -}}
+/etc/quorate-tree-tls
+{{- end -}}
+
+{{/* Where everything of this release lives in the tree; "" is its root. */}}
+{{- define "quorate.treeRoot" -}}
+{{- if not .root.Values.server.enabled }}{{ .root.Values.externalServer.chroot }}{{ end -}}
 {{- end -}}

@@ -8,15 +8,27 @@ What the chart knows about the server. Fields of a descriptor:
   ports           of the main container: name -> number
   clientPorts     names of those that clients use, in the order of the Service
   peerPorts       names of those that only the component's own pods use
+  outsidePorts    names of those that clients outside of the cluster use, at Services of single members
   metricsPorts    names of those with /metrics
+  services        of clients: suffix of the name, role (a value of the role's label) where only such are meant
+  memberServices  how many members have a Service of their own, by values.external
+  image           of an engine that is another product's; without it values.image goes over the chart's
   configFiles     file name -> text, mounted at configDirectory
   claims          volumes: name, mountPath, and the block of values
   secretKeys      key of the secret -> file name, mounted at secretDirectory
   tlsSecret       name of a secret of certificates, mounted whole at tlsDirectory; "" for none. The agent
                   has it too, for its own session
+  treeTlsSecret   the same of the tree's certificates, for the agent, and for the engine where treeInEngine
+  sharedMemory    size of /dev/shm, where the engine needs one of its own
   probes          startup, liveness, readiness: path and the port's name (agent for the sidecar)
   agentSecretKeys key of the secret -> file name, for the agent
   agentEnv        of the agent, beside what every agent gets
+  agentFields     environment name -> path of the pod's field, for values of agentEnv
+  generatedKeys   keys of the secret that the hook Job makes
+  secretTexts     key -> text of the connection secret; {key} in it is a key of the secret
+  inlineSecret    the secret by the values, for tests
+  record          true: the agent keeps the founding in a ConfigMap
+  roleLabel       true: the agent labels its pod with its role
   rules           of the Role, beside what every agent gets
 */}}
 {{- define "quorate.server.descriptor" -}}
@@ -54,6 +66,8 @@ ports:
 clientPorts: [{{ if .values.tls.plainClients }}client, {{ end }}http{{ if .values.tls.existingSecret }}, secure-client{{ end }}]
 peerPorts: [peer]
 metricsPorts: [http]
+services:
+  - suffix: cs
 env:
   - name: QUORATE_NAME
     value: $(POD_NAME)
@@ -90,6 +104,13 @@ probes:
   readiness: {path: /readyz, port: http}
 agentSecretKeys:
   {{ $keys.httpToken }}: http-token
+generatedKeys: [{{ $keys.joinKey | quote }}, {{ $keys.httpToken | quote }}]
+{{- if .values.auth.joinKey }}
+inlineSecret:
+  {{ $keys.joinKey }}: {{ .values.auth.joinKey | quote }}
+  {{ $keys.httpToken }}: {{ .values.auth.httpToken | quote }}
+{{- end }}
+record: true
 agentEnv:
   CLIENT_PORT: {{ .values.tls.plainClients | ternary .values.ports.client 0 | quote }}
   {{- if .values.tls.existingSecret }}

@@ -1,0 +1,254 @@
+{{/* Apache Kafka: with its cluster in the tree (mode zookeeper, 3.9) or in itself (mode kraft, 4.x). */}}
+{{- define "quorate.kafka.descriptor" -}}
+{{- $secure := ne .values.tls.existingSecret "" -}}
+{{- $kraft := eq .values.mode "kraft" -}}
+{{- $context := merge (dict "descriptor" (dict "suffix" "-kafka")) . -}}
+suffix: -kafka
+engine: kafka
+container: kafka
+image:
+  {{- toYaml (merge (dict "tag" (include "quorate.kafka.version" .)) .values.image) | nindent 2 }}
+command: [/bin/bash, /etc/quorate/start.sh]
+configDirectory: /etc/quorate
+configFiles:
+  start.sh: |
+    {{- include "quorate.kafka.script" $context | nindent 4 }}
+  server.properties: |
+    {{- include "quorate.kafka.config" $context | trim | nindent 4 }}
+  log4j.properties: |
+    log4j.rootLogger={{ .values.logLevel }}, stdout
+    log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+    log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+    log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+  log4j2.yaml: |
+    Configuration:
+      Appenders:
+        Console:
+          name: stdout
+          PatternLayout:
+            pattern: "[%d] %p %m (%c)%n"
+      Loggers:
+        Root:
+          level: {{ .values.logLevel }}
+          AppenderRef:
+            - ref: stdout
+tlsSecret: {{ .values.tls.existingSecret | quote }}
+tlsDirectory: /etc/quorate-tls
+treeTlsSecret: {{ include "quorate.treeTlsSecret" . | trim | quote }}
+treeInEngine: {{ not $kraft }}
+ports:
+  client: {{ .values.ports.client }}
+  {{- if .values.external.enabled }}
+  external: {{ .values.ports.external }}
+  {{- end }}
+  {{- if $kraft }}
+  controller: {{ .values.ports.controller }}
+  {{- end }}
+clientPorts: [client]
+peerPorts: [{{ if $kraft }}controller{{ end }}]
+outsidePorts: [{{ if .values.external.enabled }}external{{ end }}]
+metricsPorts: []
+services:
+  - suffix: bootstrap
+memberServices: {{ .values.external.enabled | ternary (include "quorate.kafka.memberServices" $context) 0 }}
+env:
+  - name: KAFKA_HEAP_OPTS
+    value: {{ .values.heapOptions | quote }}
+  # Without its default, which writes files of garbage collection beside the volumes.
+  - name: EXTRA_ARGS
+    value: -name kafkaServer
+  - name: LOG_DIR
+    value: /tmp
+  - name: KAFKA_LOG4J_OPTS
+    value: {{ $kraft | ternary "-Dlog4j2.configurationFile=/etc/quorate/log4j2.yaml" "-Dlog4j.configuration=file:/etc/quorate/log4j.properties" }}
+claims:
+  - name: {{ .values.persistence.name }}
+    mountPath: /var/lib/kafka/data
+    block: persistence
+probes:
+  startup: {path: /engine/startupz, port: agent}
+  liveness: {path: /engine/livez, port: agent}
+  readiness: {path: /engine/readyz, port: agent}
+{{- if and .values.external.enabled (not .values.external.host) }}
+agentFields:
+  NODE_ADDRESS: status.hostIP
+{{- end }}
+agentEnv:
+  DATA_DIRECTORY: /var/lib/kafka/data
+  KAFKA_PORT: {{ .values.ports.client | quote }}
+  KAFKA_FIRST_ID: {{ .values.firstId | quote }}
+  KAFKA_LOG_DIRECTORIES: /var/lib/kafka/data/logs
+  KAFKA_ADVERTISED_LISTENERS: {{ include "quorate.kafka.advertised" . | quote }}
+  KAFKA_VERSION: {{ include "quorate.kafka.version" . | quote }}
+  {{- if $kraft }}
+  KAFKA_MODE: kraft
+  KAFKA_CONTROLLERS: {{ .values.controllers | quote }}
+  KAFKA_CONTROLLER_PORT: {{ .values.ports.controller | quote }}
+  {{- else }}
+  KAFKA_ROOT: {{ include "quorate.kafka.root" $context }}
+  {{- end }}
+  {{- if $secure }}
+  KAFKA_CA_FILE: /etc/quorate-tls/ca.crt
+  KAFKA_CERTIFICATE_FILE: /etc/quorate-tls/tls.crt
+  KAFKA_KEY_FILE: /etc/quorate-tls/tls.key
+  {{- end }}
+  {{- if not .values.persistence.enabled }}
+  VOLATILE: "true"
+  {{- end }}
+{{- end -}}
+
+{{/* Tag of the image: what runs on the tree is the last line that could. */}}
+{{- define "quorate.kafka.version" -}}
+{{- default (eq .values.mode "kraft" | ternary "4.2.0" "3.9.2") (toString .values.image.tag) -}}
+{{- end -}}
+
+{{/* Path of the brokers' cluster in the tree. */}}
+{{- define "quorate.kafka.root" -}}
+{{ include "quorate.treeRoot" . }}/{{ include "quorate.fullname" . }}
+{{- end -}}
+
+{{/* As many as there may be brokers: one that has no Service cannot be reached from outside. */}}
+{{- define "quorate.kafka.memberServices" -}}
+{{- $replicas := include "quorate.replicas" . | default "3" | int -}}
+{{- max $replicas (int .values.external.services) -}}
+{{- end -}}
+
+{{/* What the agent makes a broker's own of, by its pod. */}}
+{{- define "quorate.kafka.advertised" -}}
+CLIENT://{host}:{{ .values.ports.client }}
+{{- with .values.external -}}
+{{- if .enabled -}}
+,EXTERNAL://{{ default "$(NODE_ADDRESS)" .host }}:{{ eq .type "NodePort" | ternary (printf "{%d+ordinal}" (int .nodePort)) (toString $.values.ports.external) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The controllers, which are the first brokers. */}}
+{{- define "quorate.kafka.controllers" -}}
+{{- range $ordinal := until (int .values.controllers) -}}
+{{- if $ordinal }},{{ end }}{{ include "quorate.fullname" $ }}-{{ $ordinal }}.{{ include "quorate.headlessService" $ }}.{{ include "quorate.serviceDomain" $ }}:{{ $.values.ports.controller }}
+{{- end -}}
+{{- end -}}
+
+{{/* The settings that follow from other values: `kafka.config` may not hold them. */}}
+{{- define "quorate.kafka.fixedSettings" -}}
+broker.id: kafka.firstId
+node.id: kafka.firstId
+process.roles: kafka.mode
+listeners: kafka.ports
+advertised.listeners: kafka.external
+listener.security.protocol.map: kafka.tls
+inter.broker.listener.name: kafka.ports
+controller.listener.names: kafka.ports
+controller.quorum.bootstrap.servers: kafka.controllers
+controller.quorum.voters: kafka.controllers
+log.dirs: kafka.persistence
+log.dir: kafka.persistence
+metadata.log.dir: kafka.persistence
+zookeeper.connect: the ensemble
+ssl.keystore.location: kafka.tls
+ssl.keystore.type: kafka.tls
+ssl.truststore.location: kafka.tls
+ssl.truststore.type: kafka.tls
+{{- end -}}
+
+{{- define "quorate.kafka.config" -}}
+{{- $protocol := ne .values.tls.existingSecret "" | ternary "SSL" "PLAINTEXT" -}}
+{{- $listeners := list (printf "CLIENT://:%d" (int .values.ports.client)) -}}
+{{- $protocols := list (printf "CLIENT:%s" $protocol) -}}
+{{- if .values.external.enabled -}}
+{{- $listeners = append $listeners (printf "EXTERNAL://:%d" (int .values.ports.external)) -}}
+{{- $protocols = append $protocols (printf "EXTERNAL:%s" $protocol) -}}
+{{- end -}}
+{{- $settings := dict "log.dirs" "/var/lib/kafka/data/logs" "inter.broker.listener.name" "CLIENT" "listeners" (join "," $listeners) -}}
+{{- if eq .values.mode "kraft" -}}
+{{- $protocols = append $protocols (printf "CONTROLLER:%s" $protocol) -}}
+{{- $settings = merge $settings (dict
+  "controller.listener.names" "CONTROLLER"
+  "controller.quorum.bootstrap.servers" (include "quorate.kafka.controllers" .)) -}}
+{{- else -}}
+{{- $settings = merge $settings (dict
+  "zookeeper.connect" (printf "%s%s" (include "quorate.connectString" . | trim) (include "quorate.kafka.root" .))) -}}
+{{- if include "quorate.treeTlsSecret" . | trim -}}
+{{- $settings = merge $settings (dict
+  "zookeeper.ssl.client.enable" "true"
+  "zookeeper.clientCnxnSocket" "org.apache.zookeeper.ClientCnxnSocketNetty"
+  "zookeeper.ssl.truststore.location" (printf "%s/ca.crt" (include "quorate.treeTlsDirectory" .))
+  "zookeeper.ssl.truststore.type" "PEM"
+  "zookeeper.ssl.keystore.location" (printf "%s/tree.pem" (include "quorate.agent.runDirectory" .))
+  "zookeeper.ssl.keystore.type" "PEM") -}}
+{{- end -}}
+{{- end -}}
+{{- if .values.tls.existingSecret -}}
+{{- $settings = merge $settings (dict
+  "ssl.keystore.location" (printf "%s/kafka.pem" (include "quorate.agent.runDirectory" .))
+  "ssl.keystore.type" "PEM"
+  "ssl.truststore.location" "/etc/quorate-tls/ca.crt"
+  "ssl.truststore.type" "PEM") -}}
+{{- end -}}
+{{- $_ := set $settings "listener.security.protocol.map" (join "," $protocols) -}}
+{{- range $name, $value := mergeOverwrite (deepCopy (default dict .values.config)) $settings }}
+{{ $name }}={{ $value }}
+{{- end }}
+{{- end -}}
+
+{{- define "quorate.kafka.script" -}}
+{{- $run := include "quorate.agent.runDirectory" . -}}
+{{ include "quorate.permitScript" . }}
+
+umask 077
+{{- if .values.tls.existingSecret }}
+cat /etc/quorate-tls/tls.key /etc/quorate-tls/tls.crt > {{ $run }}/kafka.pem
+{{- end }}
+{{- if eq .values.mode "zookeeper" }}
+{{- if include "quorate.treeTlsSecret" . | trim }}
+cat {{ include "quorate.treeTlsDirectory" . }}/tls.key {{ include "quorate.treeTlsDirectory" . }}/tls.crt > {{ $run }}/tree.pem
+{{- end }}
+# The words of the permit are properties of this broker alone.
+run /opt/kafka/bin/kafka-server-start.sh /etc/quorate/server.properties $permit "$@"
+{{- else }}
+properties={{ $run }}/server.properties
+cat /etc/quorate/server.properties > "$properties"
+if [ "${POD_NAME##*-}" -lt {{ .values.controllers }} ]; then
+  cat >> "$properties" <<PROPERTIES
+process.roles=broker,controller
+listeners={{ include "quorate.kafka.brokerListeners" . }},CONTROLLER://$POD_NAME.{{ include "quorate.headlessService" . }}.{{ include "quorate.serviceDomain" . }}:{{ .values.ports.controller }}
+PROPERTIES
+else
+  echo process.roles=broker >> "$properties"
+fi
+# The permit: --format ID MODE where the disk is to become one of the cluster ID, then the properties of this
+# broker alone, which formatting has to know too.
+format=
+given=("$@")
+set -- $permit
+if [ "${1-}" = --format ]; then
+  format="--cluster-id $2 $3"
+  shift 3
+fi
+for word in "$@"; do
+  case $word in *=*) echo "$word" >> "$properties" ;; esac
+done
+if [ -n "$format" ]; then
+  /opt/kafka/bin/kafka-run-class.sh kafka.tools.StorageTool format --config "$properties" $format
+fi
+run /opt/kafka/bin/kafka-server-start.sh "$properties" ${given[@]+"${given[@]}"}
+{{- end }}
+{{- end -}}
+
+{{- define "quorate.kafka.brokerListeners" -}}
+CLIENT://:{{ .values.ports.client }}{{ if .values.external.enabled }},EXTERNAL://:{{ .values.ports.external }}{{ end }}
+{{- end -}}
+
+{{- define "quorate.kafka.notes" -}}
+{{- $namespace := .root.Release.Namespace -}}
+{{- $fullname := include "quorate.fullname" . }}
+
+Kafka {{ include "quorate.kafka.version" . }}{{ if eq .values.mode "kraft" }}{{ else }}, whose cluster lives in the tree at {{ include "quorate.kafka.root" . }}{{ end }}
+  bootstrap.servers   {{ include "quorate.serviceName" (dict "context" . "service" (index .descriptor.services 0)) }}.{{ include "quorate.serviceDomain" . }}:{{ .values.ports.client }}
+{{- if .values.external.enabled }}
+  from outside        {{ default "address of any node" .values.external.host }}:{{ eq .values.external.type "NodePort" | ternary .values.external.nodePort .values.ports.external }}
+{{- end }}
+  kubectl -n {{ $namespace }} rollout status statefulset/{{ $fullname }}
+Scale up by the number alone. A broker that is scaled away while it has partitions is held: move them first.
+{{- end -}}

@@ -1,0 +1,128 @@
+{{/* MongoDB: one replica set. */}}
+{{- define "quorate.mongodb.descriptor" -}}
+{{- $context := merge (dict "descriptor" (dict "suffix" "-mongodb")) . -}}
+suffix: -mongodb
+engine: mongodb
+container: mongodb
+image:
+  {{- toYaml .values.image | nindent 2 }}
+command: [/bin/bash, /etc/quorate/start.sh]
+configDirectory: /etc/quorate
+configFiles:
+  start.sh: |
+    {{- include "quorate.permitScript" . | nindent 4 }}
+
+    run mongod --config /etc/quorate/mongod.conf $permit "$@"
+  mongod.conf: |
+    {{- include "quorate.mongodb.config" . | nindent 4 }}
+tlsSecret: {{ .values.tls.existingSecret | quote }}
+tlsDirectory: /etc/quorate-tls
+treeTlsSecret: {{ include "quorate.treeTlsSecret" . | trim | quote }}
+ports:
+  mongodb: {{ .values.ports.mongodb }}
+clientPorts: [mongodb]
+peerPorts: []
+metricsPorts: []
+services: []
+env: []
+claims:
+  - name: {{ .values.persistence.name }}
+    mountPath: /var/lib/mongodb
+    block: persistence
+probes:
+  startup: {path: /engine/startupz, port: agent}
+  liveness: {path: /engine/livez, port: agent}
+  readiness: {path: /engine/readyz, port: agent}
+agentSecretKeys:
+  {{- range $key := include "quorate.mongodb.secretKeys" . | fromYamlArray }}
+  {{ $key }}: {{ $key }}
+  {{- end }}
+agentEnv:
+  DATA_DIRECTORY: /var/lib/mongodb
+  MONGODB_PORT: {{ .values.ports.mongodb | quote }}
+  MONGODB_REPLICA_SET: {{ .values.replicaSetName }}
+  MONGODB_KEY_FILE: {{ include "quorate.agent.secretDirectory" . }}/key
+  MONGODB_AGENT_PASSWORD_FILE: {{ include "quorate.agent.secretDirectory" . }}/agent-password
+  MONGODB_USERS: {{ include "quorate.mongodb.users" . | quote }}
+  {{- if .values.tls.existingSecret }}
+  MONGODB_TLS_CA_FILE: /etc/quorate-tls/ca.crt
+  MONGODB_TLS_CERTIFICATE_FILE: /etc/quorate-tls/tls.crt
+  MONGODB_TLS_KEY_FILE: /etc/quorate-tls/tls.key
+  {{- end }}
+  {{- if not .values.persistence.enabled }}
+  VOLATILE: "true"
+  {{- end }}
+generatedKeys:
+  {{- include "quorate.mongodb.secretKeys" . | nindent 2 }}
+secretTexts:
+  {{- range $user := keys .values.auth.users | sortAlpha }}
+  uri-{{ $user }}: mongodb://{{ $user }}:{ {{- $user }}-password}@{{ include "quorate.mongodb.hosts" $context }}/?replicaSet={{ $.values.replicaSetName }}&authSource=admin{{ if $.values.tls.existingSecret }}&tls=true{{ end }}
+  {{- end }}
+{{- end -}}
+
+{{/* Of the secret: the key of the members, the agent's password, and one password a user. */}}
+{{- define "quorate.mongodb.secretKeys" -}}
+- key
+- agent-password
+{{- range $user := keys .values.auth.users | sortAlpha }}
+- {{ $user }}-password
+{{- end }}
+{{- end -}}
+
+{{/* NAME=ROLE@DATABASE+…:FILE, as the agent takes them. */}}
+{{- define "quorate.mongodb.users" -}}
+{{- $directory := include "quorate.agent.secretDirectory" . -}}
+{{- $users := list -}}
+{{- range $user := keys .values.auth.users | sortAlpha -}}
+{{- $roles := (index $.values.auth.users $user).roles -}}
+{{- $users = append $users (printf "%s=%s:%s/%s-password" $user (join "+" $roles) $directory $user) -}}
+{{- end -}}
+{{- join "," $users -}}
+{{- end -}}
+
+{{/* A few members are enough for a driver to find the others. */}}
+{{- define "quorate.mongodb.hosts" -}}
+{{- $replicas := include "quorate.replicas" . | default "3" | int -}}
+{{- range $ordinal := until (int (min $replicas 3)) -}}
+{{- if $ordinal }},{{ end }}{{ include "quorate.fullname" $ }}-{{ $ordinal }}.{{ include "quorate.headlessService" $ }}.{{ include "quorate.serviceDomain" $ }}:{{ $.values.ports.mongodb }}
+{{- end -}}
+{{- end -}}
+
+{{/* The sections that follow from other values: `mongodb.config` may not hold them. */}}
+{{- define "quorate.mongodb.fixedSettings" -}}
+net.port: mongodb.ports.mongodb
+net.bindIp: all addresses
+net.bindIpAll: all addresses
+net.tls: mongodb.tls
+storage.dbPath: mongodb.persistence
+replication.replSetName: mongodb.replicaSetName
+security.keyFile: mongodb.auth
+security.authorization: mongodb.auth
+processManagement: the container
+systemLog: the container
+{{- end -}}
+
+{{- define "quorate.mongodb.config" -}}
+{{- $settings := dict "net" (dict "bindIpAll" true) "security" (dict "authorization" "enabled") -}}
+{{- toYaml (mergeOverwrite (deepCopy (default dict .values.config)) $settings) -}}
+{{- end -}}
+
+{{- define "quorate.mongodb.notes" -}}
+{{- $namespace := .root.Release.Namespace -}}
+{{- $fullname := include "quorate.fullname" . }}
+
+MongoDB {{ .values.image.tag }}, replica set {{ .values.replicaSetName }}
+  members   {{ $fullname }}-N.{{ include "quorate.headlessService" . }}.{{ include "quorate.serviceDomain" . }}:{{ .values.ports.mongodb }}
+{{- if .root.Values.secretsJob.enabled }}
+{{- range $user := keys .values.auth.users | sortAlpha }}
+  as {{ $user }}:
+    kubectl -n {{ $namespace }} get secret {{ include "quorate.connectionSecret" $ }} -o jsonpath='{.data.uri-{{ $user }}}' | base64 -d
+{{- end }}
+{{- end }}
+  kubectl -n {{ $namespace }} rollout status statefulset/{{ $fullname }}
+{{- $replicas := include "quorate.replicas" . }}
+{{- if eq $replicas "2" }}
+
+WARNING: two members elect nobody when one is lost: reads go on, writes wait for it. Three stand one failure.
+{{- end }}
+{{- end -}}

@@ -1,0 +1,201 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { PermitPipe } from '../../agent/permit-pipe.ts'
+import { runs, titleOf } from '../support/toolchain.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { type ConfigMap, pick } from './objects.ts'
+import { render } from './render.ts'
+import { helmTool } from './tools.ts'
+
+const bash = runs('bash', '--version') ? null : 'bash is missing'
+const helm = bash === null ? helmTool() : { found: null, reason: bash }
+
+const started: ChildProcess[] = []
+const places: string[] = []
+afterEach(() => {
+  for (const child of started.splice(0)) {
+    // With the engine behind it.
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      process.kill(-child.pid, 'SIGKILL')
+    }
+  }
+  for (const place of places.splice(0)) rmSync(place, { recursive: true, force: true })
+})
+
+/** What an engine's container has, below a directory of this machine; programs note how they were called. */
+function container(component: string, set: Record<string, unknown> = {}, pod = 'test-0') {
+  const root = mkdtempSync(join(tmpdir(), 'quorate-container-'))
+  places.push(root)
+  const { data } = pick<ConfigMap>(
+    render({ set: { [`${component}.enabled`]: true, ...set } }),
+    'ConfigMap',
+    `test-quorate-${component}-config`,
+  )
+  const here = (text: string) =>
+    text.replace(/(?<![\w.])\/(etc\/quorate|run\/quorate|opt\/kafka|launch\.sh)/g, `${root}/$1`)
+  const write = (path: string, text: string) => {
+    mkdirSync(join(root, path, '..'), { recursive: true })
+    writeFileSync(join(root, path), text)
+    chmodSync(join(root, path), 0o755)
+  }
+  for (const [name, text] of Object.entries(data)) write(`etc/quorate/${name}`, here(text))
+  const calls = join(root, 'calls')
+  const engine = `#!/bin/bash
+trap 'exit 7' TERM
+env > ${root}/environment
+echo "$(basename "$0") $*" >> ${calls}
+[ "$2" = format ] && exit 0
+sleep 60 & wait
+`
+  const programs = ['kafka-server-start.sh', 'kafka-run-class.sh'].map((name) => `bin/${name}`)
+  for (const path of programs) write(`opt/kafka/${path}`, engine)
+  write('bin/mongod', engine)
+  write('launch.sh', engine.replace('/bin/bash', '/bin/sh'))
+  for (const name of ['superuser', 'replication', 'patroni']) {
+    write(`etc/quorate-secrets/${name}-password`, `${name}'s`)
+  }
+  mkdirSync(join(root, 'run/quorate'), { recursive: true })
+  const textOf = (path: string) =>
+    existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : ''
+  return {
+    fifo: join(root, 'run/quorate/permit'),
+    start: (...args: string[]) => {
+      const child = spawn('bash', [join(root, 'etc/quorate/start.sh'), ...args], {
+        detached: true,
+        stdio: 'ignore',
+        env: {
+          PATH: `${root}/bin:${process.env['PATH']}`,
+          POD_NAME: pod,
+          KUBERNETES_SERVICE_HOST: '10.0.0.1',
+        },
+      })
+      started.push(child)
+      return child
+    },
+    calls: () =>
+      textOf('calls')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => line.replaceAll(root, '')),
+    textOf: (path: string) => textOf(path).replaceAll(root, ''),
+  }
+}
+
+/** Starts it and gives it this permit, as the agent does. */
+async function permitted(box: ReturnType<typeof container>, line: string, ...args: string[]) {
+  const pipe = new PermitPipe(box.fifo)
+  const child = box.start(...args)
+  await waitFor('the container asks', () => pipe.look())
+  expect(pipe.grant(line)).toBe(true)
+  return { child, pipe }
+}
+
+describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), () => {
+  it('is MongoDB with the words of the permit, which no file name takes for a pattern', async () => {
+    const box = container('mongodb')
+    const { child } = await permitted(box, '--replSet rs0 --dbpath /[a-z]*', '--verbose')
+    await waitFor('mongod runs', () => box.calls().length > 0)
+    expect(box.calls()).toEqual([
+      'mongod --config /etc/quorate/mongod.conf --replSet rs0 --dbpath /[a-z]* --verbose',
+    ])
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([7, null])
+  })
+
+  it('waits for a permit, and stops at once while it waits', async () => {
+    const box = container('mongodb')
+    const pipe = new PermitPipe(box.fifo)
+    const child = box.start()
+    await waitFor('the container asks', () => pipe.look())
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect(box.calls()).toEqual([])
+    pipe.close()
+  })
+
+  it('takes no half of a line, and asks again when the agent went away in the middle', async () => {
+    const box = container('mongodb')
+    new PermitPipe(box.fifo).close()
+    box.start()
+    const first = await open(box.fifo, 'w')
+    await first.write('--dbpath /ha')
+    await first.close()
+    const pipe = new PermitPipe(box.fifo)
+    await waitFor('the container asks again', () => pipe.look())
+    expect(box.calls()).toEqual([])
+    pipe.grant('--dbpath /data')
+    await waitFor('mongod runs', () => box.calls().length > 0)
+    expect(box.calls()).toEqual(['mongod --config /etc/quorate/mongod.conf --dbpath /data'])
+  })
+
+  it('ends with its engine, and by what ended that', async () => {
+    const box = container('mongodb')
+    const { child } = await permitted(box, 'x')
+    await waitFor('mongod runs', () => box.calls().length > 0)
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+    process.kill(Number(children.trim().split(' ')[0]), 'SIGKILL')
+    expect(await once(child, 'exit')).toEqual([137, null])
+  })
+
+  it('is Kafka on the tree, with what is this broker’s alone', async () => {
+    const box = container('kafka', { 'kafka.mode': 'zookeeper' })
+    await permitted(box, '--override broker.id=0 --override advertised.listeners=CLIENT://a:9092')
+    await waitFor('Kafka runs', () => box.calls().length > 0)
+    expect(box.calls()).toEqual([
+      'kafka-server-start.sh /etc/quorate/server.properties --override broker.id=0 --override advertised.listeners=CLIENT://a:9092',
+    ])
+    expect(box.textOf('etc/quorate/server.properties')).toContain(
+      'zookeeper.connect=test-quorate-cs.default.svc.cluster.local:2181/test-quorate-kafka\n',
+    )
+  })
+
+  it('is Kafka of its own: formatted where the permit says so, a controller by its ordinal', async () => {
+    const box = container('kafka', { 'kafka.replicaCount': 5 }, 'test-quorate-kafka-2')
+    await permitted(box, '--format ID --no-initial-controllers --override node.id=2')
+    await waitFor('Kafka runs', () => box.calls().length > 1)
+    expect(box.calls()).toEqual([
+      'kafka-run-class.sh kafka.tools.StorageTool format --config /run/quorate/server.properties --cluster-id ID --no-initial-controllers',
+      'kafka-server-start.sh /run/quorate/server.properties',
+    ])
+    const properties = box.textOf('run/quorate/server.properties').split('\n')
+    expect(properties).toContain('node.id=2')
+    expect(properties).toContain('process.roles=broker,controller')
+    expect(properties.findLast((line) => line.startsWith('listeners='))).toBe(
+      'listeners=CLIENT://:9092,CONTROLLER://test-quorate-kafka-2.test-quorate-kafka-hs.default.svc.cluster.local:9093',
+    )
+  })
+
+  it('is a broker alone beyond the controllers, and formats nothing unasked', async () => {
+    const box = container('kafka', { 'kafka.replicaCount': 5 }, 'test-quorate-kafka-3')
+    await permitted(box, '--override node.id=3')
+    await waitFor('Kafka runs', () => box.calls().length > 0)
+    expect(box.calls()).toEqual(['kafka-server-start.sh /run/quorate/server.properties'])
+    const properties = box.textOf('run/quorate/server.properties').split('\n')
+    expect(properties.slice(-3)).toEqual(['process.roles=broker', 'node.id=3', ''])
+  })
+
+  it('is PostgreSQL with its passwords, one of them within the configuration of Patroni', async () => {
+    const box = container('postgresql')
+    await permitted(box, 'join')
+    await waitFor('Patroni runs', () => box.calls().length > 0)
+    expect(box.calls()).toEqual(['launch.sh init'])
+    const environment = box.textOf('environment')
+    expect(environment).toContain("PGPASSWORD_SUPERUSER=superuser's\n")
+    expect(environment).toContain("PGPASSWORD_STANDBY=replication's\n")
+    expect(environment).toContain("    password: 'patroni''s'\n")
+    expect(environment).not.toContain('KUBERNETES_SERVICE_HOST')
+  })
+})
