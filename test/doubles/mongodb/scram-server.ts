@@ -38,6 +38,8 @@ export class ScramConversation {
   start({ mechanism, payload }: Document): Document | null {
     const bare = text(payload).replace(/^n,,/, '')
     const [, name = '', nonce = ''] = /^n=([^,]*),r=(.*)$/.exec(bare) ?? []
+    // Only these two are written otherwise (RFC 5802, section 5.1).
+    if (/=(?!2C|3D)/.test(name)) return null
     this.user = name.replaceAll('=2C', ',').replaceAll('=3D', '=')
     this.#keys = this.#keysFor(this.user)
     if (mechanism !== 'SCRAM-SHA-256' || this.#keys === null) return null

@@ -66,6 +66,7 @@ describe('what a member does for itself', () => {
     ['one that is not listed', { members: voters(2) }, null],
     ['a primary with all users', leading, null],
     ['a primary without some', { ...leading, usersMissing: ['app'] }, 'users'],
+    ['a secondary, of which users are missing', { usersMissing: ['app'] }, null],
     ['a secondary that cannot know', { usersMissing: null }, null],
   ])('%s', (_, changes, duty) => {
     const found = mongodbPlan.duty(seen(changes))
