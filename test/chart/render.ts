@@ -16,9 +16,15 @@ export interface RenderOptions {
   readonly set?: Readonly<Record<string, unknown>>
 }
 
-/** Every file of values that the suite goes through: what ct installs, and what only renders. */
-export const valueFiles = ['charts/quorate/ci', 'test/chart/values'].flatMap((directory) =>
-  readdirSync(directory).map((name) => join(directory, name)),
+/** Every file of values that the suite goes through: what ct installs, what only renders, and the example. */
+export const valueFiles = [
+  'charts/quorate/ci',
+  'test/chart/values',
+  'examples/event-store',
+].flatMap((directory) =>
+  readdirSync(directory)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => join(directory, name)),
 )
 
 export const titleOfValues = (file: string) => basename(file, '.yaml').replace(/-values$/, '')

@@ -31,6 +31,18 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       ['closed HTTP, which locks the agent out', { 'server.auth.http': 'closed' }, /auth/],
       ['an external host without a port', { 'externalServer.hosts': ['zookeeper'] }, /hosts/],
       ['a digest that is none', { 'image.digest': 'latest' }, /digest/],
+      ['an unknown value of a dependent', { 'kafka.replicas': 3 }, /replicas/],
+      ['a value of another component', { 'mongodb.controllers': 3 }, /mongodb\/controllers/],
+      ["a dependent's value at the server", { 'server.mode': 'kraft' }, /server\/mode/],
+      ['a mode that Kafka does not have', { 'kafka.mode': 'raft' }, /kafka\/mode/],
+      ['a second volume of a dependent', { 'kafka.persistence.log.enabled': true }, /log/],
+      ['a port that a dependent does not have', { 'postgresql.ports.client': 1 }, /client/],
+      ['a Service of MongoDB, which has none', { 'mongodb.service.type': 'NodePort' }, /service/],
+      ['an image without a tag', { 'mongodb.image.tag': '' }, /tag/],
+      ['a role without a database', { 'mongodb.auth.users.a.roles': ['root'] }, /roles/],
+      ["the agent's own user", { 'mongodb.auth.users.agent.roles': ['root@admin'] }, /users/],
+      ['a replication that there is not', { 'postgresql.replication': 'quick' }, /replication/],
+      ['a dashboard of a dependent', { 'kafka.metrics.dashboards.enabled': true }, /dashboards/],
     ])('%s', (_title, set, message) => {
       expect(refusalOf(set)).toMatch(/don't meet the specifications of the schema/)
       expect(refusalOf(set)).toMatch(message)
@@ -162,6 +174,91 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       [
         { 'server.metrics.enabled': false, 'server.metrics.dashboards.enabled': true },
         'server.metrics.dashboards.enabled needs server.metrics.enabled',
+      ],
+      [
+        { 'externalServer.tls.existingSecret': 'certificates' },
+        'externalServer.tls is for server.enabled=false: server.tls has the certificates of this ensemble',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.mode': 'zookeeper', 'kafka.image.tag': '4.2.0' },
+        'kafka.image.tag is 4.2.0: from 4 on Kafka has no mode zookeeper; take kafka.mode=kraft for a new cluster, a tag of 3.9 for this one',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.image.tag': '3.9.2' },
+        'kafka.image.tag is 3.9.2: kafka.mode=kraft needs 4.0 or newer',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.controllers': 5 },
+        'kafka.controllers is 5 and kafka.replicaCount is 3: controllers are the first of the brokers',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.config': { 'default.replication.factor': 4 } },
+        'kafka.config: default.replication.factor is 4 and kafka.replicaCount is 3: every copy needs a broker of its own',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.config': { 'node.id': 7 } },
+        'kafka.config.node.id follows from kafka.firstId and cannot be set beside it',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.external': { enabled: true, type: 'LoadBalancer' } },
+        'kafka.external.host is empty: with LoadBalancer name what clients are told, as kafka-{ordinal}.example.com',
+      ],
+      [
+        {
+          'kafka.enabled': true,
+          'kafka.external': { enabled: true, type: 'LoadBalancer', host: 'kafka.example.com' },
+        },
+        'kafka.external.host is kafka.example.com: with LoadBalancer every broker has an address of its own, told apart by {ordinal} or {pod}',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.external': { enabled: true, loadBalancerClass: 'own' } },
+        'kafka.external: loadBalancerClass and loadBalancerSourceRanges need kafka.external.type LoadBalancer',
+      ],
+      [
+        { 'kafka.enabled': true, 'kafka.ports.controller': 9092 },
+        'kafka.ports.client and kafka.ports.controller are both 9092: the containers of a pod share its ports',
+      ],
+      [
+        { 'mongodb.enabled': true, 'mongodb.config.net.tls': { mode: 'disabled' } },
+        'mongodb.config.net.tls follows from mongodb.tls and cannot be set beside it',
+      ],
+      [
+        { 'mongodb.enabled': true, 'mongodb.persistence.name': 'tree-tls' },
+        "tree-tls is a volume of the chart's own: choose another mongodb.persistence.name",
+      ],
+      [
+        {
+          'mongodb.enabled': true,
+          'server.auth.existingSecret': 'mine',
+          'secretsJob.enabled': false,
+        },
+        'secretsJob.enabled is false: mongodb.auth.existingSecret must name a secret with key, agent-password, root-password',
+      ],
+      [
+        { 'postgresql.enabled': true, 'postgresql.config.scope': 'mine' },
+        "postgresql.config.scope follows from the component's name and cannot be set beside it",
+      ],
+      [
+        {
+          'postgresql.enabled': true,
+          'postgresql.config.bootstrap.dcs.synchronous_mode': true,
+        },
+        'postgresql.config.bootstrap.dcs.synchronous_mode follows from postgresql.replication and cannot be set beside it',
+      ],
+      [
+        {
+          'postgresql.enabled': true,
+          'postgresql.replication': 'strict',
+          'postgresql.replicaCount': 1,
+        },
+        'postgresql.replication is strict and postgresql.replicaCount is 1: nothing could ever be written',
+      ],
+      [
+        {
+          'postgresql.enabled': true,
+          'postgresql.auth.existingSecretKeys.patroniPassword': 'superuser-password',
+        },
+        'postgresql.auth.existingSecretKeys: superuserPassword, replicationPassword and patroniPassword must be three keys',
       ],
     ])('%j', (set, message) => {
       expect(faultsOf(set)).toEqual([message])

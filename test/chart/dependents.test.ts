@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { agentSettingNames, loadAgentConfig } from '../../agent/config.ts'
+import { parseUser } from '../../agent/engines/mongodb/users.ts'
+import { titleOf } from '../support/toolchain.ts'
+import {
+  type ConfigMap,
+  type Manifest,
+  type NetworkPolicy,
+  pick,
+  type Service,
+  type StatefulSet,
+} from './objects.ts'
+import { type RenderOptions, render, valueFiles } from './render.ts'
+import { helmTool } from './tools.ts'
+
+const helm = helmTool()
+const dependents = ['kafka', 'mongodb', 'postgresql'] as const
+
+interface Role extends Manifest {
+  readonly rules: readonly {
+    readonly resources: readonly string[]
+    readonly resourceNames?: readonly string[]
+    readonly verbs: readonly string[]
+  }[]
+}
+
+const enabled = Object.fromEntries(dependents.map((name) => [`${name}.enabled`, true]))
+const all = (set: Record<string, unknown> = {}) => render({ set: { ...enabled, ...set } })
+
+const setOf = (manifests: readonly Manifest[], component: string) =>
+  pick<StatefulSet>(manifests, 'StatefulSet', `test-quorate-${component}`)
+
+function environmentOf({ spec }: StatefulSet): Record<string, string> {
+  const agent = spec.template.spec.initContainers?.at(-1)
+  return Object.fromEntries((agent?.env ?? []).map(({ name, value }) => [name, value ?? '']))
+}
+
+/** What the agent of the third pod makes of its environment. */
+function settingsOf(set: StatefulSet) {
+  const { settings } = loadAgentConfig({
+    environment: {
+      ...environmentOf(set),
+      QUORATE_AGENT_POD: `${set.metadata.name}-2`,
+      QUORATE_AGENT_NAMESPACE: 'default',
+    },
+    flags: {},
+  })
+  return settings
+}
+
+describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
+  it('are not there until they are asked for', () => {
+    const names = render().map(({ metadata }) => metadata.name)
+    expect(names.filter((name) => /kafka|mongodb|postgresql/.test(name))).toEqual([])
+  })
+
+  it('give their agents settings that these have and accept', () => {
+    const known = agentSettingNames.map(
+      (name) => `QUORATE_AGENT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+    )
+    const seen = new Set<string>()
+    for (const file of valueFiles) {
+      const sets = render({ files: [file] }).filter(({ kind }) => kind === 'StatefulSet')
+      for (const set of sets as StatefulSet[]) {
+        const engine = environmentOf(set)['QUORATE_AGENT_ENGINE'] ?? ''
+        if (engine === 'quorate') continue
+        seen.add(engine)
+        const others = Object.keys(environmentOf(set)).filter((name) => !known.includes(name))
+        expect(others.filter((name) => !/^(MALLOC_ARENA_MAX|NODE_ADDRESS)$/.test(name))).toEqual([])
+        const settings = settingsOf(set)
+        expect(settings.engine).toBe(engine)
+        expect(settings.tree).not.toEqual([])
+        for (const user of settings.mongodbUsers) expect(() => parseUser(user)).not.toThrow()
+      }
+    }
+    expect([...seen].sort()).toEqual([...dependents])
+  })
+
+  it.each([
+    ['kafka', 300],
+    ['mongodb', 90],
+    ['postgresql', 120],
+  ])('are asked and stopped through the agent: %s within %i s', (component, graceSeconds) => {
+    const { spec } = setOf(all(), component).spec.template
+    const [engine] = spec.containers
+    expect(engine?.startupProbe?.httpGet).toEqual({ path: '/engine/startupz', port: 8090 })
+    expect(engine?.livenessProbe?.httpGet).toEqual({ path: '/engine/livez', port: 8090 })
+    expect(engine?.readinessProbe?.httpGet).toEqual({ path: '/engine/readyz', port: 8090 })
+    // Longer than the longest back-off of an agent that crashes again and again.
+    const { periodSeconds = 0, failureThreshold = 0 } = engine?.livenessProbe ?? {}
+    expect(periodSeconds * failureThreshold).toBeGreaterThan(300)
+    expect(engine?.lifecycle?.preStop.httpGet).toMatchObject({ path: '/prestop', port: 8090 })
+    expect(spec.terminationGracePeriodSeconds).toBe(graceSeconds)
+    expect(settingsOf(setOf(all(), component)).drainBudgetMs).toBe((graceSeconds - 15) * 1000)
+  })
+
+  it('may read their set and their pod, and label it where Services ask for the role', () => {
+    for (const component of dependents) {
+      const name = `test-quorate-${component}`
+      const { rules } = pick<Role>(all(), 'Role', name)
+      const pods = component === 'postgresql' ? ['get', 'patch'] : ['get']
+      expect(
+        rules.map(({ resources, resourceNames, verbs }) => ({ resources, resourceNames, verbs })),
+      ).toEqual([
+        { resources: ['statefulsets'], resourceNames: [name], verbs: ['get'] },
+        { resources: ['pods'], resourceNames: undefined, verbs: pods },
+        { resources: ['events'], resourceNames: undefined, verbs: ['create'] },
+      ])
+    }
+  })
+
+  it('select primary and standbys by the label that the agent writes', () => {
+    const manifests = all()
+    const { roleLabel } = settingsOf(setOf(manifests, 'postgresql'))
+    const roles = { rw: 'primary', ro: 'replica' }
+    for (const [suffix, role] of Object.entries(roles)) {
+      const { spec } = pick<Service>(manifests, 'Service', `test-quorate-postgresql-${suffix}`)
+      expect(spec.selector[roleLabel]).toBe(role)
+      expect(spec.publishNotReadyAddresses).toBeUndefined()
+    }
+  })
+
+  it('have a Service for each broker, at the port that the agent advertises', () => {
+    const manifests = all({ 'kafka.external': { enabled: true }, 'kafka.replicaCount': 4 })
+    const services = manifests.filter(
+      ({ metadata }) => metadata.labels['quorate/service'] === 'member',
+    ) as Service[]
+    expect(services.map(({ metadata }) => metadata.name)).toEqual(
+      [0, 1, 2, 3].map((ordinal) => `test-quorate-kafka-${ordinal}`),
+    )
+    const ports = services.map(({ spec }) => spec.ports[0])
+    expect(ports).toMatchObject([0, 1, 2, 3].map((ordinal) => ({ nodePort: 31_090 + ordinal })))
+    expect(settingsOf(setOf(manifests, 'kafka')).kafkaAdvertisedListeners).toBe(
+      'CLIENT://{host}:9092,EXTERNAL://$(NODE_ADDRESS):{31090+ordinal}',
+    )
+    // Kubernetes fills in what stands before it in the list.
+    const names = Object.keys(environmentOf(setOf(manifests, 'kafka')))
+    expect(names.indexOf('NODE_ADDRESS')).toBeLessThan(
+      names.indexOf('QUORATE_AGENT_KAFKA_ADVERTISED_LISTENERS'),
+    )
+  })
+
+  it('tell Patroni and the agent of PostgreSQL of one place in the tree', () => {
+    const set = {
+      'server.enabled': false,
+      'externalServer.hosts': ['zk:2181'],
+      'externalServer.chroot': '/a',
+    }
+    const manifests = all(set)
+    const { data } = pick<ConfigMap>(manifests, 'ConfigMap', 'test-quorate-postgresql-config')
+    const patroni = parse(data['spilo.yaml'] ?? '') as { namespace: string }
+    const settings = settingsOf(setOf(manifests, 'postgresql'))
+    expect(patroni.namespace).toBe(`${settings.patroniNamespace}/`)
+    expect(settings.treeRoot).toBe('/a/members/v1')
+    const [engine] = setOf(manifests, 'postgresql').spec.template.spec.containers
+    expect(engine?.env).toContainEqual({ name: 'SCOPE', value: settings.patroniScope })
+    const kafka = all({ ...set, 'kafka.mode': 'zookeeper' })
+    const { kafkaRoot } = settingsOf(setOf(kafka, 'kafka'))
+    const properties = pick<ConfigMap>(kafka, 'ConfigMap', 'test-quorate-kafka-config').data
+    expect(properties['server.properties']).toContain(`zookeeper.connect=zk:2181${kafkaRoot}\n`)
+  })
+
+  it('let nobody stay without enough time: Patroni’s own limits fit each other', () => {
+    const { data } = pick<ConfigMap>(all(), 'ConfigMap', 'test-quorate-postgresql-config')
+    const { bootstrap } = parse(data['spilo.yaml'] ?? '') as {
+      bootstrap: { dcs: { ttl: number; loop_wait: number; retry_timeout: number } }
+    }
+    const { ttl, loop_wait: loop, retry_timeout: retry } = bootstrap.dcs
+    expect(loop + 2 * retry).toBeLessThanOrEqual(ttl)
+    expect(ttl).toBeLessThan(30)
+  })
+
+  it('are clients of a server that lets in labelled pods alone', () => {
+    const set = { 'server.networkPolicy.allowExternal': false }
+    const { ingress } = pick<NetworkPolicy>(all(set), 'NetworkPolicy', 'test-quorate').spec
+    expect(JSON.stringify(ingress)).toContain('"test-quorate-client":"true"')
+    for (const component of dependents) {
+      const { labels } = setOf(all(set), component).spec.template.metadata
+      expect(labels['test-quorate-client']).toBe('true')
+    }
+  })
+
+  it.each(dependents)('reach the tree with TLS where that has no other port: %s', (component) => {
+    const set = { 'server.tls.existingSecret': 'certificates', 'server.tls.plainClients': false }
+    const manifests = all({ ...set, 'kafka.mode': 'zookeeper' })
+    const { tree, treeCaFile, treeKeyFile } = settingsOf(setOf(manifests, component))
+    expect(tree).toEqual(['test-quorate-cs.default.svc.cluster.local:2281'])
+    const { initContainers, volumes } = setOf(manifests, component).spec.template.spec
+    const mounted = initContainers?.at(-1)?.volumeMounts?.find(({ name }) => name === 'tree-tls')
+    expect(treeCaFile).toBe(`${mounted?.mountPath}/ca.crt`)
+    expect(treeKeyFile).toBe(`${mounted?.mountPath}/tls.key`)
+    expect(volumes?.find(({ name }) => name === 'tree-tls')?.secret?.secretName).toBe(
+      'certificates',
+    )
+  })
+
+  it('keep replicas out of what pods are made of: a scaled set restarts nobody', () => {
+    const checksums = (options: RenderOptions['set']) =>
+      dependents.map(
+        (name) => setOf(all(options), name).spec.template.metadata.annotations['checksum/config'],
+      )
+    const more = Object.fromEntries(dependents.map((name) => [`${name}.replicaCount`, 5]))
+    expect(checksums({ ...more, 'server.replicaCount': 5 })).toEqual(checksums({}))
+  })
+
+  it('leave replicas out where null stands and no set is there to ask', () => {
+    const none = Object.fromEntries(dependents.map((name) => [`${name}.replicaCount`, null]))
+    for (const name of dependents)
+      expect(setOf(all(none), name).spec).not.toHaveProperty('replicas')
+  })
+
+  it('have names that Kubernetes takes, also behind a long release', () => {
+    const set = { ...enabled, 'kafka.external.enabled': true }
+    for (const { metadata } of render({ release: 'a'.repeat(53), set })) {
+      expect(metadata.name.length).toBeLessThanOrEqual(63)
+    }
+  })
+
+  it('take none of the image of the server, nor its digest', () => {
+    const digest = `sha256:${'0'.repeat(64)}`
+    const images = dependents.map(
+      (name) =>
+        setOf(all({ 'image.digest': digest }), name).spec.template.spec.containers[0]?.image,
+    )
+    expect(images).toEqual([
+      'docker.io/apache/kafka:4.2.0',
+      'docker.io/library/mongo:8.0.13',
+      'ghcr.io/zalando/spilo-18:4.1-p2',
+    ])
+  })
+})
