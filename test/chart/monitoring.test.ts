@@ -126,6 +126,21 @@ describe.skipIf(helm.found === null)(titleOf('monitoring', helm), () => {
     },
   )
 
+  it.each(['kafka', 'mongodb', 'postgresql'])(
+    'has alerts on the agents of %s, and their metrics exist',
+    (name) => {
+      const set = { [`${name}.enabled`]: true, [`${name}.metrics.prometheusRule.enabled`]: true }
+      const manifests = render({ namespace: 'apps', set })
+      const { groups } = pick<PrometheusRule>(manifests, 'PrometheusRule').spec
+      const rules = groups.flatMap(({ rules }) => rules)
+      expect(rules.map(({ alert }) => alert)).toContain('QuorateAgentWithoutSession')
+      for (const { alert, expr } of rules) {
+        expect(existing(), alert).toEqual(expect.arrayContaining(metricsIn(expr)))
+        expect(expr, alert).toContain(`namespace="apps", service="test-quorate-${name}-metrics"`)
+      }
+    },
+  )
+
   it('has a dashboard of metrics that exist, on the series that are chosen in it', () => {
     const names = existing()
     const { panels, templating } = dashboard()

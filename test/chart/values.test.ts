@@ -184,8 +184,8 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         'kafka.image.tag is 4.2.0: from 4 on Kafka has no mode zookeeper; take kafka.mode=kraft for a new cluster, a tag of 3.9 for this one',
       ],
       [
-        { 'kafka.enabled': true, 'kafka.image.tag': '3.9.2' },
-        'kafka.image.tag is 3.9.2: kafka.mode=kraft needs 4.0 or newer',
+        { 'kafka.enabled': true, 'kafka.image.tag': '3.8.1' },
+        'kafka.image.tag is 3.8.1: kafka.mode=kraft needs 3.9 or newer, whose controllers can change',
       ],
       [
         { 'kafka.enabled': true, 'kafka.controllers': 5 },

@@ -154,8 +154,8 @@ server.tls.peers is {{ $server.tls.peers }}: server.tls.existingSecret must name
 {{- if and (eq $kafka.mode "zookeeper") (regexMatch "^[4-9]\\." $tag) }}
 kafka.image.tag is {{ $tag }}: from 4 on Kafka has no mode zookeeper; take kafka.mode=kraft for a new cluster, a tag of 3.9 for this one
 {{- end -}}
-{{- if and (eq $kafka.mode "kraft") (regexMatch "^[0-3]\\." $tag) }}
-kafka.image.tag is {{ $tag }}: kafka.mode=kraft needs 4.0 or newer
+{{- if and (eq $kafka.mode "kraft") (regexMatch "^([0-2]\\.|3\\.[0-8]([.-]|$))" $tag) }}
+kafka.image.tag is {{ $tag }}: kafka.mode=kraft needs 3.9 or newer, whose controllers can change
 {{- end -}}
 {{- $replicas := include "quorate.given" $kafka.replicaCount -}}
 {{- if and $replicas (gt (int $replicas) 0) -}}

@@ -1,4 +1,4 @@
-{{/* Apache Kafka: with its cluster in the tree (mode zookeeper, 3.9) or in itself (mode kraft, 4.x). */}}
+{{/* Apache Kafka: with its cluster in the tree (mode zookeeper, 3.9) or in itself (mode kraft, 3.9 and 4). */}}
 {{- define "quorate.kafka.descriptor" -}}
 {{- $secure := ne .values.tls.existingSecret "" -}}
 {{- $kraft := eq .values.mode "kraft" -}}
@@ -59,8 +59,9 @@ env:
     value: -name kafkaServer
   - name: LOG_DIR
     value: /tmp
+  # One is read by 3.9, the other by 4.
   - name: KAFKA_LOG4J_OPTS
-    value: {{ $kraft | ternary "-Dlog4j2.configurationFile=/etc/quorate/log4j2.yaml" "-Dlog4j.configuration=file:/etc/quorate/log4j.properties" }}
+    value: -Dlog4j.configuration=file:/etc/quorate/log4j.properties -Dlog4j2.configurationFile=/etc/quorate/log4j2.yaml
 claims:
   - name: {{ .values.persistence.name }}
     mountPath: /var/lib/kafka/data
@@ -250,5 +251,6 @@ Kafka {{ include "quorate.kafka.version" . }}{{ if eq .values.mode "kraft" }}{{ 
   from outside        {{ default "address of any node" .values.external.host }}:{{ eq .values.external.type "NodePort" | ternary .values.external.nodePort .values.ports.external }}
 {{- end }}
   kubectl -n {{ $namespace }} rollout status statefulset/{{ $fullname }}
-Scale up by the number alone. A broker that is scaled away while it has partitions is held: move them first.
+Scale up by the number alone. A broker that is scaled away while it has partitions is held; move them first, with
+`quorate kafka drain ID --bootstrap HOST:PORT`, which the image of the server has.
 {{- end -}}
