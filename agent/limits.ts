@@ -94,8 +94,8 @@ export const limits = {
   /** A primary that stepped down is none again before this; and so long it waits for a secondary. */
   mongodbStepDownSeconds: 60,
   mongodbCatchUpSeconds: 10,
-  /** Between tries to make users that could not be made. */
-  mongodbUsersRetryMs: 30_000,
+  /** Between tries of what a member does for itself and could not do. */
+  mongodbDutyRetryMs: 30_000,
   /** A server that takes connections and answers no ping for so long is dead. */
   mongodbSilentMs: 30_000,
   /** One reply of MongoDB. */

@@ -28,6 +28,8 @@ export interface MongodbView extends EngineView {
   readonly members: readonly MongodbMember[]
   /** Users that are to be there and are not; null where it is not known: only a primary is asked. */
   readonly usersMissing: readonly string[] | null
+  /** The files of its certificate are newer than what the server was told of. */
+  readonly certificatesRenewed: boolean
   /**
    * The name under which the configuration lists this member resolves. A server that starts while it does
    * not takes itself for removed, until it is started again.
@@ -52,9 +54,15 @@ export const mongodbPlan: ClusterPlan<MongodbView> = {
   comparePositions: compareCounts,
   startGate: ({ engine }) =>
     engine.resolves ? null : 'its own name does not resolve yet: it would take itself for removed',
-  duty: (observation) => usersDuty(observation) ?? promotionDuty(observation),
+  duty: (observation) =>
+    certificatesDuty(observation) ?? usersDuty(observation) ?? promotionDuty(observation),
   setDuty: () => null,
   drain: drainOf,
+}
+
+function certificatesDuty({ engine }: Observation<MongodbView>): Duty | null {
+  if (!engine.certificatesRenewed) return null
+  return { name: 'certificates', args: {}, lock: null, reason: 'its certificate was renewed' }
 }
 
 /** The primary makes the users that are not there: they replicate. */

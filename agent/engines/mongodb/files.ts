@@ -30,9 +30,28 @@ export interface TlsFiles {
  */
 export class MongodFiles {
   readonly #options: MongodFilesOptions
+  /** What the server that runs was told of, as far as this agent told it. */
+  #inUse: string | null = null
 
   constructor(options: MongodFilesOptions) {
     this.#options = options
+  }
+
+  /** A certificate, its key or the CA is another than the server was told of. */
+  get isRenewed(): boolean {
+    const { tls } = this.#options
+    try {
+      return tls !== null && contentOf(tls) !== this.#inUse
+    } catch {
+      // They are being replaced just now: the next look finds them.
+      return false
+    }
+  }
+
+  /** The server has taken what `prepare` wrote. */
+  told(): void {
+    const { tls } = this.#options
+    if (tls !== null) this.#inUse = contentOf(tls)
   }
 
   /** Writes them, and returns the arguments that name them. Throws AGENT_CONFIG_INVALID. */
@@ -52,6 +71,10 @@ export class MongodFiles {
       throw new AgentError('AGENT_CONFIG_INVALID', `files of MongoDB: ${messageOf(error)}`)
     }
   }
+}
+
+function contentOf({ caFile, certificateFile, keyFile }: TlsFiles): string {
+  return [caFile, certificateFile, keyFile].map((path) => readFileSync(path, 'utf8')).join('')
 }
 
 /** Whole or not at all, and readable by nobody else from the first moment. */

@@ -119,6 +119,7 @@ export class MongodbEngine implements Engine<MongodbView> {
     mkdirSync(this.#dbPath, { recursive: true })
     const set = `--replSet ${replicaSet} --port ${port} --dbpath ${this.#dbPath}`
     const line = `${set} ${files.prepare()}`
+    files.told()
     if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
     return line
   }
@@ -189,11 +190,21 @@ export class MongodbEngine implements Engine<MongodbView> {
     _args: Readonly<Record<string, string>>,
     call: EngineCall<MongodbView>,
   ): Promise<void> {
-    if (name === 'users') await this.#observer.attemptUsers(() => this.#createUsers(call))
+    if (name === 'certificates') {
+      await this.#observer.attempt(name, () => this.#renewCertificates())
+    } else if (name === 'users') await this.#observer.attempt(name, () => this.#createUsers(call))
     else if (name === 'promote') {
       const step = (config: SetConfig) => withVote(config, this.#place)
       await this.#change(step, call.observation, call.fence)
     } else throw new Error(`no duty of MongoDB: ${name}`)
+  }
+
+  /** Connections that are open keep the certificate under which they were made. */
+  async #renewCertificates(): Promise<void> {
+    const { files, local } = this.#options
+    files.prepare()
+    await local.asAgent({ rotateCertificates: 1 })
+    files.told()
   }
 
   async #change(

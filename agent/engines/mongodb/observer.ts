@@ -18,6 +18,7 @@ export interface ObserverOptions {
   readonly replicaSet: string
   readonly tls: boolean
   readonly users: readonly WantedUser[]
+  readonly files: { readonly isRenewed: boolean }
   /** The id of the set as the disk has it; '' before it was learnt. */
   readonly known: () => string
   /** The id of the set that runs was learnt from its configuration. */
@@ -38,6 +39,7 @@ const SILENT: MongodbView = {
   state: 'unknown',
   members: [],
   usersMissing: null,
+  certificatesRenewed: false,
   resolves: true,
   silentMs: 0,
 }
@@ -61,7 +63,7 @@ export class Observer {
   #last: MongodbView = SILENT
   #voters = 0
   #usersMissing: readonly string[] | null = null
-  #usersAfterMs = 0
+  readonly #notBeforeMs = new Map<string, number>()
 
   constructor(options: ObserverOptions) {
     this.#options = options
@@ -86,11 +88,15 @@ export class Observer {
     return this.#last
   }
 
-  /** What cannot be made just now is not shown as missing for a while: other duties have their turn. */
-  async attemptUsers(create: () => Promise<void>): Promise<void> {
-    this.#usersAfterMs = this.#options.nowMs() + limits.mongodbUsersRetryMs
-    await create()
-    this.#usersAfterMs = 0
+  /** A duty that fails is not shown as due for a while: others have their turn. */
+  async attempt(duty: 'users' | 'certificates', perform: () => Promise<void>): Promise<void> {
+    this.#notBeforeMs.set(duty, this.#options.nowMs() + limits.mongodbDutyRetryMs)
+    await perform()
+    this.#notBeforeMs.delete(duty)
+  }
+
+  #isDue(duty: string): boolean {
+    return this.#options.nowMs() >= (this.#notBeforeMs.get(duty) ?? 0)
   }
 
   async #resolves(): Promise<boolean> {
@@ -146,7 +152,7 @@ export class Observer {
   }
 
   async #inside(hello: Document, config: Document, status: Document): Promise<MongodbView> {
-    const { learn, places, replicaSet, tls } = this.#options
+    const { learn, places, replicaSet, tls, files } = this.#options
     const clusterId = idOf(config)
     learn(clusterId)
     const own = rowOf(status, (row) => row['self'] === true)
@@ -167,6 +173,7 @@ export class Observer {
       generation: Number(status['term'] ?? 0),
       members: hosts.map((host) => this.#memberOf(host, status)),
       usersMissing: leads ? await this.#missing() : null,
+      certificatesRenewed: files.isRenewed && this.#isDue('certificates'),
       connection: connectionString(
         hosts.map(({ host }) => String(host)).filter((host) => places.podAt(host) !== host),
         replicaSet,
@@ -177,8 +184,8 @@ export class Observer {
 
   /** Null while it is not to be asked: what was missing could not be made. */
   async #missing(): Promise<readonly string[] | null> {
-    const { local, users, nowMs } = this.#options
-    if (nowMs() < this.#usersAfterMs) return null
+    const { local, users } = this.#options
+    if (!this.#isDue('users')) return null
     // Users that were there are not asked for again.
     if (this.#usersMissing?.length !== 0) this.#usersMissing = await missingUsers(local, users)
     return this.#usersMissing

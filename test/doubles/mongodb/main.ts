@@ -15,7 +15,10 @@ const contentOf = (flag: string): string => {
   const path = argument(flag)
   return path === '' ? '' : readFileSync(path, 'utf8')
 }
-const pem = contentOf('--tlsCertificateKeyFile')
+const tls = () => ({
+  pem: contentOf('--tlsCertificateKeyFile'),
+  ca: contentOf('--tlsCAFile'),
+})
 const options = {
   replSet: argument('--replSet', 'rs0'),
   port: Number(argument('--port', '27017')),
@@ -24,7 +27,8 @@ const options = {
 const double = new MongodDouble({
   ...options,
   key: contentOf('--keyFile').trim(),
-  tls: pem === '' ? null : { pem, ca: contentOf('--tlsCAFile') },
+  tls: words.includes('--tlsCertificateKeyFile') ? tls() : null,
+  renew: tls,
   host: '0.0.0.0',
   // Between pods, whose network is slower than a loopback.
   heartbeatMs: 200,

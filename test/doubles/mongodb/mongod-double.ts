@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
 import type { Document } from 'bson'
 import { ReplicaMember } from './replica-member.ts'
 import { keysOf, ScramConversation } from './scram-server.ts'
@@ -9,13 +9,20 @@ import { Refusal, SetCommands } from './set-commands.ts'
 import { type OplogEntry, SetStore } from './set-store.ts'
 import { encodeReply, type Incoming, type LinkTls, MessageReader } from './wire.ts'
 
+export interface DoubleTls {
+  readonly ca: string
+  readonly pem: string
+}
+
 export interface DoubleOptions {
   readonly replSet: string
   readonly port: number
   readonly dbPath: string
   /** What members share; with it every command needs a login, but for the localhost exception. */
   readonly key: string
-  readonly tls?: { readonly ca: string; readonly pem: string } | null
+  readonly tls?: DoubleTls | null
+  /** Reads the files of the certificate again. */
+  readonly renew?: () => DoubleTls
   readonly host?: string
   readonly heartbeatMs?: number
   readonly electionMs?: number
@@ -205,6 +212,8 @@ export class MongodDouble {
         return this.#set.getStatus()
       case 'replSetStepDown':
         return await this.#set.stepDown(command)
+      case 'rotateCertificates':
+        return this.#rotate()
       case 'createUser':
         return await this.#createUser(command)
       case 'usersInfo':
@@ -229,6 +238,20 @@ export class MongodDouble {
     if (!reply) throw new Refusal(18, 'AuthenticationFailed', 'Authentication failed.')
     if (reply['done'] === true) session.user = login?.user ?? null
     return { ...reply, ok: 1 }
+  }
+
+  #rotate(): Document {
+    const { renew } = this.#options
+    if (!(this.#server instanceof TlsServer) || renew === undefined) {
+      throw new Refusal(2, 'BadValue', 'there is no certificate')
+    }
+    const { pem } = renew()
+    try {
+      this.#server.setSecureContext({ key: pem, cert: pem })
+    } catch (error) {
+      throw new Refusal(140, 'InvalidSSLConfiguration', String(error))
+    }
+    return { ok: 1 }
   }
 
   async #createUser({ createUser: user, pwd, roles }: Document): Promise<Document> {

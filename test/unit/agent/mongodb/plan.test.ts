@@ -27,6 +27,7 @@ function view(changes: Partial<MongodbView> = {}): MongodbView {
     leader: 'q-1',
     members: [member('q-0'), member('q-1', { state: 'primary' }), member('q-2')],
     usersMissing: null,
+    certificatesRenewed: false,
     resolves: true,
     silentMs: 0,
     ...changes,
@@ -66,6 +67,7 @@ describe('what a member does for itself', () => {
     ['one that is not listed', { members: voters(2) }, null],
     ['a primary with all users', leading, null],
     ['a primary without some', { ...leading, usersMissing: ['app'] }, 'users'],
+    ['a member whose certificate was renewed', { certificatesRenewed: true }, 'certificates'],
     ['a secondary, of which users are missing', { usersMissing: ['app'] }, null],
     ['a secondary that cannot know', { usersMissing: null }, null],
   ])('%s', (_, changes, duty) => {

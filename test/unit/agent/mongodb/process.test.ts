@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,7 +13,7 @@ import type { Coordination } from '../../../../agent/coordination/coordination.t
 import { UNFENCED } from '../../../../agent/engines/engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { mongodbEngine } from '../../../../agent/engines/mongodb/mongodb-kind.ts'
-import { CertificateAuthority } from '../../../support/certificates.ts'
+import { CertificateAuthority, type IssuedCertificate } from '../../../support/certificates.ts'
 import { reservePorts } from '../../../support/ports.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 import { observation, set } from '../observations.ts'
@@ -22,6 +25,7 @@ describe('the engine of MongoDB over TLS, with a double in a process of its own'
   const root = mkdtempSync(join(tmpdir(), 'quorate-mongodb-'))
   const authority = new CertificateAuthority()
   const others = new CertificateAuthority('Another authority')
+  let current: IssuedCertificate
   let port = 0
   let double: ChildProcess
   let log = ''
@@ -48,7 +52,7 @@ describe('the engine of MongoDB over TLS, with a double in a process of its own'
   })
 
   function engineWith(caFile: string, host = 'localhost') {
-    const { certificate, key } = authority.issue({ names: 'DNS:localhost' })
+    current = authority.issue({ names: 'DNS:localhost' })
     const flags = {
       engine: 'mongodb',
       pod: 'q-0',
@@ -60,8 +64,8 @@ describe('the engine of MongoDB over TLS, with a double in a process of its own'
       mongodbKeyFile: join(root, 'key'),
       mongodbAgentPasswordFile: join(root, 'password'),
       mongodbTlsCaFile: caFile,
-      mongodbTlsCertificateFile: certificate,
-      mongodbTlsKeyFile: key,
+      mongodbTlsCertificateFile: current.certificate,
+      mongodbTlsKeyFile: current.key,
     }
     const config = loadAgentConfig({ environment: {}, flags })
     const disk = new MemberDisk([config.settings.dataDirectory])
@@ -106,6 +110,50 @@ describe('the engine of MongoDB over TLS, with a double in a process of its own'
       connection: `mongodb://localhost:${port}/?replicaSet=rs0&tls=true`,
     })
   })
+
+  it('has the server take a certificate that was renewed', async () => {
+    const engine = engineWith(authority.certificate)
+    engine.permitLine()
+    expect(await engine.observe()).toMatchObject({ leads: true, certificatesRenewed: false })
+    const before = await fingerprint()
+    const renewed = authority.issue({ names: 'DNS:localhost' })
+    copyFileSync(renewed.certificate, current.certificate)
+    copyFileSync(renewed.key, current.key)
+    const seen = { ...observation(), engine: await engine.observe() }
+    expect(seen.engine.certificatesRenewed).toBe(true)
+    await engine.perform('certificates', {}, { observation: seen, fence: UNFENCED })
+    expect(await engine.observe()).toMatchObject({ certificatesRenewed: false })
+    const expected = new X509Certificate(readFileSync(renewed.certificate)).fingerprint256
+    expect(await fingerprint()).toBe(expected)
+    expect(before).not.toBe(expected)
+  })
+
+  it('tries a certificate that the server does not take again later, and does the rest meanwhile', async () => {
+    const engine = engineWith(authority.certificate)
+    engine.permitLine()
+    const seen = { ...observation(), engine: await engine.observe() }
+    copyFileSync(authority.issue().key, current.key)
+    expect(await engine.observe()).toMatchObject({ certificatesRenewed: true })
+    const renewed = engine.perform('certificates', {}, { observation: seen, fence: UNFENCED })
+    await expect(renewed).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
+    expect(await engine.observe()).toMatchObject({ leads: true, certificatesRenewed: false })
+    rmSync(current.key)
+    expect(await engine.observe()).toMatchObject({ answers: true, leads: true })
+  })
+
+  /** Of the certificate that the server shows. */
+  async function fingerprint(): Promise<string> {
+    const socket = connect({
+      host: '127.0.0.1',
+      port,
+      servername: 'localhost',
+      ca: readFileSync(authority.certificate),
+    })
+    await once(socket, 'secureConnect')
+    const { fingerprint256 } = socket.getPeerCertificate()
+    socket.destroy()
+    return fingerprint256
+  }
 
   it('ends when it is told to', async () => {
     const ended = new Promise((resolve) => double.once('exit', resolve))
