@@ -1,12 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { hostname } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
 import type { Document } from 'bson'
+import { DataCommands } from './data-commands.ts'
 import { ReplicaMember } from './replica-member.ts'
-import { keysOf, ScramConversation } from './scram-server.ts'
+import { ScramConversation } from './scram-server.ts'
 import { Refusal, SetCommands } from './set-commands.ts'
-import { type OplogEntry, SetStore } from './set-store.ts'
+import { SetStore } from './set-store.ts'
 import { encodeReply, type Incoming, type LinkTls, MessageReader } from './wire.ts'
 
 export interface DoubleTls {
@@ -57,7 +57,6 @@ const OPEN = [
 ]
 /** Allowed from localhost while there is no user. */
 const EXCEPTION = ['replSetInitiate', 'replSetReconfig', 'replSetGetStatus', 'createUser']
-const WAIT_MS = 10_000
 
 /**
  * A double of mongod, and no MongoDB: it speaks OP_MSG and has the state machine of a replica set, users, and
@@ -68,6 +67,7 @@ export class MongodDouble {
   readonly #store: SetStore
   readonly #member: ReplicaMember
   readonly #set: SetCommands
+  readonly #data: DataCommands
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   /** Commands in the order in which they were begun. */
@@ -94,6 +94,7 @@ export class MongodDouble {
       return local && Number(place.slice(colon + 1)) === port
     }
     this.#set = new SetCommands(this.#member, this.#store, replSet, isSelf)
+    this.#data = new DataCommands(this.#member, this.#store)
     const accept = (socket: Socket) => this.#accept(socket)
     this.#server = options.tls
       ? createTlsServer({ key: options.tls.pem, cert: options.tls.pem }, accept)
@@ -184,7 +185,7 @@ export class MongodDouble {
     if (this.#options.key === '' || user !== null || OPEN.includes(name)) return
     const { remoteAddress = '' } = socket
     const local = /^(::1|(::ffff:)?127\.)/.test(remoteAddress)
-    if (local && this.#users().length === 0 && EXCEPTION.includes(name)) return
+    if (local && this.#data.users().length === 0 && EXCEPTION.includes(name)) return
     throw new Refusal(13, 'Unauthorized', `command ${name} requires authentication`)
   }
 
@@ -215,13 +216,13 @@ export class MongodDouble {
       case 'rotateCertificates':
         return this.#rotate()
       case 'createUser':
-        return await this.#createUser(command)
+        return await this.#data.createUser(command)
       case 'usersInfo':
-        return this.#usersInfo(command['usersInfo'])
+        return this.#data.usersInfo(command['usersInfo'])
       case 'insert':
-        return await this.#insert(command)
+        return await this.#data.insert(command)
       case 'find':
-        return this.#find(command)
+        return this.#data.find(command)
       default:
         throw new Refusal(59, 'CommandNotFound', `no such command: '${name}'`)
     }
@@ -230,7 +231,7 @@ export class MongodDouble {
   #login(session: Session, name: string, command: Document): Document {
     if (name === 'saslStart') {
       session.login = new ScramConversation(
-        (user) => this.#users().find((entry) => entry.user === user)?.keys ?? null,
+        (user) => this.#data.users().find((entry) => entry.user === user)?.keys ?? null,
       )
     }
     const { login } = session
@@ -252,78 +253,6 @@ export class MongodDouble {
       throw new Refusal(140, 'InvalidSSLConfiguration', String(error))
     }
     return { ok: 1 }
-  }
-
-  async #createUser({ createUser: user, pwd, roles }: Document): Promise<Document> {
-    this.#mustLead()
-    if (this.#users().some((entry) => entry.user === user)) {
-      throw new Refusal(51_003, 'Location51003', `User "${user}@admin" already exists`)
-    }
-    const index = this.#member.write({ kind: 'user', user, keys: keysOf(pwd), roles })
-    await this.#committed(index, WAIT_MS)
-    return { ok: 1 }
-  }
-
-  #usersInfo(asked: unknown): Document {
-    const names = (Array.isArray(asked) ? asked : [asked]).map((item) => item?.user ?? item)
-    const users = this.#users().filter(({ user }) => asked === 1 || names.includes(user))
-    return { ok: 1, users: users.map(({ user, roles }) => ({ user, db: 'admin', roles })) }
-  }
-
-  async #insert({ insert, documents, writeConcern, $db }: Document): Promise<Document> {
-    this.#mustLead()
-    const namespace = `${$db}.${insert}`
-    let index = 0
-    for (const document of documents) {
-      index = this.#member.write({ kind: 'insert', namespace, document })
-    }
-    const answer = { ok: 1, n: documents.length }
-    if (writeConcern?.w !== 'majority') return answer
-    if (await this.#committed(index, writeConcern.wtimeout ?? WAIT_MS)) return answer
-    const error = { code: 64, codeName: 'WriteConcernFailed', errmsg: 'waiting timed out' }
-    return { ...answer, writeConcernError: error }
-  }
-
-  #find({ find, filter, $db }: Document): Document {
-    if (!['primary', 'secondary'].includes(this.role)) {
-      throw new Refusal(13_436, 'NotPrimaryOrSecondary', `in the state ${this.role}`)
-    }
-    const namespace = `${$db}.${find}`
-    const wanted = Object.entries(filter ?? {})
-    const firstBatch = this.#operations('insert')
-      .filter((op) => op.namespace === namespace)
-      .map(({ document }) => document)
-      .filter((document) => wanted.every(([key, value]) => document[key] === value))
-    return { ok: 1, cursor: { id: 0n, ns: namespace, firstBatch } }
-  }
-
-  #mustLead(): void {
-    if (this.role !== 'primary') throw new Refusal(10_107, 'NotWritablePrimary', 'not primary')
-  }
-
-  /** False when a majority does not have it in time; a primary that was deposed refuses. */
-  async #committed(index: number, timeoutMs: number): Promise<boolean> {
-    const { term } = this.#store
-    const deadlineMs = performance.now() + timeoutMs
-    while (this.#member.committed < index) {
-      if (this.role !== 'primary' || this.#store.term !== term) {
-        throw new Refusal(11_602, 'InterruptedDueToReplStateChange', 'no longer primary')
-      }
-      if (performance.now() > deadlineMs) return false
-      await pause(5)
-    }
-    return true
-  }
-
-  /** A member that has yet to copy the data knows no user. */
-  #users() {
-    return this.role === 'startup' ? [] : this.#operations('user')
-  }
-
-  #operations<Kind extends OplogEntry['op']['kind']>(kind: Kind) {
-    return this.#store.log
-      .map(({ op }) => op)
-      .filter((op): op is Extract<OplogEntry['op'], { kind: Kind }> => op.kind === kind)
   }
 }
 
