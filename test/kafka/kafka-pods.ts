@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { KafkaView } from '../../agent/core/cluster/kafka-plan.ts'
+import type { KraftView } from '../../agent/core/cluster/kraft-plan.ts'
 import { KafkaCluster } from '../../agent/engines/kafka/kafka-cluster.ts'
 import { type JavaTool, SMALL_JVM } from '../support/java.ts'
 import { reservePorts } from '../support/ports.ts'
@@ -19,7 +20,7 @@ export const ROOT = '/kafka'
 interface Status {
   readonly reason: string
   readonly publication: { readonly status: string; readonly enabled: boolean } | null
-  readonly observation: { readonly engine: KafkaView }
+  readonly observation: { readonly engine: KafkaView & Partial<KraftView> }
 }
 
 /** One pod as processes: the agent, and a shell that reads its permit and runs the broker. */
@@ -28,14 +29,17 @@ export class KafkaPod {
   readonly broker: ServerProcess
   readonly #agent: ServerProcess
   readonly #agentPort: number
+  readonly #data: string
 
-  constructor(tool: JavaTool, release: ReleasePlace, ordinal: number, ports: readonly number[]) {
+  constructor(tool: JavaTool, release: ReleasePlace, ordinal: number) {
+    const ports = release.ports[ordinal] ?? []
     const [port = 0, agentPort = 0] = ports
     const directory = join(release.directory, `k-${ordinal}`)
     const [data, pipe] = [join(directory, 'data'), join(directory, 'permit')]
     mkdirSync(data, { recursive: true })
     this.port = port
     this.#agentPort = agentPort
+    this.#data = data
     const flags = {
       engine: 'kafka',
       pod: `k-${ordinal}`,
@@ -49,9 +53,8 @@ export class KafkaPod {
       'kubernetes-url': release.kubernetesUrl,
       tree: release.servers.join(','),
       'kafka-port': port,
-      'kafka-root': ROOT,
-      'kafka-advertised-listeners': `PLAINTEXT://{host}:${port}`,
       'return-after-ms': 1_000,
+      ...(release.mode === 'kraft' ? kraftFlags(ports) : zookeeperFlags(port)),
     }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
     const agentLog = join(directory, 'agent.log')
@@ -61,24 +64,25 @@ export class KafkaPod {
       [agentBundle, ...args],
       agentLog,
     )
-    const file = propertiesFile(directory, 'server', {
-      listeners: `PLAINTEXT://127.0.0.1:${port}`,
-      'zookeeper.connect': `${release.servers.join(',')}${ROOT}`,
-      'zookeeper.session.timeout.ms': String(SESSION_MS),
+    const file = propertiesFile(directory, 'base', {
+      ...(release.mode === 'kraft'
+        ? kraftLines(release.ports, ports)
+        : zookeeperLines(release.servers, port)),
       'log.dirs': join(data, 'logs'),
       'auto.create.topics.enable': 'false',
       'num.network.threads': '2',
       'num.io.threads': '4',
       'background.threads': '2',
       'log.cleaner.enable': 'false',
-      'file.delete.delay.ms': '500',
     })
-    const java = [tool.java, ...SMALL_JVM, `-Dlog4j.configuration=file:${release.log4j}`]
-    const command = `${java.join(' ')} -cp '${tool.jars}' kafka.Kafka ${file}`
+    const options = [...SMALL_JVM, `-Dlog4j.configuration=file:${release.log4j}`].join(' ')
+    const java = `${tool.java} ${options} -cp '${tool.jars}'`
+    const command =
+      release.mode === 'kraft' ? kraftCommand(java, file) : `exec ${java} kafka.Kafka ${file} $line`
     this.broker = new ServerProcess(
       `kafka ${ordinal}`,
       'sh',
-      ['-ec', `read -r line < ${pipe} && exec ${command} $line`],
+      ['-ec', `read -r line < ${pipe}; ${command}`],
       join(directory, 'broker.log'),
     )
   }
@@ -124,8 +128,20 @@ export class KafkaPod {
     return (await fetch(this.#url('/prestop'), { headers })).status
   }
 
+  /** The pod ends: the broker, then its agent. */
+  async stop(): Promise<void> {
+    await this.broker.stop()
+    await this.#agent.stop()
+  }
+
   async kill(): Promise<void> {
     await Promise.all([this.broker.signal('SIGKILL'), this.#agent.signal('SIGKILL')])
+  }
+
+  /** The volume is gone; another one takes its place. */
+  loseDisk(): void {
+    rmSync(this.#data, { recursive: true })
+    mkdirSync(this.#data)
   }
 
   logs(): string {
@@ -137,7 +153,12 @@ export class KafkaPod {
   }
 }
 
+export type KafkaMode = 'zookeeper' | 'kraft'
+
 interface ReleasePlace {
+  readonly mode: KafkaMode
+  /** Of each pod: broker, agent, controller. */
+  readonly ports: readonly (readonly number[])[]
   readonly directory: string
   readonly kubernetesUrl: string
   readonly servers: readonly string[]
@@ -163,6 +184,7 @@ export class KafkaRelease {
     tool: JavaTool,
     servers: readonly string[],
     replicas: number,
+    mode: KafkaMode = 'zookeeper',
   ): Promise<KafkaRelease> {
     const kubernetes = new FakeKubernetes(replicas)
     await kubernetes.listen()
@@ -173,12 +195,10 @@ export class KafkaRelease {
       'log4j.appender.out.layout': 'org.apache.log4j.PatternLayout',
       'log4j.appender.out.layout.ConversionPattern': '%d %p %m (%c{1})%n',
     })
-    const place = { directory, kubernetesUrl: kubernetes.url, servers, log4j }
-    const ports = await reservePorts(2 * replicas)
-    const pods = Array.from(
-      { length: replicas },
-      (_, i) => new KafkaPod(tool, place, i, ports.slice(2 * i, 2 * i + 2)),
-    )
+    const all = await reservePorts(3 * replicas)
+    const ports = Array.from({ length: replicas }, (_, i) => all.slice(3 * i, 3 * i + 3))
+    const place = { mode, ports, directory, kubernetesUrl: kubernetes.url, servers, log4j }
+    const pods = ports.map((_, ordinal) => new KafkaPod(tool, place, ordinal))
     return new KafkaRelease(kubernetes, directory, pods)
   }
 
@@ -212,6 +232,55 @@ export class KafkaRelease {
   logs(): string {
     return this.pods.map((pod) => pod.logs()).join('\n')
   }
+}
+
+function zookeeperFlags(port: number) {
+  return {
+    'kafka-root': ROOT,
+    'kafka-advertised-listeners': `PLAINTEXT://{host}:${port}`,
+  }
+}
+
+function zookeeperLines(servers: readonly string[], port: number) {
+  return {
+    listeners: `PLAINTEXT://127.0.0.1:${port}`,
+    'zookeeper.connect': `${servers.join(',')}${ROOT}`,
+    'zookeeper.session.timeout.ms': String(SESSION_MS),
+  }
+}
+
+function kraftFlags([port, , controller]: readonly number[]) {
+  return {
+    'kafka-mode': 'kraft',
+    'kafka-controllers': 3,
+    'kafka-controller-port': controller,
+    'kafka-advertised-listeners': `PLAINTEXT://{host}:${port}`,
+  }
+}
+
+function kraftLines(all: ReleasePlace['ports'], [port, , controller]: readonly number[]) {
+  return {
+    'process.roles': 'broker,controller',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    'controller.listener.names': 'CONTROLLER',
+    'controller.quorum.bootstrap.servers': all.map((ports) => `127.0.0.1:${ports[2]}`).join(','),
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'broker.session.timeout.ms': String(SESSION_MS),
+  }
+}
+
+/** What the container's command does with its permit. */
+function kraftCommand(java: string, base: string): string {
+  const file = base.replace('base', 'server')
+  return [
+    'format=',
+    'set -- $line',
+    'if [ "$1" = --format ]; then format="--cluster-id $2 $3"; shift 3; fi',
+    `{ cat ${base}; printf '%s\\n' "$@"; } > ${file}`,
+    `if [ -n "$format" ]; then ${java} kafka.tools.StorageTool format --config ${file} $format; fi`,
+    `exec ${java} kafka.Kafka ${file}`,
+  ].join('; ')
 }
 
 function propertiesFile(

@@ -43,13 +43,16 @@ export class KafkaConnection {
   }
 
   async call<T>(request: KafkaRequest<T>, timeoutMs: number): Promise<T> {
-    const late = () => new Error(`no answer to ${request.name} within ${timeoutMs} ms`)
+    const late = () => {
+      // An answer that comes later would be of a connection that nobody trusts any more.
+      const error = new Error(`no answer to ${request.name} within ${timeoutMs} ms`)
+      this.#fail(error)
+      return error
+    }
     let reader: KafkaReader
     try {
       reader = await within(this.#exchange(request), timeoutMs, late)
     } catch (error) {
-      // An answer that comes later would be of a connection that nobody trusts any more.
-      this.#fail(error instanceof Error ? error : new Error(String(error)))
       throw this.#unreachable(error)
     }
     try {

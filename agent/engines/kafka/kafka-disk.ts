@@ -29,25 +29,29 @@ export function discoverKafka(
     if (stranger !== undefined) {
       throw new Error(`the disk is that of broker ${stranger.broker}, this pod is ${brokerId}`)
     }
-    const { clusterId, broker } = first
-    return {
-      kind: 'member',
-      clusterId,
-      incarnation: broker,
-      departed: disk.departed === broker,
-    }
+    const { clusterId, incarnation } = first
+    return { kind: 'member', clusterId, incarnation, departed: disk.departed === incarnation }
   } catch (error) {
     return { kind: 'unreadable', reason: messageOf(error) }
   }
 }
 
-function propertiesOf(path: string): { readonly clusterId: string; readonly broker: string } {
+interface Properties {
+  readonly clusterId: string
+  readonly broker: string
+  /** With KRaft the id of the disk, which votes as that; else a broker is its id, whatever the disk. */
+  readonly incarnation: string
+}
+
+function propertiesOf(path: string): Properties {
   const text = readFileSync(path, 'utf8')
   const value = (name: string) =>
     new RegExp(`^${name.replace('.', '\\.')}\\s*=\\s*(.*?)\\s*$`, 'm').exec(text)?.[1]
-  const [clusterId, broker] = [value('cluster.id'), value('broker.id')]
-  if (clusterId === undefined || broker === undefined) {
-    throw new Error(`${path} names no cluster or no broker`)
+  const [clusterId, node] = [value('cluster.id'), value('node.id')]
+  const broker = node ?? value('broker.id')
+  const incarnation = node === undefined ? broker : value('directory.id')
+  if (clusterId === undefined || broker === undefined || incarnation === undefined) {
+    throw new Error(`${path} names no cluster, no broker or no directory`)
   }
-  return { clusterId, broker }
+  return { clusterId, broker, incarnation }
 }

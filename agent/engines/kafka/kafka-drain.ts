@@ -5,15 +5,13 @@ import {
 } from '../../core/cluster/kafka-partitions.ts'
 import { AgentError } from '../../errors.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
+import { alterReassignments, listReassignments, type Reassignment } from './kafka-reassignments.ts'
 import {
   alterConfigs,
-  alterReassignments,
   BROKER,
   countLogs,
   describeConfigs,
   type KafkaMetadata,
-  listReassignments,
-  type Reassignment,
   TOPIC,
 } from './kafka-requests.ts'
 
@@ -48,29 +46,38 @@ const THROTTLED = [
 export async function drainKafka(options: KafkaDrainOptions): Promise<void> {
   const { cluster, tell, timeoutMs, nowMs } = options
   await checkBrokers(options)
-  const asked = new Map<string, Asked>()
+  const headings = new Map<string, Heading>()
   let told = ''
   for (;;) {
     const moving = await cluster.askController(listReassignments(timeoutMs))
+    for (const each of moving) headings.set(nameOf(each), headingOf(each, nowMs()))
     const known = await cluster.metadata(null)
     const progress = await progressOf(options, known, moving)
     if (progress === null) break
     if (progress !== told) tell(progress)
     told = progress
-    const due = movesDue(options, known, moving, asked)
+    const due = movesDue(options, known, moving, headings)
     if (due.length > 0) {
       if (options.throttle > 0) await slowDown(options, known, moving, due)
       await cluster.askController(alterReassignments(due, timeoutMs))
-      for (const move of due) asked.set(nameOf(move), { move, atMs: nowMs() })
+      for (const move of due) headings.set(nameOf(move), headingOf(move, nowMs()))
     }
     await new Promise((resolve) => setTimeout(resolve, options.pollMs))
   }
   if (options.throttle > 0) await speedUp(options)
 }
 
-interface Asked {
-  readonly move: PartitionMove
+/** Where a partition will be, as was known at that moment. */
+interface Heading {
+  readonly replicas: readonly number[]
   readonly atMs: number
+}
+
+function headingOf(
+  { replicas, removing = [] }: Pick<Reassignment, 'replicas'> & Partial<Reassignment>,
+  atMs: number,
+): Heading {
+  return { replicas: replicas.filter((id) => !removing.includes(id)), atMs }
 }
 
 /** Null: nothing is left on the leaving brokers. */
@@ -102,17 +109,12 @@ function movesDue(
   { leaving, nowMs }: KafkaDrainOptions,
   known: KafkaMetadata,
   moving: readonly Reassignment[],
-  asked: ReadonlyMap<string, Asked>,
+  headings: ReadonlyMap<string, Heading>,
 ): readonly PartitionMove[] {
-  const byName = new Map(moving.map((each) => [nameOf(each), each]))
   const arrived = known.partitions.map((partition): KafkaPartition => {
-    const move = byName.get(nameOf(partition))
-    if (move !== undefined) {
-      return { ...partition, replicas: move.replicas.filter((id) => !move.removing.includes(id)) }
-    }
-    const before = asked.get(nameOf(partition))
-    const isRecent = before !== undefined && nowMs() - before.atMs < ASK_AGAIN_MS
-    return isRecent ? { ...partition, replicas: before.move.replicas } : partition
+    const heading = headings.get(nameOf(partition))
+    const isRecent = heading !== undefined && nowMs() - heading.atMs < ASK_AGAIN_MS
+    return isRecent ? { ...partition, replicas: heading.replicas } : partition
   })
   const staying = known.brokers.map(({ id }) => id).filter((id) => !leaving.includes(id))
   const plan = planMoves(arrived, leaving, staying)

@@ -1,32 +1,17 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { Coordination } from '../../coordination/coordination.ts'
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
-import { surveyReplicas } from '../../core/cluster/kafka-partitions.ts'
-import {
-  type DatedSurvey,
-  type KafkaTree,
-  type KafkaView,
-  kafkaPlan,
-  SURVEY,
-} from '../../core/cluster/kafka-plan.ts'
+import { type KafkaTree, type KafkaView, kafkaPlan } from '../../core/cluster/kafka-plan.ts'
+import { SURVEY } from '../../core/cluster/kafka-stop.ts'
 import type { DiskReport } from '../../core/observation.ts'
 import type { Policy } from '../../core/policy.ts'
-import { within } from '../../deadline.ts'
 import { AgentError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine } from '../engine.ts'
 import type { MemberDisk } from '../member-disk.ts'
-import { KafkaConnection } from './kafka-connection.ts'
+import { LocalBroker } from './kafka-broker.ts'
 import { discoverKafka } from './kafka-disk.ts'
 import { readKafkaTree } from './kafka-registration.ts'
-import {
-  apiVersions,
-  countLogs,
-  describeConfigs,
-  type KafkaMetadata,
-  metadata,
-  TOPIC,
-} from './kafka-requests.ts'
 
 export interface KafkaOptions {
   readonly disk: MemberDisk
@@ -54,9 +39,6 @@ export interface KafkaOptions {
 /** What the shell of the container would not take as it stands. */
 const SAFE_LINE = /^[\w.,:/=@\-[\] ]*$/
 
-const NO_METADATA: KafkaMetadata = { clusterId: '', controllerId: -1, brokers: [], partitions: [] }
-const MIN_IN_SYNC = 'min.insync.replicas'
-
 /**
  * A broker of Apache Kafka whose cluster is kept in the tree (3.9 and before). Nothing of a broker is
  * kept there that a removal would have to take out: its members are whoever is registered.
@@ -67,25 +49,12 @@ export class KafkaEngine implements Engine<KafkaView> {
   readonly clientPorts: ClientPorts
   readonly ports: Readonly<Record<string, number>>
   readonly #options: KafkaOptions
-  /** For signs of life alone: a broker answers the requests of a connection one after the other. */
-  readonly #heart: KafkaConnection
-  readonly #broker: KafkaConnection
-  #pulse: Promise<void> | null = null
-  #answers = false
-  #metadata = NO_METADATA
-  #survey: DatedSurvey | null = null
-  #surveying: Promise<void> | null = null
-  #tree: KafkaTree = { kind: 'unknown', reason: 'it was not read yet' }
-  /** When the process that got the last permit first answered. */
-  #answeredAtMs: number | null = null
-  /** Its copies were seen in sync, or time was up: asked once for each process. */
-  #caughtUp = false
+  readonly #broker: LocalBroker
 
   constructor(options: KafkaOptions) {
     this.#options = options
-    const { host, port, tls, clientPorts } = options
-    this.#heart = new KafkaConnection({ host, port }, tls)
-    this.#broker = new KafkaConnection({ host, port }, tls)
+    const { host, port, tls, clientPorts, nowMs, brokerId } = options
+    this.#broker = new LocalBroker({ id: brokerId, place: { host, port }, tls, nowMs })
     this.clientPorts = clientPorts
     this.ports = { kafka: port }
   }
@@ -101,14 +70,27 @@ export class KafkaEngine implements Engine<KafkaView> {
   }
 
   async observe(): Promise<KafkaView> {
-    const { coordination, treeRoot, brokerId } = this.#options
-    const [answers, tree] = await Promise.all([
-      this.#isAnswering(),
-      readKafkaTree(coordination, treeRoot, brokerId),
-    ])
-    this.#tree = tree
-    if (answers) await this.#follow()
-    return this.#view(answers)
+    const { coordination, treeRoot, brokerId, set, firstId } = this.#options
+    const answers = await this.#broker.look()
+    // A broker that is about to start must not do so on what a server behind the others says.
+    const tree = await readKafkaTree(coordination, treeRoot, brokerId, !answers)
+    const { clusterId, controllerId } = this.#broker.metadata
+    const obstacle = this.#obstacle(answers, tree)
+    const leads = answers && controllerId === brokerId
+    return {
+      answers,
+      retired: false,
+      ready: obstacle === null,
+      reason: obstacle ?? '',
+      clusterId,
+      leads,
+      leader: controllerId < 0 ? null : `${set}-${controllerId - firstId}`,
+      role: leads ? 'controller' : 'broker',
+      members: [],
+      brokerId,
+      tree,
+      survey: this.#broker.survey,
+    }
   }
 
   /** ApiVersions within its limit. Never whether copies are in sync, nor what the tree says. */
@@ -124,13 +106,8 @@ export class KafkaEngine implements Engine<KafkaView> {
     const { brokerId, advertisedListeners } = this.#options
     const listeners =
       advertisedListeners === '' ? '' : ` --override advertised.listeners=${advertisedListeners}`
-    const line = `--override broker.id=${brokerId}${listeners}`
-    if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
-    // Another process: what was seen of the former one says nothing of it.
-    this.#answeredAtMs = null
-    this.#caughtUp = false
-    this.#survey = null
-    return line
+    this.#broker.begin()
+    return safeLine(`--override broker.id=${brokerId}${listeners}`)
   }
 
   /** A broker gives away what it leads by itself, when it is told to stop. */
@@ -140,123 +117,29 @@ export class KafkaEngine implements Engine<KafkaView> {
   async leave(): Promise<void> {}
 
   async perform(name: string): Promise<void> {
-    if (name === SURVEY) await this.#look()
-  }
-
-  /** Waits a moment for the sign of life; until it comes, or its limit is over, the last one counts. */
-  async #isAnswering(): Promise<boolean> {
-    this.#pulse ??= this.#beat().finally(() => {
-      this.#pulse = null
-    })
-    const late = () => new Error('not yet')
-    await within(this.#pulse, limits.kafkaPatienceMs, late).catch(() => {})
-    return this.#answers
-  }
-
-  async #beat(): Promise<void> {
-    try {
-      await this.#heart.call(apiVersions, limits.kafkaAnswerMs)
-      this.#answers = true
-    } catch {
-      this.#answers = false
-      return
-    }
-    try {
-      this.#metadata = await this.#heart.call(metadata([]), limits.kafkaAnswerMs)
-    } catch {
-      // It lives; what it told of the cluster before stays.
-    }
-  }
-
-  /** Until the start of the broker is over: are its copies in sync? */
-  async #follow(): Promise<void> {
-    const { nowMs } = this.#options
-    this.#answeredAtMs ??= nowMs()
-    if (this.#caughtUp || !this.#isListed) return
-    const dueAtMs = (this.#survey?.atMs ?? Number.NEGATIVE_INFINITY) + limits.kafkaSurveyEveryMs
-    if (nowMs() >= dueAtMs) await this.#glance()
-    const late = nowMs() - this.#answeredAtMs >= limits.kafkaBehindMs
-    this.#caughtUp = late || this.#survey?.behind === 0
-  }
-
-  /** Waits a moment for a look at the copies; one that takes longer shows later. */
-  async #glance(): Promise<void> {
-    this.#surveying ??= this.#look()
-      .catch(() => {
-        // The broker is not ready while nothing is known of its copies.
-      })
-      .finally(() => {
-        this.#surveying = null
-      })
-    const late = () => new Error('not yet')
-    await within(this.#surveying, limits.kafkaPatienceMs, late).catch(() => {})
-  }
-
-  async #look(): Promise<void> {
-    const { brokerId, nowMs } = this.#options
-    const timeoutMs = limits.kafkaSurveyMs
-    const atMs = nowMs()
-    const { partitions } = await this.#broker.call(metadata(null), timeoutMs)
-    const own = partitions.filter(({ replicas }) => replicas.includes(brokerId))
-    const topics = [...new Set(own.map(({ topic }) => topic))]
-    const configs = await this.#broker.call(
-      describeConfigs(TOPIC, topics, [MIN_IN_SYNC]),
-      timeoutMs,
-    )
-    const minInSync = Object.fromEntries(
-      topics.map((topic) => [topic, Number(configs.get(topic)?.[MIN_IN_SYNC] ?? 1)]),
-    )
-    const logs = await this.#broker.call(countLogs, timeoutMs)
-    this.#survey = { ...surveyReplicas(own, minInSync, brokerId), atMs, logs }
-  }
-
-  get #isListed(): boolean {
-    return this.#metadata.brokers.some(({ id }) => id === this.#options.brokerId)
-  }
-
-  #view(answers: boolean): KafkaView {
-    const { brokerId } = this.#options
-    const { clusterId, controllerId } = this.#metadata
-    const obstacle = this.#obstacle(answers)
-    const leads = answers && controllerId === brokerId
-    return {
-      answers,
-      retired: false,
-      ready: obstacle === null,
-      reason: obstacle ?? '',
-      clusterId,
-      leads,
-      leader: controllerId < 0 ? null : this.#podOf(controllerId),
-      role: leads ? 'controller' : 'broker',
-      members: [],
-      brokerId,
-      tree: this.#tree,
-      survey: this.#survey,
-    }
+    if (name === SURVEY) await this.#broker.lookAtCopies()
   }
 
   /**
    * Why clients may not use the broker yet; null: they may. A tree that is away says nothing about a
    * broker that was ready: it goes on serving.
    */
-  #obstacle(answers: boolean): string | null {
-    const tree = this.#tree
+  #obstacle(answers: boolean, tree: KafkaTree): string | null {
     if (!answers) return 'the broker does not answer'
     if (tree.kind === 'known') {
       if (tree.registered === null) return 'the broker is not registered'
       if (!tree.registered.includes(this.#options.advertisedHost)) {
         return `the broker is registered at ${tree.registered.join(', ')}`
       }
-    } else if (!this.#caughtUp) {
+    } else if (!this.#broker.isCaughtUp) {
       return `it is not known whether the broker is registered: ${tree.reason}`
     }
-    if (!this.#isListed) return 'the brokers do not know this one yet'
-    if (this.#caughtUp) return null
-    const { behind } = this.#survey ?? { behind: null }
-    return behind === null ? 'looks at its copies' : `${behind} of its copies are behind`
+    return this.#broker.obstacle
   }
+}
 
-  #podOf(id: number): string {
-    return `${this.#options.set}-${id - this.#options.firstId}`
-  }
+/** Throws AGENT_CONFIG_INVALID. */
+export function safeLine(line: string): string {
+  if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
+  return line
 }

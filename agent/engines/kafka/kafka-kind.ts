@@ -3,13 +3,30 @@ import { join } from 'node:path'
 import type { AgentConfig } from '../../config.ts'
 import type { EngineSetup } from '../kinds.ts'
 import { KafkaEngine } from './kafka-engine.ts'
+import { KraftEngine } from './kraft-engine.ts'
+
+/** The name of the controllers' listener, in all configurations. */
+const CONTROLLER = 'CONTROLLER'
 
 /** A Kafka broker, by the agent's settings. */
-export function kafkaEngine({ config, disk, coordination, nowMs }: EngineSetup): KafkaEngine {
+export function kafkaEngine(setup: EngineSetup): KafkaEngine | KraftEngine {
+  const { config, coordination } = setup
+  const { settings } = config
+  const options = optionsOf(setup)
+  if (settings.kafkaMode === 'zookeeper') {
+    const treeRoot = settings.kafkaRoot.replace(/\/+$/, '')
+    return new KafkaEngine({ ...options, coordination, treeRoot })
+  }
+  const { advertisedHost: host, kafkaControllerPort: port, kafkaControllers } = settings
+  const controller = { listener: CONTROLLER, host, port }
+  return new KraftEngine({ ...options, controller, controllers: kafkaControllers })
+}
+
+function optionsOf({ config, disk, nowMs }: EngineSetup) {
   const { settings, ordinal } = config
   const { kafkaPort, kafkaFirstId, kafkaCaFile } = settings
   const secure = kafkaCaFile !== ''
-  return new KafkaEngine({
+  return {
     disk,
     logDirectories: logDirectoriesOf(config),
     set: settings.set,
@@ -22,10 +39,8 @@ export function kafkaEngine({ config, disk, coordination, nowMs }: EngineSetup):
     advertisedListeners: listenersOf(config),
     tls: secure ? () => tlsOf(config) : null,
     version: settings.kafkaVersion,
-    coordination,
-    treeRoot: settings.kafkaRoot.replace(/\/+$/, ''),
     nowMs,
-  })
+  }
 }
 
 /** A folder of the volume: brokers end when they find anything but logs beside their logs. */

@@ -9,16 +9,17 @@ const Registration = Type.Object({ endpoints: Type.Array(Type.String()) })
 const ClusterId = Type.Object({ id: Type.String() })
 
 /**
- * What the tree holds of the broker `id`, whose cluster is kept under `root`. Never rejects. Behind a
- * barrier: a registration that another server has not heard of yet would let a broker start in vain.
+ * What the tree holds of the broker `id`, whose cluster is kept under `root`. Never rejects. `fresh`: as
+ * of now, and not of a moment ago.
  */
 export async function readKafkaTree(
   coordination: Coordination,
   root: string,
   id: number,
+  fresh: boolean,
 ): Promise<KafkaTree> {
   try {
-    await coordination.barrier()
+    if (fresh) await coordination.barrier()
     const [cluster, broker] = await Promise.all([
       coordination.read(`${root}/cluster/id`),
       coordination.read(`${root}/brokers/ids/${id}`),

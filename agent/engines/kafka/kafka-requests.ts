@@ -1,4 +1,4 @@
-import type { KafkaPartition, PartitionMove } from '../../core/cluster/kafka-partitions.ts'
+import type { KafkaPartition } from '../../core/cluster/kafka-partitions.ts'
 import { AgentError } from '../../errors.ts'
 import type { KafkaReader, KafkaWriter } from './kafka-wire.ts'
 
@@ -30,15 +30,6 @@ export interface KafkaMetadata {
   readonly controllerId: number
   readonly brokers: readonly KafkaBroker[]
   readonly partitions: readonly KafkaPartition[]
-}
-
-/** What a reassignment under way is about; `replicas` has the old ones and the new ones. */
-export interface Reassignment {
-  readonly topic: string
-  readonly partition: number
-  readonly replicas: readonly number[]
-  readonly adding: readonly number[]
-  readonly removing: readonly number[]
 }
 
 /** Kafka's resource types of configurations. */
@@ -135,8 +126,8 @@ export function describeConfigs(
   }
 }
 
-/** A topic that was deleted meanwhile has none. */
-const UNKNOWN_TOPIC = 3
+/** A topic that was deleted meanwhile. */
+export const UNKNOWN_TOPIC = 3
 
 function configsOf(reader: KafkaReader) {
   const error = reader.int16()
@@ -197,76 +188,6 @@ export function alterConfigs(changes: readonly ConfigChange[]): KafkaRequest<voi
   }
 }
 
-/** Answered by the controller alone. */
-export function alterReassignments(
-  moves: readonly PartitionMove[],
-  timeoutMs: number,
-): KafkaRequest<void> {
-  const name = 'AlterPartitionReassignments'
-  const topics = [...new Set(moves.map(({ topic }) => topic))]
-  return {
-    name,
-    key: 45,
-    version: 0,
-    encode: (writer) => {
-      writer.int32(timeoutMs)
-      writer.array(topics, (topic) => {
-        const partitions = moves.filter((move) => move.topic === topic)
-        writer.string(topic)
-        writer.array(partitions, ({ partition, replicas }) => {
-          writer.int32(partition).int32s(replicas).end()
-        })
-        writer.end()
-      })
-      writer.end()
-    },
-    decode: (reader) => {
-      reader.int32()
-      check(name, reader.int16(), reader.nullableString())
-      reader.array(() => {
-        const topic = reader.string()
-        reader.array(() => {
-          const place = `${topic}-${reader.int32()}`
-          const [error, message] = [reader.int16(), reader.nullableString()]
-          if (error !== UNKNOWN_TOPIC) check(name, error, `${place}: ${message ?? ''}`)
-          reader.end()
-        })
-        reader.end()
-      })
-    },
-  }
-}
-
-/** All that are under way. Answered by the controller alone. */
-export function listReassignments(timeoutMs: number): KafkaRequest<readonly Reassignment[]> {
-  return {
-    name: 'ListPartitionReassignments',
-    key: 46,
-    version: 0,
-    encode: (writer) =>
-      void writer
-        .int32(timeoutMs)
-        .array(null, () => {})
-        .end(),
-    decode: (reader) => {
-      reader.int32()
-      check('ListPartitionReassignments', reader.int16(), reader.nullableString())
-      const topics = reader.array(() => {
-        const topic = reader.string()
-        const partitions = reader.array(() => {
-          const [partition, replicas] = [reader.int32(), reader.int32s()]
-          const [adding, removing] = [reader.int32s(), reader.int32s()]
-          reader.end()
-          return { topic, partition, replicas, adding, removing }
-        })
-        reader.end()
-        return partitions
-      })
-      return topics.flat()
-    },
-  }
-}
-
 /** How many logs the broker that answers has on its disks, the ones that it is receiving among them. */
 export const countLogs: KafkaRequest<number> = {
   name: 'DescribeLogDirs',
@@ -285,8 +206,11 @@ export const countLogs: KafkaRequest<number> = {
   },
 }
 
+/** The log of the metadata, which every node has: none of the copies that a broker keeps for others. */
+const METADATA_TOPIC = '__cluster_metadata'
+
 function logsOf(reader: KafkaReader): number[] {
-  reader.string()
+  const topic = reader.string()
   const partitions = reader.array(() => {
     const partition = reader.int32()
     reader.int64()
@@ -296,7 +220,7 @@ function logsOf(reader: KafkaReader): number[] {
     return partition
   })
   reader.end()
-  return partitions
+  return topic === METADATA_TOPIC ? [] : partitions
 }
 
 /** The codes that people meet; the others are told by their number. */
@@ -312,11 +236,15 @@ const ERRORS: Readonly<Record<number, string>> = {
   42: 'INVALID_REQUEST',
   56: 'KAFKA_STORAGE_ERROR',
   85: 'NO_REASSIGNMENT_IN_PROGRESS',
+  102: 'BROKER_ID_NOT_REGISTERED',
+  126: 'DUPLICATE_VOTER',
+  127: 'VOTER_NOT_FOUND',
 }
 
 export const NOT_CONTROLLER = 41
 
-function check(request: string, code: number, message: string | null = null): void {
+/** Throws ENGINE_REFUSED for every code but 0. */
+export function check(request: string, code: number, message: string | null = null): void {
   if (code === 0) return
   const why = `${ERRORS[code] ?? `error ${code}`}${message ? `: ${message}` : ''}`
   throw new AgentError('ENGINE_REFUSED', `${request}: ${why}`, code)

@@ -1,7 +1,12 @@
+import * as Type from 'typebox'
 import { list, port, text } from '../../setting.ts'
 
 /** What the agent of a Kafka broker is told beside what all agents are told. */
 export const kafkaSettings = {
+  kafkaMode: Type.Union([Type.Literal('zookeeper'), Type.Literal('kraft')], {
+    default: 'zookeeper',
+    description: 'Where the brokers keep their cluster: in the tree, or among themselves',
+  }),
   kafkaPort: port('Listener of the broker that its agent and the clients in the cluster use', 9092),
   kafkaFirstId: port('Broker id of ordinal 0', 0),
   kafkaRoot: text(
@@ -14,5 +19,11 @@ export const kafkaSettings = {
   kafkaCaFile: text('CA of the brokers; TLS is used when it is set'),
   kafkaCertificateFile: text('Certificate that the agent shows to the broker'),
   kafkaKeyFile: text('Key of that certificate'),
+  kafkaControllers: Type.Integer({
+    minimum: 1,
+    default: 3,
+    description: 'With KRaft: so many of the lowest ordinals are controllers, and vote',
+  }),
+  kafkaControllerPort: port('With KRaft: listener CONTROLLER of those', 9093),
   kafkaVersion: text('Version of the brokers, for the member document'),
 }

@@ -1,3 +1,5 @@
+const UUID_BYTES = 16
+
 /**
  * The types that Kafka's flexible protocol versions are made of (KIP-482): big-endian integers, lengths
  * as unsigned varints one higher than they are (0: null), and tagged fields behind every structure.
@@ -25,6 +27,12 @@ export class KafkaWriter {
     return this.#add(part)
   }
 
+  uint16(value: number): this {
+    const part = Buffer.alloc(2)
+    part.writeUInt16BE(value)
+    return this.#add(part)
+  }
+
   int32(value: number): this {
     const part = Buffer.alloc(4)
     part.writeInt32BE(value)
@@ -35,6 +43,13 @@ export class KafkaWriter {
     if (value === null) return this.#unsigned(0)
     const part = Buffer.from(value)
     return this.#unsigned(part.length + 1).#add(part)
+  }
+
+  /** From base64url, as Kafka writes them for people. */
+  uuid(value: string): this {
+    const part = Buffer.from(value, 'base64url')
+    if (part.length !== UUID_BYTES) throw new RangeError(`${value} is no id of Kafka's`)
+    return this.#add(part)
   }
 
   /** With a length of two bytes: the client's name in the header of every request. */
@@ -104,6 +119,10 @@ export class KafkaReader {
 
   int64(): bigint {
     return this.#take(8).readBigInt64BE()
+  }
+
+  uuid(): string {
+    return this.#take(UUID_BYTES).toString('base64url')
   }
 
   string(): string {

@@ -1,11 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KafkaConnection } from '../../../../agent/engines/kafka/kafka-connection.ts'
-import {
-  apiVersions,
-  countLogs,
-  listReassignments,
-} from '../../../../agent/engines/kafka/kafka-requests.ts'
+import { listReassignments } from '../../../../agent/engines/kafka/kafka-reassignments.ts'
+import { apiVersions, countLogs } from '../../../../agent/engines/kafka/kafka-requests.ts'
 import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 
 const TIMEOUT_MS = 2_000

@@ -48,6 +48,11 @@ describe('what the log directories say of a broker', () => {
     expect(discover()).toEqual({ ...member, departed: true })
   })
 
+  it('names the disk itself with KRaft, where that votes', () => {
+    put(0, ['cluster.id=c', 'version=1', 'node.id=2', 'directory.id=Hh0y-AAA'])
+    expect(discover()).toMatchObject({ clusterId: 'c', incarnation: 'Hh0y-AAA' })
+  })
+
   it('is empty after its data was moved aside', () => {
     put(0, own)
     new MemberDisk([volume]).moveAside('then')
@@ -57,6 +62,7 @@ describe('what the log directories say of a broker', () => {
   it.each([
     ['of another broker', replaced(4, 'broker.id=3'), /of broker 3, this pod is 2/],
     ['of no cluster', own.filter((line) => !line.startsWith('cluster')), /names no cluster/],
+    ['of a node without its disk', ['cluster.id=c', 'node.id=2'], /or no directory/],
     ['that was cut', [], /names no cluster/],
   ])('is not read when it is %s', (_, lines, reason) => {
     put(0, lines)

@@ -1,11 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { KafkaPartition } from '../../../../agent/core/cluster/kafka-partitions.ts'
 import { drainKafka } from '../../../../agent/engines/kafka/kafka-drain.ts'
-import type {
-  KafkaMetadata,
-  KafkaRequest,
-  Reassignment,
-} from '../../../../agent/engines/kafka/kafka-requests.ts'
+import type { Reassignment } from '../../../../agent/engines/kafka/kafka-reassignments.ts'
+import type { KafkaMetadata, KafkaRequest } from '../../../../agent/engines/kafka/kafka-requests.ts'
 import { KafkaReader, KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 
 /** Looks until a move has arrived, and so many more until the brokers' metadata say so. */

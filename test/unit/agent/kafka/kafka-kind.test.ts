@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { loadAgentConfig } from '../../../../agent/config.ts'
 import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
+import { KafkaEngine } from '../../../../agent/engines/kafka/kafka-engine.ts'
 import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { AgentError } from '../../../../agent/errors.ts'
@@ -24,18 +25,20 @@ class FakeTree {
   }
 }
 
-function engineOf(flags: Readonly<Record<string, string>>, tree = new FakeTree()) {
+function engineOf(flags: Readonly<Record<string, string>>, tree = new FakeTree()): KafkaEngine {
   const config = loadAgentConfig({
     environment: {},
     flags: { engine: 'kafka', pod: 'k-2', tree: '127.0.0.1:1', kafkaPort: '1', ...flags },
   })
-  return kafkaEngine({
+  const engine = kafkaEngine({
     config,
     disk: new MemberDisk(['/nowhere']),
     coordination: tree as unknown as Coordination,
     logger: pino({ level: 'silent' }),
     nowMs: () => performance.now(),
   })
+  if (!(engine instanceof KafkaEngine)) throw new Error('not of this mode')
+  return engine
 }
 
 describe('the line that a broker is started with', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
 import {
-  type DatedSurvey,
   type KafkaTree,
   type KafkaView,
   kafkaPlan,
 } from '../../../../agent/core/cluster/kafka-plan.ts'
+import type { DatedSurvey } from '../../../../agent/core/cluster/kafka-stop.ts'
 import type { DiskReport, Observation } from '../../../../agent/core/observation.ts'
 import type { Drain } from '../../../../agent/core/state.ts'
 import { empty, holding, idle, NOW, observation, rules, set } from '../observations.ts'

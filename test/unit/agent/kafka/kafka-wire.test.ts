@@ -15,6 +15,14 @@ describe('the types of flexible versions', () => {
     )
   })
 
+  it('writes ids as bytes, and ports without a sign', () => {
+    const writer = new KafkaWriter().uint16(65_535).uuid('AAAAAAAAAAAAAAAAAAAAAQ')
+    expect(writer.finish().toString('hex')).toBe(`ffff${'0'.repeat(31)}1`)
+    const reader = new KafkaReader(writer.finish().subarray(2))
+    expect(reader.uuid()).toBe('AAAAAAAAAAAAAAAAAAAAAQ')
+    expect(() => new KafkaWriter().uuid('short')).toThrow('short is no id')
+  })
+
   it('reads what it has written', () => {
     const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
     const values = fc.record({

@@ -1,0 +1,88 @@
+import type { EngineView, Ms, Observation } from '../observation.ts'
+import type { Drain } from '../state.ts'
+import type { ReplicaSurvey } from './kafka-partitions.ts'
+import type { DrainStep } from './plan.ts'
+
+/** The copies of a broker, as they were when they were last asked for. */
+export interface DatedSurvey extends ReplicaSurvey {
+  readonly atMs: Ms
+  /** Logs on the broker's disks: more than its copies while some are being deleted. */
+  readonly logs: number
+}
+
+/** What is seen of a broker, however its cluster is kept. */
+export interface BrokerView extends EngineView {
+  readonly brokerId: number
+  /** Null while it was not asked for. */
+  readonly survey: DatedSurvey | null
+}
+
+export interface StopBounds {
+  /** Copies looked at longer ago than this let no broker stop. */
+  readonly kafkaSurveyFreshMs: Ms
+  /** The controller lets others stop first, for so long. */
+  readonly kafkaControllerLastMs: Ms
+}
+
+/** The duty of a broker that is about to stop: to look at its copies. */
+export const SURVEY = 'survey'
+
+/**
+ * Brokers give away what they lead by themselves when they are told to stop. What they do not look at: whether
+ * partitions would refuse writes then, and whether somebody counts on copies that go for good.
+ */
+export function stopStep(
+  observation: Observation<BrokerView>,
+  drain: Drain,
+  bounds: StopBounds,
+): DrainStep {
+  const { engine, nowMs } = observation
+  const { survey } = engine
+  if (isSetGoing(observation)) return { kind: 'ready' }
+  const reason = 'looks at the copies on this broker'
+  if (survey === null) return look(reason)
+  const obstacle = stopObstacle(observation, survey, drain, bounds)
+  if (nowMs - survey.atMs > bounds.kafkaSurveyFreshMs) return look(obstacle ?? reason)
+  return obstacle === null ? { kind: 'ready' } : { kind: 'wait', reason: obstacle }
+}
+
+function look(reason: string): DrainStep {
+  return { kind: 'command', duty: { name: SURVEY, args: {}, lock: null, reason } }
+}
+
+/** Why the broker should not be stopped now; null: it may be. */
+function stopObstacle(
+  observation: Observation<BrokerView>,
+  survey: DatedSurvey,
+  drain: Drain,
+  bounds: StopBounds,
+): string | null {
+  const { engine, nowMs } = observation
+  const remaining = Math.max(survey.copies, survey.logs)
+  if (drain.verdict?.kind === 'scaledDown' && remaining > 0) {
+    return `refuses to leave: ${remaining} partitions have copies here; \`quorate kafka drain ${engine.brokerId}\` moves them`
+  }
+  if (survey.atRisk > 0) {
+    return `${survey.atRisk} partitions would refuse writes without it: ${survey.example}`
+  }
+  const others = otherStopping(observation)
+  const patient = nowMs - drain.startedAtMs < bounds.kafkaControllerLastMs
+  if (engine.leads && others.length > 0 && patient) {
+    return `the controller stops last, after ${others.join(', ')}`
+  }
+  return null
+}
+
+/** All brokers stop, and none comes back for whose sake one could wait. */
+function isSetGoing({ statefulSet }: Observation<BrokerView>): boolean {
+  if (statefulSet.kind === 'notFound') return true
+  return (
+    statefulSet.kind === 'ok' && (statefulSet.value.deleting || statefulSet.value.replicas === 0)
+  )
+}
+
+function otherStopping({ cluster, self }: Observation<BrokerView>): string[] {
+  return Object.entries(cluster?.members ?? {})
+    .filter(([pod, { status }]) => pod !== self.pod && status === 'STOPPING')
+    .map(([pod]) => pod)
+}

@@ -1,0 +1,153 @@
+import type { ConnectionOptions } from 'node:tls'
+import { surveyReplicas } from '../../core/cluster/kafka-partitions.ts'
+import type { DatedSurvey } from '../../core/cluster/kafka-stop.ts'
+import { within } from '../../deadline.ts'
+import { limits } from '../../limits.ts'
+import { KafkaConnection, type KafkaPlace } from './kafka-connection.ts'
+import {
+  apiVersions,
+  countLogs,
+  describeConfigs,
+  type KafkaMetadata,
+  type KafkaRequest,
+  metadata,
+  TOPIC,
+} from './kafka-requests.ts'
+
+const NO_METADATA: KafkaMetadata = { clusterId: '', controllerId: -1, brokers: [], partitions: [] }
+const MIN_IN_SYNC = 'min.insync.replicas'
+
+export interface LocalBrokerOptions {
+  readonly id: number
+  readonly place: KafkaPlace
+  /** Null: plain text. */
+  readonly tls: (() => ConnectionOptions) | null
+  readonly nowMs: () => number
+}
+
+/** The broker beside the agent, as it answers. */
+export class LocalBroker {
+  readonly #options: LocalBrokerOptions
+  /** For signs of life alone: a broker answers the requests of a connection one after the other. */
+  readonly #heart: KafkaConnection
+  readonly #asking: KafkaConnection
+  #pulse: Promise<void> | null = null
+  #answers = false
+  #metadata = NO_METADATA
+  #survey: DatedSurvey | null = null
+  #surveying: Promise<void> | null = null
+  /** When the process that got the last permit first answered. */
+  #answeredAtMs: number | null = null
+  #caughtUp = false
+
+  constructor(options: LocalBrokerOptions) {
+    this.#options = options
+    this.#heart = new KafkaConnection(options.place, options.tls)
+    this.#asking = new KafkaConnection(options.place, options.tls)
+  }
+
+  get metadata(): KafkaMetadata {
+    return this.#metadata
+  }
+
+  get survey(): DatedSurvey | null {
+    return this.#survey
+  }
+
+  /** Its copies were seen in sync, or time was up: asked once for each process. */
+  get isCaughtUp(): boolean {
+    return this.#caughtUp
+  }
+
+  /** Why clients may not use it, as far as the brokers know; null: they may. */
+  get obstacle(): string | null {
+    if (!this.#isListed) return 'the brokers do not know this one yet'
+    if (this.#caughtUp) return null
+    const { behind } = this.#survey ?? { behind: null }
+    return behind === null ? 'looks at its copies' : `${behind} of its copies are behind`
+  }
+
+  get #isListed(): boolean {
+    return this.#metadata.brokers.some(({ id }) => id === this.#options.id)
+  }
+
+  /** Another process is about to start: what was seen of the former one says nothing of it. */
+  begin(): void {
+    this.#answeredAtMs = null
+    this.#caughtUp = false
+    this.#survey = null
+  }
+
+  /** Whether it answers; while it does, what it knows is followed. Never rejects. */
+  async look(): Promise<boolean> {
+    this.#pulse ??= this.#beat().finally(() => {
+      this.#pulse = null
+    })
+    // Until the sign of life comes, or its limit is over, the last one counts.
+    await within(this.#pulse, limits.kafkaPatienceMs, notYet).catch(() => {})
+    if (this.#answers) await this.#follow()
+    return this.#answers
+  }
+
+  /** Asks the broker anything else. */
+  async ask<T>(request: KafkaRequest<T>, timeoutMs: number = limits.kafkaSurveyMs): Promise<T> {
+    return await this.#asking.call(request, timeoutMs)
+  }
+
+  /** Looks at the copies on the broker. */
+  async lookAtCopies(): Promise<void> {
+    const { id, nowMs } = this.#options
+    const atMs = nowMs()
+    const { partitions } = await this.ask(metadata(null))
+    const own = partitions.filter(({ replicas }) => replicas.includes(id))
+    const topics = [...new Set(own.map(({ topic }) => topic))]
+    const configs = await this.ask(describeConfigs(TOPIC, topics, [MIN_IN_SYNC]))
+    const minInSync = Object.fromEntries(
+      topics.map((topic) => [topic, Number(configs.get(topic)?.[MIN_IN_SYNC] ?? 1)]),
+    )
+    const logs = await this.ask(countLogs)
+    this.#survey = { ...surveyReplicas(own, minInSync, id), atMs, logs }
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#heart.call(apiVersions, limits.kafkaAnswerMs)
+      this.#answers = true
+    } catch {
+      this.#answers = false
+      return
+    }
+    try {
+      this.#metadata = await this.#heart.call(metadata([]), limits.kafkaAnswerMs)
+    } catch {
+      // It lives; what it told of the cluster before stays.
+    }
+  }
+
+  /** Until the start of the broker is over: are its copies in sync? */
+  async #follow(): Promise<void> {
+    const { nowMs } = this.#options
+    this.#answeredAtMs ??= nowMs()
+    if (this.#caughtUp || !this.#isListed) return
+    const dueAtMs = (this.#survey?.atMs ?? Number.NEGATIVE_INFINITY) + limits.kafkaSurveyEveryMs
+    if (nowMs() >= dueAtMs) await this.#glance()
+    const late = nowMs() - this.#answeredAtMs >= limits.kafkaBehindMs
+    this.#caughtUp = late || this.#survey?.behind === 0
+  }
+
+  /** Waits a moment for a look at the copies; one that takes longer shows later. */
+  async #glance(): Promise<void> {
+    this.#surveying ??= this.lookAtCopies()
+      .catch(() => {
+        // The broker is not ready while nothing is known of its copies.
+      })
+      .finally(() => {
+        this.#surveying = null
+      })
+    await within(this.#surveying, limits.kafkaPatienceMs, notYet).catch(() => {})
+  }
+}
+
+function notYet(): Error {
+  return new Error('not yet')
+}

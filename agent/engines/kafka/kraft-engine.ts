@@ -1,0 +1,235 @@
+import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
+import { SURVEY } from '../../core/cluster/kafka-stop.ts'
+import {
+  ADD_VOTER,
+  type KraftView,
+  kraftPlan,
+  mayVote,
+  UNREGISTER,
+} from '../../core/cluster/kraft-plan.ts'
+import {
+  type DiskReport,
+  type EngineMember,
+  type Observation,
+  ordinalOf,
+} from '../../core/observation.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { StartMode } from '../../core/start-rule.ts'
+import { AgentError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
+import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
+import { LocalBroker } from './kafka-broker.ts'
+import { discoverKafka } from './kafka-disk.ts'
+import { type KafkaOptions, safeLine } from './kafka-engine.ts'
+import {
+  addVoter,
+  type ControllerPlace,
+  describeQuorum,
+  type QuorumView,
+  removeVoter,
+  unregisterBroker,
+} from './kafka-quorum-requests.ts'
+import { metadata } from './kafka-requests.ts'
+
+export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeRoot'> {
+  /** Where the other controllers reach this one. */
+  readonly controller: ControllerPlace
+  /** So many of the lowest ordinals are controllers. */
+  readonly controllers: number
+}
+
+/** What is done to the disk before a start: flags of `kafka-storage.sh format`. */
+const FORMATS: Readonly<Record<StartMode, string | null>> = {
+  bootstrap: '--standalone',
+  join: '--no-initial-controllers',
+  resume: null,
+}
+const BROKER_ID_NOT_REGISTERED = 102
+
+/** A broker of Apache Kafka with KRaft, and controller too on the lowest ordinals, with a dynamic quorum (3.9 and later). */
+export class KraftEngine implements Engine<KraftView> {
+  readonly kind = 'kafka'
+  readonly policy: Policy<KraftView>
+  readonly clientPorts: ClientPorts
+  readonly ports: Readonly<Record<string, number>>
+  readonly #options: KraftOptions
+  readonly #broker: LocalBroker
+  #quorum: QuorumView | null = null
+  /** By `<pod>@<when it was buried>`: when to look at it again. */
+  readonly #unregistered = new Map<string, number>()
+
+  constructor(options: KraftOptions) {
+    this.#options = options
+    const { host, port, tls, clientPorts, nowMs, brokerId, controller, controllers } = options
+    this.policy = clusterPolicy(kraftPlan({ ...limits, controllers }))
+    this.#broker = new LocalBroker({ id: brokerId, place: { host, port }, tls, nowMs })
+    this.clientPorts = clientPorts
+    this.ports = { kafka: port, controller: controller.port }
+  }
+
+  discover(): DiskReport {
+    const { disk, logDirectories, brokerId } = this.#options
+    return discoverKafka(disk, logDirectories, brokerId)
+  }
+
+  /** A majority of the voters has all of the metadata. */
+  async position(): Promise<null> {
+    return null
+  }
+
+  async observe(): Promise<KraftView> {
+    const { brokerId, nowMs } = this.#options
+    const answers = await this.#broker.look()
+    const quorum = answers ? await this.#lookAtQuorum() : null
+    const obstacle = answers ? this.#broker.obstacle : 'the broker does not answer'
+    const leaderId = quorum?.leaderId ?? -1
+    const leads = leaderId === brokerId
+    const unregistered = [...this.#unregistered].filter(([, untilMs]) => nowMs() < untilMs)
+    return {
+      answers,
+      retired: false,
+      ready: obstacle === null,
+      reason: obstacle ?? '',
+      clusterId: this.#broker.metadata.clusterId,
+      leads,
+      leader: leaderId < 0 ? null : this.#podOf(leaderId),
+      role: leads ? 'controller' : 'broker',
+      ...(quorum === null ? {} : { generation: quorum.epoch }),
+      members: this.#members(),
+      brokerId,
+      survey: this.#broker.survey,
+      votes: quorum === null ? null : this.#hasVote(quorum),
+      unregistered: unregistered.map(([name]) => name),
+    }
+  }
+
+  /** ApiVersions within its limit. Never whether copies are in sync, nor what the quorum says. */
+  liveness({ answers }: KraftView): boolean {
+    return answers
+  }
+
+  async version(): Promise<string> {
+    return this.#options.version
+  }
+
+  /**
+   * `--format <cluster id> <flag>` where the disk is empty, then properties of this node alone. Another flag's
+   * place would be taken by an id that begins as flags do, which the nonce of an intent may.
+   */
+  permitLine(mode: StartMode, { cluster }: Observation<KraftView>): string {
+    const { brokerId, advertisedListeners } = this.#options
+    const nonce = cluster?.intent?.nonce.replace(/^-/, 'A')
+    const clusterId = mode === 'bootstrap' ? nonce : cluster?.initialized?.engineClusterId
+    const flag = FORMATS[mode]
+    if (flag !== null && clusterId === undefined) {
+      throw new AgentError('TREE_UNREADABLE', 'no cluster id is known')
+    }
+    const words = [
+      ...(flag === null ? [] : [`--format ${clusterId} ${flag}`]),
+      `node.id=${brokerId}`,
+      ...(advertisedListeners === '' ? [] : [`advertised.listeners=${advertisedListeners}`]),
+    ]
+    this.#broker.begin()
+    return safeLine(words.join(' '))
+  }
+
+  /** A node gives away what it leads by itself, when it is told to stop. */
+  async drain(): Promise<void> {}
+
+  /** Gives this disk a vote, in place of the one that the node had with another; false: it had it. */
+  async join({ fence, observation }: EngineCall<KraftView>): Promise<boolean> {
+    if (!mayVote(observation, this.#options)) return false
+    const { brokerId: id, controller } = this.#options
+    const directoryId = observation.disk.kind === 'member' ? observation.disk.incarnation : ''
+    const quorum = await this.#broker.ask(describeQuorum)
+    const own = quorum.voters.find((voter) => voter.id === id)
+    if (own?.directoryId === directoryId) return false
+    if (own !== undefined) {
+      fence.check()
+      await this.#broker.ask(removeVoter(own))
+    }
+    fence.check()
+    const timeoutMs = limits.kafkaAnswerMs
+    await this.#broker.ask(addVoter({ id, directoryId }, controller, timeoutMs), 2 * timeoutMs)
+    return true
+  }
+
+  /** Takes the vote away. What is left of the broker goes when its process has. */
+  async leave(name: string, { fence }: EngineCall<KraftView>): Promise<void> {
+    const quorum = await this.#broker.ask(describeQuorum)
+    const own = quorum.voters.find((voter) => voter.id === this.#idOf(name))
+    if (own === undefined) return
+    fence.check()
+    await this.#broker.ask(removeVoter(own))
+  }
+
+  async perform(
+    name: string,
+    args: Readonly<Record<string, string>>,
+    call: EngineCall<KraftView>,
+  ): Promise<void> {
+    if (name === SURVEY) await this.#broker.lookAtCopies()
+    if (name === ADD_VOTER) await this.join(call)
+    if (name === UNREGISTER) await this.#unregister(args['name'] ?? '', args['at'] ?? '', call)
+  }
+
+  /** One that still has copies stays registered, and is looked at again later. */
+  async #unregister(name: string, at: string, { fence }: EngineCall<KraftView>): Promise<void> {
+    const id = this.#idOf(name)
+    const { partitions } = await this.#broker.ask(metadata(null))
+    const isEmpty = !partitions.some(({ replicas }) => replicas.includes(id))
+    if (isEmpty) {
+      fence.check()
+      await this.#broker.ask(unregisterBroker(id)).catch((error: unknown) => {
+        const before = error instanceof AgentError && error.detail === BROKER_ID_NOT_REGISTERED
+        if (!before) throw error
+      })
+    }
+    const untilMs = this.#options.nowMs() + limits.kafkaUnregisterAgainMs
+    this.#unregistered.set(`${name}@${at}`, isEmpty ? Number.POSITIVE_INFINITY : untilMs)
+  }
+
+  /** Null while the quorum has no leader that could say; who votes stays known. */
+  async #lookAtQuorum(): Promise<QuorumView | null> {
+    try {
+      this.#quorum = await this.#broker.ask(describeQuorum, limits.kafkaPatienceMs)
+      return this.#quorum
+    } catch {
+      return null
+    }
+  }
+
+  #hasVote({ voters }: QuorumView): boolean {
+    const disk = this.discover()
+    const directoryId = disk.kind === 'member' ? disk.incarnation : ''
+    const { brokerId } = this.#options
+    return voters.some((voter) => voter.id === brokerId && voter.directoryId === directoryId)
+  }
+
+  /** Whoever votes, and the brokers that run. */
+  #members(): readonly EngineMember[] {
+    const brokers = this.#broker.metadata.brokers.map(({ id }) => id)
+    const voters = this.#quorum?.voters ?? []
+    return [
+      ...voters.map(({ id, directoryId }) => ({
+        name: this.#podOf(id),
+        identity: directoryId,
+        voter: true,
+        heard: brokers.includes(id),
+      })),
+      ...brokers
+        .filter((id) => !voters.some((voter) => voter.id === id))
+        .map((id) => ({ name: this.#podOf(id), voter: false, heard: true })),
+    ]
+  }
+
+  #podOf(id: number): string {
+    return `${this.#options.set}-${id - this.#options.firstId}`
+  }
+
+  /** -1 for a pod of another set. */
+  #idOf(pod: string): number {
+    const ordinal = ordinalOf(pod, this.#options.set)
+    return ordinal === null ? -1 : this.#options.firstId + ordinal
+  }
+}
