@@ -141,6 +141,19 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     )
   })
 
+  it('write the properties of Kafka as they were given, large numbers too', () => {
+    const config = { 'log.retention.bytes': 1_073_741_824, 'delete.topic.enable': false, x: 'y' }
+    const { data } = pick<ConfigMap>(
+      all({ 'kafka.config': config }),
+      'ConfigMap',
+      'test-quorate-kafka-config',
+    )
+    const lines = (data['server.properties'] ?? '').split('\n')
+    expect(lines).toContain('log.retention.bytes=1073741824')
+    expect(lines).toContain('delete.topic.enable=false')
+    expect(lines).toContain('x=y')
+  })
+
   it('tell Patroni and the agent of PostgreSQL of one place in the tree', () => {
     const set = {
       'server.enabled': false,

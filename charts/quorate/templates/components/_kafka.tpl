@@ -189,7 +189,7 @@ ssl.truststore.type: kafka.tls
 {{- end -}}
 {{- $_ := set $settings "listener.security.protocol.map" (join "," $protocols) -}}
 {{- range $name, $value := mergeOverwrite (deepCopy (default dict .values.config)) $settings }}
-{{ $name }}={{ $value }}
+{{ $name }}={{ kindIs "string" $value | ternary $value (toJson $value) }}
 {{- end }}
 {{- end -}}
 
