@@ -72,12 +72,13 @@ describe.skipIf(helm.found === null)(titleOf('manifests', helm), () => {
       })
 
       it('mount what is there, and say each environment name once', () => {
-        const claims = render({ files: [file] }).flatMap((manifest) =>
-          manifest.kind === 'StatefulSet'
-            ? ((manifest as StatefulSet).spec.volumeClaimTemplates ?? [])
-            : [],
-        )
-        for (const pod of podSpecs(render({ files: [file] }))) {
+        for (const manifest of render({ files: [file] })) {
+          const [pod] = podSpecs([manifest])
+          if (pod === undefined) continue
+          const claims =
+            manifest.kind === 'StatefulSet'
+              ? ((manifest as StatefulSet).spec.volumeClaimTemplates ?? [])
+              : []
           const volumes = [...(pod.volumes ?? []), ...claims.map(({ metadata }) => metadata)]
           const names = volumes.map(({ name }) => name)
           expect(names).toEqual([...new Set(names)])
