@@ -32,15 +32,27 @@ export interface MemberState {
   readonly timeline?: number
 }
 
+export interface MemberOptions {
+  /** `<prefix><first>` and so on. */
+  readonly prefix: string
+  readonly first: number
+  /** A start waits for a line in the member's permit pipe, as the command of a pod does. */
+  readonly gated: boolean
+}
+
+const PLAIN: MemberOptions = { prefix: 'p', first: 1, gated: false }
+
 /** Three Patroni members, each with a PostgreSQL of its own, whose tree is the servers at `hosts`. */
 export class PatroniMembers {
   readonly #tool
+  readonly #options: MemberOptions
   readonly #directory = mkdtempSync(join(tmpdir(), 'quorate-patroni-'))
   readonly #postgresPorts: readonly number[]
   readonly #restPorts: readonly number[]
   readonly #pids = new Map<number, number>()
 
-  private constructor(ports: readonly number[], hosts: readonly string[]) {
+  private constructor(ports: readonly number[], hosts: readonly string[], options: MemberOptions) {
+    this.#options = options
     const tool = patroniTool()
     if (tool.found === null) throw new Error(tool.reason)
     this.#tool = tool.found
@@ -50,8 +62,19 @@ export class PatroniMembers {
     for (let i = 0; i < COUNT; i++) this.#prepare(i, hosts)
   }
 
-  static async at(hosts: readonly string[]): Promise<PatroniMembers> {
-    return new PatroniMembers(await reservePorts(2 * COUNT), hosts)
+  static async at(hosts: readonly string[], options = PLAIN): Promise<PatroniMembers> {
+    return new PatroniMembers(await reservePorts(2 * COUNT), hosts, options)
+  }
+
+  /** Of one member: its name, its files, and the ports of PostgreSQL and of Patroni. */
+  place(index: number) {
+    return {
+      name: this.#name(index),
+      volume: this.#file(index, 'volume'),
+      permitPipe: this.#file(index, 'permit'),
+      postgresPort: this.#postgresPorts[index] ?? 0,
+      restPort: this.#restPorts[index] ?? 0,
+    }
   }
 
   /** Of all members, for a connection to whichever takes writes. */
@@ -72,16 +95,28 @@ export class PatroniMembers {
 
   start(index: number): void {
     const log = openSync(this.#file(index, 'output.log'), 'a')
-    const [command, args] = this.#asUser([this.#tool.python, '-m', 'patroni', this.#yml(index)])
+    const patroni = [this.#tool.python, '-m', 'patroni', this.#yml(index)]
+    const waiting = ['sh', '-ec', 'read -r line < "$0" && exec "$@"', this.place(index).permitPipe]
+    const line = this.#options.gated ? [...waiting, ...patroni] : patroni
+    const [command, args] = this.#asUser(line)
     const child = spawn(command, args, { stdio: ['ignore', log, log], cwd: this.#directory })
     closeSync(log)
     if (child.pid !== undefined) this.#pids.set(index, child.pid)
   }
 
-  /** SIGKILL for a member's Patroni, its PostgreSQL and all backends of that, at once. */
+  /** SIGKILL for a member's Patroni, its PostgreSQL and all that they have started, at once. */
   kill(index: number): void {
-    const pids = [this.#pids.get(index) ?? 0, ...this.#postgresPids(index)].filter((pid) => pid > 0)
+    const first = [this.#pids.get(index) ?? 0, this.#postmaster(index)].filter((pid) => pid > 0)
+    const pids = new Set([...first, ...first.flatMap(descendantsOf)])
     for (const pid of pids) signal(pid, 'SIGKILL')
+    this.#pids.delete(index)
+  }
+
+  /** SIGTERM for a member's Patroni, which stops its PostgreSQL; resolves when it is gone. */
+  async terminate(index: number): Promise<void> {
+    const pid = this.#pids.get(index) ?? 0
+    signal(pid, 'SIGTERM')
+    await waitFor(`${this.#name(index)} stops`, () => parentOf(String(pid)) !== process.pid)
     this.#pids.delete(index)
   }
 
@@ -157,7 +192,7 @@ export class PatroniMembers {
       const file = this.#file(index, 'output.log')
       return existsSync(file) ? readFileSync(file, 'utf8').slice(-8_192) : ''
     }
-    return this.#restPorts.map((_, i) => `--- ${nameOf(i)}\n${tail(i)}`).join('\n')
+    return this.#restPorts.map((_, i) => `--- ${this.#name(i)}\n${tail(i)}`).join('\n')
   }
 
   #asUser(line: readonly string[]): [string, string[]] {
@@ -171,7 +206,11 @@ export class PatroniMembers {
   }
 
   #file(index: number, name: string): string {
-    return join(this.#directory, nameOf(index), name)
+    return join(this.#directory, this.#name(index), name)
+  }
+
+  #name(index: number): string {
+    return `${this.#options.prefix}${this.#options.first + index}`
   }
 
   #yml(index: number): string {
@@ -182,27 +221,23 @@ export class PatroniMembers {
     if (process.getuid?.() === 0) chownSync(path, NOBODY, NOBODY)
   }
 
-  /** The postmaster and its children. */
-  #postgresPids(index: number): number[] {
-    const file = this.#file(index, join('data', 'postmaster.pid'))
-    if (!existsSync(file)) return []
-    const postmaster = Number(readFileSync(file, 'utf8').split('\n')[0])
-    const children = readdirSync('/proc').filter(
-      (name) => /^\d+$/.test(name) && parentOf(name) === postmaster,
-    )
-    return [postmaster, ...children.map(Number)]
+  #postmaster(index: number): number {
+    const file = this.#file(index, join('volume', 'data', 'postmaster.pid'))
+    return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0
   }
 
   #prepare(index: number, hosts: readonly string[]): void {
-    const home = join(this.#directory, nameOf(index))
-    mkdirSync(home)
-    this.#own(home)
+    const home = join(this.#directory, this.#name(index))
+    for (const path of [home, join(home, 'volume')]) {
+      mkdirSync(path)
+      this.#own(path)
+    }
     const rest = `127.0.0.1:${this.#restPorts[index]}`
     const postgres = `127.0.0.1:${this.#postgresPorts[index]}`
     // JSON is YAML.
     const configuration = {
       scope: 'tests',
-      name: nameOf(index),
+      name: this.#name(index),
       restapi: { listen: rest, connect_address: rest },
       zookeeper: { hosts },
       bootstrap: {
@@ -219,7 +254,7 @@ export class PatroniMembers {
       postgresql: {
         listen: postgres,
         connect_address: postgres,
-        data_dir: join(home, 'data'),
+        data_dir: join(home, 'volume', 'data'),
         bin_dir: this.#tool.binaries,
         pgpass: join(home, 'pgpass'),
         authentication: {
@@ -237,12 +272,15 @@ export class PatroniMembers {
 
 const TRUSTED_REPLICATION = 'host replication replicator 127.0.0.0/8 trust'
 
-function nameOf(index: number): string {
-  return `p${index + 1}`
-}
-
 export function indexOf(name: string): number {
   return Number(name.slice(1)) - 1
+}
+
+function descendantsOf(pid: number): number[] {
+  const children = readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && parentOf(name) === pid,
+  )
+  return children.flatMap((child) => [Number(child), ...descendantsOf(Number(child))])
 }
 
 function parentOf(pid: string): number | null {

@@ -20,6 +20,8 @@ export class FakeKubernetes {
   failure: 'down' | 'mute' | number | null = null
   readonly events: { readonly reason: string; readonly message: string }[] = []
   readonly requests: string[] = []
+  /** Labels of pods, as patches left them. */
+  readonly labels = new Map<string, Record<string, string>>()
 
   constructor(replicas: number) {
     this.replicas = replicas
@@ -64,6 +66,12 @@ export class FakeKubernetes {
     const pod = /\/pods\/([^/]+)$/.exec(url)?.[1]
     const map = /\/configmaps(?:\/([^/]+))?$/.exec(url)
     if (/\/statefulsets\/[^/]+$/.test(url)) return [200, this.#statefulSet()]
+    if (pod !== undefined && method === 'PATCH') {
+      const { metadata } = JSON.parse(text) as { metadata: { labels: Record<string, string> } }
+      const merged = Object.entries({ ...this.labels.get(pod), ...metadata.labels })
+      this.labels.set(pod, Object.fromEntries(merged.filter(([, value]) => value !== null)))
+      return [200, {}]
+    }
     if (pod !== undefined) {
       const ownerReferences = [{ kind: 'StatefulSet', uid: this.uid, name: 'q' }]
       return [200, { metadata: { name: pod, uid: `pod-${pod}`, ownerReferences } }]
