@@ -112,7 +112,9 @@ describe('moving partitions away from brokers', () => {
     const targets = plan.kind === 'moves' ? plan.moves.map(({ replicas }) => replicas[0]) : []
     expect([0, 1, 2].map((id) => targets.filter((to) => to === id).length)).toEqual([4, 4, 4])
     const pairs = [partition([3, 0]), partition([0, 3]), partition([1, 0]), partition([0, 1])]
-    // Brokers 1 and 2 have room; the one that leads less gets what is to lead.
+    // Brokers 1 and 2 have as many copies, and 1 leads already.
+    const uneven = [partition([1, 0]), partition([0, 2]), partition([3])]
+    expect(planMoves(uneven, [3], [0, 1, 2])).toMatchObject({ moves: [{ replicas: [2] }] })
     expect(planMoves(pairs, [3], [0, 1, 2])).toMatchObject({
       moves: [{ replicas: [2, 0] }, { replicas: [0, 2] }],
     })
