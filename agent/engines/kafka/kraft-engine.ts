@@ -113,8 +113,8 @@ export class KraftEngine implements Engine<KraftView> {
   }
 
   /**
-   * `--format <cluster id> <flag>` where the disk is empty, then properties of this node alone. Another flag's
-   * place would be taken by an id that begins as flags do, which the nonce of an intent may.
+   * `--format <cluster id> <flag>` where the disk is empty, then properties of this node alone. An id that
+   * began with `-`, as the nonce of an intent may, would be taken for a flag.
    */
   permitLine(mode: StartMode, { cluster }: Observation<KraftView>): string {
     const { brokerId, advertisedListeners } = this.#options

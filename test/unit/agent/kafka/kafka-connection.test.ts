@@ -1,55 +1,13 @@
-import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KafkaConnection } from '../../../../agent/engines/kafka/kafka-connection.ts'
 import { listReassignments } from '../../../../agent/engines/kafka/kafka-reassignments.ts'
 import { apiVersions, countLogs } from '../../../../agent/engines/kafka/kafka-requests.ts'
 import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
+import { alive, FakeBroker, framed } from './fake-broker.ts'
 
 const TIMEOUT_MS = 2_000
 
-/** A double of a broker: what is done with each request that arrives. */
-class FakeBroker {
-  readonly #server: Server
-  readonly sockets: Socket[] = []
-  readonly keys: number[] = []
-  answer: (socket: Socket, id: number, key: number) => void = () => {}
-
-  constructor() {
-    this.#server = createServer((socket) => {
-      this.sockets.push(socket)
-      socket.on('error', () => undefined)
-      socket.on('data', (chunk) => {
-        for (let at = 0; at < chunk.length; at += 4 + chunk.readInt32BE(at)) {
-          const key = chunk.readInt16BE(at + 4)
-          this.keys.push(key)
-          this.answer(socket, chunk.readInt32BE(at + 8), key)
-        }
-      })
-    })
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    const address = this.#server.address()
-    return typeof address === 'object' ? (address?.port ?? 0) : 0
-  }
-
-  close(): void {
-    this.#server.close()
-    for (const socket of this.sockets) socket.destroy()
-  }
-}
-
-/** An answer with its length; `flexible` headers have tagged fields. */
-function framed(id: number, flexible: boolean, body: Buffer): Buffer {
-  const header = new KafkaWriter().int32(id)
-  if (flexible) header.end()
-  const bytes = Buffer.concat([header.finish(), body])
-  return Buffer.concat([new KafkaWriter().int32(bytes.length).finish(), bytes])
-}
-
 const noReassignments = new KafkaWriter().int32(0).int16(0).string(null).int32s([]).end().finish()
-const alive = new KafkaWriter().int16(0).finish()
 
 describe('a connection to a broker', () => {
   let broker: FakeBroker

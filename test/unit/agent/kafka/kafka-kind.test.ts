@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadAgentConfig } from '../../../../agent/config.ts'
 import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
 import { KafkaEngine } from '../../../../agent/engines/kafka/kafka-engine.ts'
 import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { AgentError } from '../../../../agent/errors.ts'
+import { CertificateAuthority } from '../../../support/certificates.ts'
+import { alive, FakeBroker, framed } from './fake-broker.ts'
 
 function znode(value: unknown): TreeZnode {
   return { data: Buffer.from(JSON.stringify(value)), version: 0, owner: '1', czxid: '1' }
@@ -91,5 +94,47 @@ describe('a broker that does not answer', () => {
       kind: 'unknown',
       reason: 'there is no session now',
     })
+  })
+})
+
+describe('a broker with TLS', () => {
+  const host = 'k-2.k.db.svc'
+
+  /** What the agent sees of a broker whose certificate has this name, with the files of this authority. */
+  async function answers(name: string, trusted = own): Promise<boolean> {
+    const { certificate, key } = own.issue({ names: `DNS:${name}` })
+    const [ca, cert] = [readFileSync(own.certificate), readFileSync(certificate)]
+    const checked = { requestCert: true, rejectUnauthorized: true }
+    const broker = new FakeBroker({ ...checked, ca, cert, key: readFileSync(key) })
+    broker.answer = (socket, id, code) => code === 18 && socket.write(framed(id, false, alive))
+    const shown = trusted.issue({ names: `DNS:${host}` })
+    const engine = engineOf({
+      advertisedHost: host,
+      kafkaPort: String(await broker.listen()),
+      kafkaCaFile: trusted.certificate,
+      kafkaCertificateFile: shown.certificate,
+      kafkaKeyFile: shown.key,
+    })
+    expect(engine.clientPorts).toMatchObject({ port: null, sslPort: expect.any(Number) })
+    const view = await engine.observe()
+    broker.close()
+    return view.answers
+  }
+
+  let own: CertificateAuthority
+  let other: CertificateAuthority
+  beforeAll(() => {
+    own = new CertificateAuthority()
+    other = new CertificateAuthority('Another authority')
+  })
+  afterAll(() => {
+    own.remove()
+    other.remove()
+  })
+
+  it('is believed under the name of the pod, by its own authority alone', async () => {
+    expect(await answers(host)).toBe(true)
+    expect(await answers('k-1.k.db.svc')).toBe(false)
+    expect(await answers(host, other)).toBe(false)
   })
 })
