@@ -110,6 +110,11 @@ export class MongodDouble {
     this.#member.isolated = isolated
   }
 
+  /** No configuration commits meanwhile, as when a majority is slow. */
+  set commitsNothing(commitsNothing: boolean) {
+    this.#member.commitsNothing = commitsNothing
+  }
+
   /** It takes itself for removed until it gets another configuration. */
   loseItself(): void {
     this.#member.lose()

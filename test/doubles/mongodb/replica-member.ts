@@ -82,7 +82,11 @@ export class ReplicaMember {
     return this.#store.config?.members.find(({ host }) => host === this.#store.me)
   }
 
+  /** No configuration commits meanwhile. */
+  commitsNothing = false
+
   get isConfigCommitted(): boolean {
+    if (this.commitsNothing) return false
     const at = configAt(this.#store.config)
     return this.#hasMajority((host) => this.#peers.of(host).configAt === at)
   }

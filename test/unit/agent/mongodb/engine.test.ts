@@ -85,7 +85,8 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     const view = await seen(0, { leads: true, usersMissing: ['app'] })
     expect(view.clusterId).toMatch(/^[0-9a-f]{24}$/)
     await engine(0).bootstrap(await call(0))
-    await engine(0).bootstrap(await call(0))
+    // An agent that was just started has not logged in yet.
+    await engineOf(servers, 0).bootstrap(await call(0))
     expect(count(0, 'replSetInitiate')).toBe(1)
     await seen(0, { leads: true, leader: 'q-0', role: 'primary', ready: true, usersMissing: [] })
     const { clusterId } = view
@@ -175,6 +176,22 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     expect(await engine(other).join(await call(other))).toBe(true)
     await seen(other, { retired: false, state: 'secondary' })
     await engine(other).perform('promote', {}, await call(other))
+  })
+
+  it('has removed nobody before that has committed', async () => {
+    const primary = await servers.primary()
+    servers.double(primary).commitsNothing = true
+    let ended = false
+    const left = engine(primary)
+      .leave('q-3', await call(primary))
+      .finally(() => {
+        ended = true
+      })
+    const asked = count(primary, 'replSetGetConfig')
+    await waitFor('it asks on', () => count(primary, 'replSetGetConfig') > asked + 3)
+    expect(ended).toBe(false)
+    servers.double(primary).commitsNothing = false
+    await left
   })
 
   it('has a member that does not find itself look again', async () => {
