@@ -40,7 +40,11 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       ['a Service of MongoDB, which has none', { 'mongodb.service.type': 'NodePort' }, /service/],
       ['an image without a tag', { 'mongodb.image.tag': '' }, /tag/],
       ['a role without a database', { 'mongodb.auth.users.a.roles': ['root'] }, /roles/],
-      ["the agent's own user", { 'mongodb.auth.users.agent.roles': ['root@admin'] }, /users/],
+      [
+        'a user whose name is no name',
+        { 'mongodb.auth.users': { 'a b': { roles: ['root@admin'] } } },
+        /mongodb\/auth\/users.*a b/,
+      ],
       ['a replication that there is not', { 'postgresql.replication': 'quick' }, /replication/],
       ['a dashboard of a dependent', { 'kafka.metrics.dashboards.enabled': true }, /dashboards/],
     ])('%s', (_title, set, message) => {
@@ -217,6 +221,10 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       [
         { 'kafka.enabled': true, 'kafka.ports.controller': 9092 },
         'kafka.ports.client and kafka.ports.controller are both 9092: the containers of a pod share its ports',
+      ],
+      [
+        { 'mongodb.enabled': true, 'mongodb.auth.users.agent.roles': ['root@admin'] },
+        'mongodb.auth.users.agent: the agent has that name for itself, choose another',
       ],
       [
         { 'mongodb.enabled': true, 'mongodb.config.net.tls': { mode: 'disabled' } },

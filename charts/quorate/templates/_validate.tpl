@@ -184,6 +184,11 @@ kafka.external: loadBalancerClass and loadBalancerSourceRanges need kafka.extern
 {{- end -}}
 
 {{- define "quorate.mongodb.validate" -}}
+{{- range $user := list "agent" "quorate-agent" -}}
+{{- if hasKey $.values.auth.users $user }}
+mongodb.auth.users.{{ $user }}: the agent has that name for itself, choose another
+{{- end -}}
+{{- end -}}
 {{- if and (not .root.Values.secretsJob.enabled) (not .values.auth.existingSecret) }}
 secretsJob.enabled is false: mongodb.auth.existingSecret must name a secret with {{ include "quorate.mongodb.secretKeys" . | fromYamlArray | join ", " }}
 {{- end -}}
