@@ -165,27 +165,29 @@ volumeMounts:
 {{- end -}}
 
 {{/*
-The beginning of a script in an engine's container: waits for one line of the agent, the permit for one
-start, and `run` starts the engine. The shell stays process 1, since a signal that reaches process 1 before
-the engine handles it would be lost, and the stop would wait for the kill.
+A script in an engine's container begins and ends with these: it waits for one line of the agent, the permit for
+one start, and then runs the engine by `exec`. All that happens in a child of the shell. A signal that reaches
+process 1 before it is handled is lost, and the stop would wait for the kill; a shell that is process 1 may
+also go on waiting for the line. A child simply ends, and the engine takes its place.
 */}}
-{{- define "quorate.permitScript" -}}
-set -euf
+{{- define "quorate.permitBegin" -}}
 trap 'exit 0' TERM INT
+set -euf
+(
 # Opening waits for the agent. Where that went away in the middle, there is the end of the file, and no permit.
 until IFS= read -r permit < {{ include "quorate.agent.permitPipe" . }}; do sleep 1; done
+{{- end -}}
 
-run() {
-  "$@" &
-  engine=$!
-  trap 'kill -TERM "$engine" 2>/dev/null || true' TERM INT
-  # A signal ends the wait, not the engine.
-  while kill -0 "$engine" 2>/dev/null; do
-    code=0
-    wait "$engine" || code=$?
-  done
-  exit "${code:-1}"
-}
+{{- define "quorate.permitEnd" -}}
+) &
+engine=$!
+trap 'kill -TERM "$engine" 2>/dev/null || true' TERM INT
+# A signal ends the wait, not the engine.
+while kill -0 "$engine" 2>/dev/null; do
+  code=0
+  wait "$engine" || code=$?
+done
+exit "${code:-1}"
 {{- end -}}
 
 {{/* The token that the pod does not mount by itself, so that only the agent has it. */}}

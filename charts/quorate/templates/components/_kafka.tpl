@@ -195,8 +195,7 @@ ssl.truststore.type: kafka.tls
 
 {{- define "quorate.kafka.script" -}}
 {{- $run := include "quorate.agent.runDirectory" . -}}
-{{ include "quorate.permitScript" . }}
-
+{{ include "quorate.permitBegin" . }}
 umask 077
 {{- if .values.tls.existingSecret }}
 cat /etc/quorate-tls/tls.key /etc/quorate-tls/tls.crt > {{ $run }}/kafka.pem
@@ -206,7 +205,7 @@ cat /etc/quorate-tls/tls.key /etc/quorate-tls/tls.crt > {{ $run }}/kafka.pem
 cat {{ include "quorate.treeTlsDirectory" . }}/tls.key {{ include "quorate.treeTlsDirectory" . }}/tls.crt > {{ $run }}/tree.pem
 {{- end }}
 # The words of the permit are properties of this broker alone.
-run /opt/kafka/bin/kafka-server-start.sh /etc/quorate/server.properties $permit "$@"
+exec /opt/kafka/bin/kafka-server-start.sh /etc/quorate/server.properties $permit "$@"
 {{- else }}
 properties={{ $run }}/server.properties
 cat /etc/quorate/server.properties > "$properties"
@@ -233,8 +232,9 @@ done
 if [ -n "$format" ]; then
   /opt/kafka/bin/kafka-run-class.sh kafka.tools.StorageTool format --config "$properties" $format
 fi
-run /opt/kafka/bin/kafka-server-start.sh "$properties" ${given[@]+"${given[@]}"}
+exec /opt/kafka/bin/kafka-server-start.sh "$properties" ${given[@]+"${given[@]}"}
 {{- end }}
+{{ include "quorate.permitEnd" . }}
 {{- end -}}
 
 {{- define "quorate.kafka.brokerListeners" -}}

@@ -10,9 +10,9 @@ command: [/bin/bash, /etc/quorate/start.sh]
 configDirectory: /etc/quorate
 configFiles:
   start.sh: |
-    {{- include "quorate.permitScript" . | nindent 4 }}
-
-    run mongod --config /etc/quorate/mongod.conf $permit "$@"
+    {{- include "quorate.permitBegin" . | nindent 4 }}
+    exec mongod --config /etc/quorate/mongod.conf $permit "$@"
+    {{- include "quorate.permitEnd" . | nindent 4 }}
   mongod.conf: |
     {{- include "quorate.mongodb.config" . | nindent 4 }}
 tlsSecret: {{ .values.tls.existingSecret | quote }}

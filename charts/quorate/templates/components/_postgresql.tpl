@@ -139,8 +139,7 @@ standby leads 20 seconds after the primary was lost.
 {{- end -}}
 
 {{- define "quorate.postgresql.script" -}}
-{{ include "quorate.permitScript" . }}
-
+{{ include "quorate.permitBegin" . }}
 # The image takes passwords from its environment alone.
 PGPASSWORD_SUPERUSER=$(cat /etc/quorate-secrets/superuser-password)
 PGPASSWORD_STANDBY=$(cat /etc/quorate-secrets/replication-password)
@@ -150,7 +149,8 @@ SPILO_CONFIGURATION=${configuration/PATRONI_PASSWORD/"'${password//"'"/"''"}'"}
 export PGPASSWORD_SUPERUSER PGPASSWORD_STANDBY SPILO_CONFIGURATION
 # The image would label the pod by itself, with a token that it has not: the agent does that.
 unset KUBERNETES_SERVICE_HOST
-run /bin/sh /launch.sh init "$@"
+exec /bin/sh /launch.sh init "$@"
+{{ include "quorate.permitEnd" . }}
 {{- end -}}
 
 {{- define "quorate.postgresql.notes" -}}
