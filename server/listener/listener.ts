@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Audit } from '../audit/audit.ts'
 import type { Ensemble } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
+import { limits } from '../limits.ts'
 import type { Credentials } from '../tls/credentials.ts'
 import { TlsDoor } from '../tls/door.ts'
 import { type Authenticator, certificateIdentities } from './authentication.ts'
@@ -19,7 +20,7 @@ export interface ListenerOptions {
   readonly environment: Environment
   readonly host: string
   readonly port: number
-  /** Connections that wait to be accepted; -1: BACKLOG. */
+  /** Connections that wait to be accepted; -1: limits.listenBacklog. */
   readonly backlog?: number
   readonly authenticator: Authenticator
   readonly sessionTimeoutMsMin: number
@@ -122,7 +123,7 @@ export class Listener {
     // Nobody waits for a client that does not read, or that is in the midst of a handshake.
     const rest = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy()
-    }, CLOSE_GRACE_MS)
+    }, limits.clientCloseMsMax)
     await closed
     clearTimeout(rest)
   }
@@ -225,7 +226,7 @@ export class Listener {
         close: () => {
           // A client that does not read must not keep the socket for ever.
           socket.end()
-          setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref()
+          setTimeout(() => socket.destroy(), limits.clientCloseMsMax).unref()
         },
         setReading: (reading) => {
           if (reading) socket.resume()
@@ -238,9 +239,6 @@ export class Listener {
   }
 }
 
-const CLOSE_GRACE_MS = 1_000
-const BACKLOG = 1_024
-
 function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
 }
@@ -252,7 +250,7 @@ function open(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    const waiting = backlog === -1 ? BACKLOG : backlog
+    const waiting = backlog === -1 ? limits.listenBacklog : backlog
     server.listen({ port, ...(host === '' ? {} : { host }), backlog: waiting }, () => {
       server.off('error', reject)
       resolve()
