@@ -1,8 +1,10 @@
 import type { Audit, Requester } from '../audit/audit.ts'
 import { assert } from '../core/assert.ts'
 import type { SessionId, Zxid } from '../core/brand.ts'
+import { SINCE_VERSION } from '../core/machine/cluster-version.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation } from '../core/machine/operation.ts'
+import { samePassword } from '../core/session/session-table.ts'
 import type { Identity } from '../core/tree/acl.ts'
 import { CONFIG_PATH } from '../core/tree/tree.ts'
 import type { WatchEvent, Watcher } from '../core/watch/watch.ts'
@@ -298,10 +300,25 @@ export class ClientConnection implements Watcher {
     if (request.sessionId < 0) return this.#answerExpired(request)
     const fresh = request.sessionId === 0
     if (!fresh) this.#options.stats.revalidations += 1
-    const operation: Operation = fresh
+    const operation: Operation | null = fresh
       ? { kind: 'createSession', timeoutMs, password: environment.randomBytes(PASSWORD_BYTES) }
-      : { kind: 'attachSession', timeoutMs, password: request.password.slice() }
+      : this.#renewal(request, timeoutMs)
+    if (operation === null) return this.#answerExpired(request)
     this.#submit(operation, request.sessionId, (outcome) => this.#attached(request, outcome))
+  }
+
+  /**
+   * How a session is taken up again; null: its password is another. A session never gets another one,
+   * so what this server has of it decides, and the log need not repeat it. A session that is not here,
+   * or not yet, is decided where it is applied.
+   */
+  #renewal({ sessionId, password }: DecodedConnectRequest, timeoutMs: number): Operation | null {
+    const { sessions, clusterVersion } = this.#ensemble.machine
+    const session = sessions.get(sessionId)
+    if (session === undefined || clusterVersion < SINCE_VERSION.renewals) {
+      return { kind: 'attachSession', timeoutMs, password: password.slice() }
+    }
+    return samePassword(session.password, password) ? { kind: 'renewSession', timeoutMs } : null
   }
 
   #negotiated(timeoutMs: number): number {
@@ -406,7 +423,8 @@ export class ClientConnection implements Watcher {
       {
         session: operation.kind === 'createSession' ? 0 : session,
         connection: this.connection,
-        identities: this.identities,
+        // A session belongs to whoever has its password: names matter to znodes.
+        identities: this.#state === 'attaching' ? [] : this.identities,
         operation,
       },
       done,
