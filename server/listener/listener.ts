@@ -94,8 +94,8 @@ export class Listener {
     this.#server = createServer(common, (socket) => {
       this.#accept(socket, () => {
         const greet = () => this.#greet(socket, null)
-        if (shared) this.#door?.takeEither(socket, greet)
-        else greet()
+        if (shared) return this.#door?.takeEither(socket, greet)
+        greet()
         socket.resume()
       })
     })
