@@ -17,23 +17,22 @@ class Work:
         self.done = 0
         self._step = step
         self._ending = threading.Event()
-        self._run_ = case.begin(self._run)
+        self._running = case.begin(self._run)
 
     def _run(self):
         while not self._ending.is_set():
             self._step()
             self.done += 1
 
-    def goes_on(self):
-        """Waits until it has taken some more steps, or fails as it has."""
-        wanted = self.done + STEPS
-        eventually("it goes on", lambda: self.done >= wanted or self._run_.done())
-        if self._run_.done():
-            self._run_.result()
+    def has_done(self, steps):
+        """Fails as it has, when it has."""
+        if self._running.done():
+            self._running.result()
+        return self.done >= steps
 
     def end(self):
         self._ending.set()
-        self._run_.result(WITHIN_S)
+        self._running.result(WITHIN_S)
 
 
 def survive_a_kill(case):
@@ -49,8 +48,9 @@ def survive_a_kill(case):
     works.append(written.work)
 
     def all_go_on():
-        for work in works:
-            work.goes_on()
+        wanted = [(work, work.done + STEPS) for work in works]
+        for i, (work, steps) in enumerate(wanted):
+            eventually(f"work {i} goes on", lambda: work.has_done(steps))
         led.is_led_by("0")
 
     all_go_on()
