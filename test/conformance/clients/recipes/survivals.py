@@ -42,7 +42,8 @@ def survive_a_kill(case):
     for zk in zks:
         zk.add_listener(lambda state: lost.append(state) if state == KazooState.LOST else None)
     counted = [0]
-    works = _counting(case, zks, counted) + _sharing(case, zks)
+    works = _counting(case, zks, counted)
+    leased = _Leased(case, zks)
     led = _Leading(case, zks)
     written = _Watched(case, zks)
     works.append(written.work)
@@ -51,6 +52,7 @@ def survive_a_kill(case):
         wanted = [(work, work.done + STEPS) for work in works]
         for i, (work, steps) in enumerate(wanted):
             eventually(f"work {i} goes on", lambda: work.has_done(steps))
+        leased.is_had_by("0", "1")
         led.is_led_by("0")
 
     all_go_on()
@@ -61,14 +63,10 @@ def survive_a_kill(case):
     for work in works:
         work.end()
     assert counted[0] == sum(work.done for work in works[: len(zks)]), counted
+    leased.goes_to_the_third()
     led.goes_from_one_to_the_next()
     written.was_seen_by_all()
     assert lost == [], "a session was lost"
-
-
-def _reads(zk, path):
-    """A round trip, as long as it takes to have one."""
-    zk.retry(zk.exists, path)
 
 
 def _counting(case, zks, counted):
@@ -78,23 +76,35 @@ def _counting(case, zks, counted):
     def step(lock):
         with lock, alone:
             value = counted[0]
-            _reads(lock.client, case.path)
+            # A round trip, as long as it takes to have one.
+            lock.client.retry(lock.client.exists, case.path)
             counted[0] = value + 1
 
     locks = [zk.Lock(f"{case.path}/lock") for zk in zks]
     return [Work(case, lambda lock=lock: step(lock)) for lock in locks]
 
 
-def _sharing(case, zks):
-    """Two leases for three."""
-    two = Inside(2)
+class _Leased:
+    """Two of three have a lease; the third waits until one is given back."""
 
-    def step(semaphore):
-        with semaphore, two:
-            _reads(semaphore.client, case.path)
+    def __init__(self, case, zks):
+        path = f"{case.path}/semaphore"
+        self._of = [zk.Semaphore(path, str(i), max_leases=2) for i, zk in enumerate(zks)]
+        assert self._of[0].acquire() and self._of[1].acquire()
+        self._third = case.begin(self._of[2].acquire)
+        eventually("the third waits", lambda: zks[2].exists(f"{path}-__lock__"))
 
-    semaphores = [zk.Semaphore(f"{case.path}/semaphore", max_leases=2) for zk in zks]
-    return [Work(case, lambda semaphore=each: step(semaphore)) for each in semaphores]
+    def is_had_by(self, *names):
+        semaphore = self._of[1]
+        holders = semaphore.client.retry(semaphore.lease_holders)
+        assert sorted(holders) == list(names), holders
+
+    def goes_to_the_third(self):
+        assert not self._third.done()
+        self._of[0].release()
+        assert self._third.result(WITHIN_S)
+        self._of[1].client.sync(self._of[1].path)
+        self.is_had_by("1", "2")
 
 
 class _Leading:
