@@ -87,6 +87,7 @@ export class Listener {
         : new TlsDoor({
             credentials: tls.credentials,
             handshakeTimeoutMs,
+            inTurn: (arrived, begin) => this.#inTurn(arrived, begin),
             admitted: (stream, subject) => this.#greet(stream, subject),
           })
     const shared = tls?.shared === true
@@ -154,6 +155,10 @@ export class Listener {
     })
     // An error is followed by close, which is all that matters here.
     socket.on('error', () => {})
+    this.#inTurn(socket, admit)
+  }
+
+  #inTurn(socket: Socket, admit: () => void): void {
     this.stats.connectionsArriving += 1
     this.#arrivals.add(() => {
       this.stats.connectionsArriving -= 1

@@ -14,6 +14,8 @@ export interface TlsDoorOptions {
   readonly credentials: Credentials
   /** For the first record, and again for the rest of the handshake. */
   readonly handshakeTimeoutMs: number
+  /** Begins the handshake of a socket when it is its turn: that is most of a millisecond's work. */
+  readonly inTurn?: (socket: Socket, begin: () => void) => void
   /** The handshake is done and the certificate is good enough; `subject` is null without one. */
   readonly admitted: (socket: TLSSocket, subject: string | null) => void
 }
@@ -73,16 +75,22 @@ export class TlsDoor {
       socket.pause()
       socket.unshift(early)
       // What is no handshake on a port for nothing else: TLS says so, in its own words.
-      if (shakes || plain === null) {
-        this.#server.emit('connection', socket)
-        return
-      }
+      if (shakes || plain === null) return this.#begin(socket)
       plain()
       socket.resume()
     }
     socket.once('close', () => clearTimeout(timer))
     socket.on('data', receive)
     socket.resume()
+  }
+
+  #begin(socket: Socket): void {
+    const { inTurn } = this.#options
+    const begin = () => {
+      this.#server.emit('connection', socket)
+    }
+    if (inTurn === undefined) begin()
+    else inTurn(socket, begin)
   }
 
   #admit(socket: TLSSocket): void {

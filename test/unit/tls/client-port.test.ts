@@ -319,6 +319,14 @@ describe('a handshake in pieces', () => {
     expect(credentials.handshakeFailures).toBe(0)
   })
 
+  it('waits for its turn, and has it, when many come at once', async () => {
+    const { securePort, listener } = await secure({ admissionsPerTurnMax: 1 })
+    const clients = await Promise.all(Array.from({ length: 12 }, () => zk(securePort, client)))
+    expect(listener.registry.count).toBe(12)
+    expect(listener.stats.connectionsArriving).toBe(0)
+    await Promise.all(clients.map((each) => each.close()))
+  })
+
   it('is refused at once when its first record is longer than there are', async () => {
     const { securePort, credentials } = await secure()
     const socket = connectPlain(securePort, '127.0.0.1')
