@@ -90,6 +90,8 @@ if (soak === undefined) {
 const startedAt = Date.now()
 const commit = git('rev-parse', 'HEAD')
 const changed = git('status', '--porcelain', '--', ...SUBJECTS) !== ''
+// The commit that is recorded is the one that runs.
+await import('../build.ts')
 const result = await soak()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
 const file = resolve(dirname(fileURLToPath(import.meta.url)), 'soak', `${name}.json`)
