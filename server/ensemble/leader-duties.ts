@@ -41,7 +41,7 @@ export class LeaderDuties {
       machine,
       limits,
       // A removal that is lost is asked for again at the next look.
-      remove: (operation) => this.#submit(operation, () => {}),
+      remove: (operation, done) => options.submit(requestOf(operation), done),
     })
     this.#config = new ConfigDuty({
       machine,
