@@ -19,7 +19,7 @@ export default defineConfig({
       project('unit', 30_000),
       project('scenario', 30_000),
       project('simulation', 600_000),
-      project('conformance', 120_000, false),
+      project('conformance', 120_000),
       project('chart', 30_000),
       project('e2e', 120_000, false),
     ],

@@ -15,6 +15,11 @@ export const limits = {
   /** Between reads of the StatefulSet and the record: while they decide something, and else. */
   kubernetesEveryMsBusy: 1_000,
   kubernetesEveryMsIdle: 15_000,
+  /** One request of the job that makes secrets, to the same API. */
+  secretsTimeoutMs: 10_000,
+  /** The body of a request to the agent, and of an answer that it gets. */
+  bodyBytesMax: 1_024,
+  answerBytesMax: 4 * 1024 * 1024,
   /** One question to the agent of another pod, and between them. */
   peerTimeoutMs: 1_000,
   peerEveryMs: 1_000,

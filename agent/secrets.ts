@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { limits } from './limits.ts'
 
 const SECRET_BYTES = 32
-const REQUEST_TIMEOUT_MS = 10_000
 /** Rounds that may lose against another writer of the same secret. */
 const ROUNDS_MAX = 10
 const ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -170,7 +170,7 @@ function serviceAccountCall(): ApiCall {
           port: process.env['KUBERNETES_SERVICE_PORT'],
           path: `/api/v1/namespaces/${namespace}/${path}`,
           ca: fileOf('ca.crt'),
-          timeout: REQUEST_TIMEOUT_MS,
+          timeout: limits.secretsTimeoutMs,
           headers: {
             authorization: `Bearer ${fileOf('token')}`,
             accept: 'application/json',

@@ -85,6 +85,11 @@ export const errorCatalogue = {
     exit: 1,
     meaning: 'This server was removed from the ensemble, which does not take it back.',
   },
+  SERVER_OUTDATED: {
+    status: 503,
+    exit: 1,
+    meaning: 'The build of this server is older than what the ensemble has turned on.',
+  },
   DATA_FOREIGN_CLUSTER: {
     status: 503,
     exit: 1,

@@ -43,6 +43,10 @@ export const limits = {
   admissionsPerTurnMax: 16,
   /** Requests of one connection that wait; above it the socket is not read. */
   connectionOutstandingMax: 1000,
+  /** Connections that wait to be accepted on a client port (listenBacklog -1). */
+  listenBacklog: 1_024,
+  /** A connection that is closed may take so long to take what is left for it. */
+  clientCloseMsMax: 1_000,
   /** Client connections of one address; 0 is no limit (a sidecar makes all clients one address). */
   connectionsPerAddressMax: 0,
   connectionsMax: 50_000,
@@ -50,12 +54,18 @@ export const limits = {
   readOnlySessionsMax: 100_000,
   /** Without a leader before read-only clients are served. */
   readOnlyAfterMs: 2_000,
-  /** A connection that has not finished its handshake. */
+  /** A connection of a ZooKeeper client that has not asked for its session. */
   handshakeTimeoutMs: 10_000,
+  /** A handshake of TLS on the port of HTTP. */
+  tlsHandshakeMs: 10_000,
+  /** A token of SASL: what RFC 2831 allows, and Java's server takes. */
+  saslTokenBytesMax: 4_096,
   /** Between two looks at the files of certificates and keys. */
   tlsPollMs: 5_000,
   /** Audited lines that wait for the disk; those beyond are dropped, and that is logged. */
   auditBufferBytesMax: 16 * 1024 * 1024,
+  /** Audited lines of HTTP requests that were denied: anybody who finds the port can cause them. */
+  auditDenialsPerSecondMax: 100,
   /** Watches of one connection. */
   watchesPerConnectionMax: 1_000_000,
   /** What one four-letter word or command of the AdminServer lists before it is cut. */
@@ -64,6 +74,12 @@ export const limits = {
   httpConnectionsMax: 500,
   /** For an HTTP client to send its whole request. */
   httpRequestMsMax: 30_000,
+  /** The name of a server in a request, which the audit log repeats whatever it is. */
+  serverNameLengthMax: 1_024,
+  /** Of a connection over HTTP, from an answer to the next request. */
+  httpIdleMs: 72_000,
+  /** For another server to show itself (/v1/ensemble/servers); later it is unreachable. */
+  peerViewMsMax: 800,
   /** A key of the HTTP key-value API, in UTF-8. */
   keyBytesMax: 1_024,
   /** Of an HTTP body above the limit, what is read and dropped before the connection closes. */
@@ -103,6 +119,8 @@ export const limits = {
   reconfigMsMax: 20_000,
   /** One record of ZooKeeper's snapshot or log, when they are migrated. */
   migratedRecordBytesMax: 256 * 1024 * 1024,
+  /** For a server that is told to stop to be gone; then it ends as it is. */
+  stopMsMax: 20_000,
   /** Removed servers whose incarnation is remembered; the oldest is forgotten beyond. */
   retiredServersMax: 1_000,
 } as const

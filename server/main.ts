@@ -23,8 +23,6 @@ import type { Credentials } from './tls/credentials.ts'
 import { TcpTransport } from './transport/tcp-transport.ts'
 import { ANNOUNCED_VERSION, BUILD_DATE, VERSION } from './version.ts'
 
-const STOP_TIMEOUT_MS = 20_000
-
 /** Runs one server until it is told to stop. Rejects with a CodedError when it cannot start. */
 export async function runServer(config: Config): Promise<void> {
   const { settings } = config
@@ -65,6 +63,7 @@ export async function runServer(config: Config): Promise<void> {
     file: settings.auditFile,
     everything: settings.auditEnabled,
     bufferBytesMax: limits.auditBufferBytesMax,
+    denialsPerSecondMax: limits.auditDenialsPerSecondMax,
     server: settings.name,
     logger,
   })
@@ -89,7 +88,7 @@ export async function runServer(config: Config): Promise<void> {
   if (app !== null) await opened('httpPort', settings.httpPort, () => openHttp(app, settings))
   replica.start()
   audit.server('serverStart', 'success')
-  closeWithGrace({ delay: STOP_TIMEOUT_MS, logger: false }, async ({ err, signal }) => {
+  closeWithGrace({ delay: limits.stopMsMax, logger: false }, async ({ err, signal }) => {
     if (err !== undefined) {
       logger.fatal({ err }, 'an unexpected error ends the server')
       return
@@ -208,7 +207,7 @@ function listenerOptions(
     watchesMax: limits.watchesPerConnectionMax,
     connectionsMax: settings.connectionsMax,
     connectionsPerAddressMax: settings.connectionsPerAddressMax,
-    handshakeTimeoutMs: limits.handshakeTimeoutMs,
+    handshakeTimeoutMs: settings.handshakeTimeoutMs,
     throttle: throttleOf(settings),
     linearizableReads: settings.linearizableReads,
     extendedTypes: settings.extendedTypesEnabled,

@@ -57,6 +57,7 @@ export function buildHttp(parts: HttpParts): Promise<App> {
     apiTimeoutMs: settings.apiTimeoutMs,
     forwardTimeoutMs: settings.forwardTimeoutMs,
     requestMsMax: limits.httpRequestMsMax,
+    idleMs: settings.httpIdleMs,
     bodyBytesMax: settings.frameBytesMax,
     refusedBody: { bytesMax: limits.refusedBodyBytesMax, msMax: limits.refusedBodyMsMax },
     keyBytesMax: limits.keyBytesMax,
@@ -79,7 +80,7 @@ function httpTlsOf(settings: Settings, credentials: Credentials | null): HttpTls
   return {
     credentials,
     shared: settings.httpTls === 'shared',
-    handshakeTimeoutMs: limits.handshakeTimeoutMs,
+    handshakeTimeoutMs: limits.tlsHandshakeMs,
     superSubject: settings.superSubject,
     verifyHost: settings.peerTlsVerifyHost,
   }

@@ -13,11 +13,12 @@ import { halfOpen } from './soak/half-open.ts'
 import { javaSuites } from './soak/java-suites.ts'
 import { kafka } from './soak/kafka.ts'
 import { patroni } from './soak/patroni.ts'
+import { reconnectStorm } from './soak/reconnect-storm.ts'
 
 /**
  * `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. A run
- * on a cluster takes a number of seconds, for a trial; `frames` a number of frames,
- * `kafka` a number of records, `half-open` one of connections.
+ * on a cluster takes a number of seconds, for a trial; `frames` a number of frames, `kafka` a number of
+ * records, `half-open` one of connections, `reconnect-storm` one of sessions.
  */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
@@ -36,6 +37,12 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
       residentShareMax: 1.1,
       warmUps: 4,
       rounds: [['tls'], ['plain'], ['tls', 'plain']],
+    }),
+  'reconnect-storm': () =>
+    reconnectStorm({
+      sessions: Number(process.argv[3] ?? 5_000),
+      rounds: 5,
+      pingP99MsMax: 100,
     }),
   frames: () =>
     frames({
@@ -83,6 +90,8 @@ if (soak === undefined) {
 const startedAt = Date.now()
 const commit = git('rev-parse', 'HEAD')
 const changed = git('status', '--porcelain', '--', ...SUBJECTS) !== ''
+// The commit that is recorded is the one that runs.
+await import('../build.ts')
 const result = await soak()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
 const file = resolve(dirname(fileURLToPath(import.meta.url)), 'soak', `${name}.json`)

@@ -7,6 +7,7 @@ import fastify, {
 } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { DiskReport } from '../core/observation.ts'
+import { limits } from '../limits.ts'
 
 /** What a probe is told; cached, so that no probe waits for anything. */
 export interface ProbeAnswer {
@@ -30,8 +31,6 @@ export interface AgentAppOptions {
   readonly prestop: () => Promise<void>
 }
 
-const BODY_BYTES_MAX = 1_024
-
 /**
  * The agent's HTTP side: probes of the kubelet, the hook that blocks until the member has left
  * service, what other agents ask, and what people and Prometheus look at.
@@ -40,7 +39,7 @@ export function buildAgentApp(options: AgentAppOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_BYTES_MAX,
+    bodyLimit: limits.bodyBytesMax,
     // A drain holds its request for minutes; nothing else may wait for it when the process ends.
     forceCloseConnections: true,
   })

@@ -1,8 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { type RequestOptions, request as requestHttps } from 'node:https'
 import { within } from '../deadline.ts'
-
-const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+import { limits } from '../limits.ts'
 
 export interface HttpAnswer {
   readonly status: number
@@ -55,7 +54,7 @@ async function gather(response: IncomingMessage): Promise<string> {
   for await (const chunk of response) {
     const part: Uint8Array = chunk
     bytes += part.length
-    if (bytes > ANSWER_BYTES_MAX) throw new Error('the answer is too long')
+    if (bytes > limits.answerBytesMax) throw new Error('the answer is too long')
     chunks.push(part)
   }
   return Buffer.concat(chunks).toString()

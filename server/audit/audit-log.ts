@@ -11,6 +11,8 @@ export interface AuditLogOptions {
   readonly everything: boolean
   /** Bytes that may wait for the disk; lines beyond are dropped. */
   readonly bufferBytesMax: number
+  /** Lines in a second of requests that were denied; those beyond are left out. */
+  readonly denialsPerSecondMax: number
   readonly server: string
   readonly logger: Logger
 }
@@ -35,7 +37,29 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
     if (entry.result === 'failure') log.warn(entry)
     else log.info(entry)
   }
-  return { audit: new Audit({ everything, serverUser: userName(), write }), close }
+  const tellsDenial = denialRate(options)
+  return { audit: new Audit({ everything, serverUser: userName(), write, tellsDenial }), close }
+}
+
+/** True as often as denials are written; of those left out the server's log has the number. */
+function denialRate({ denialsPerSecondMax, logger }: AuditLogOptions): () => boolean {
+  let sinceMs = Number.NEGATIVE_INFINITY
+  let told = 0
+  let leftOut = 0
+  return () => {
+    const nowMs = performance.now()
+    if (nowMs - sinceMs >= LOG_EVERY_MS) {
+      sinceMs = nowMs
+      told = 0
+    }
+    told += 1
+    if (told <= denialsPerSecondMax) return true
+    leftOut += 1
+    if (told === denialsPerSecondMax + 1) {
+      logger.error({ leftOut }, 'more requests are denied than the audit log takes')
+    }
+    return false
+  }
 }
 
 /** Lines of the server's log, whatever its level is. */

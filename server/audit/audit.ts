@@ -31,12 +31,29 @@ export interface Requester {
   readonly address: string
 }
 
+/** What a request over HTTP is for: `znode` is written, or a server (`member`) is administered. */
+export type Change =
+  | { readonly operation: 'setData' | 'delete'; readonly znode: string }
+  | {
+      readonly operation: AdministrativeOperation
+      readonly znode?: never
+      readonly member?: string | undefined
+    }
+
+export type AdministrativeOperation =
+  | 'transferLeadership'
+  | 'removeMember'
+  | 'readmitMember'
+  | 'takeSnapshot'
+
 export interface AuditOptions {
   /** False: changes of ACLs and administration alone. */
   readonly everything: boolean
   /** The user that the server runs as. */
   readonly serverUser: string
   readonly write: (entry: AuditEntry) => void
+  /** Whether one more denied request is told of: anybody can make them. */
+  readonly tellsDenial: () => boolean
 }
 
 type Told = Pick<AuditEntry, 'operation' | 'znode' | 'znode_type' | 'acl'>
@@ -116,11 +133,25 @@ export class Audit {
   /** An administrator's request over HTTP; `member` is the server that it is about. */
   administration(
     who: { readonly user: string; readonly ip: string },
-    operation: string,
+    operation: AdministrativeOperation,
     result: AuditResult,
     member?: string,
   ): void {
     this.#options.write({ ...who, operation, ...(member === undefined ? {} : { member }), result })
+  }
+
+  /** A change asked for over HTTP by somebody who may not; the tree and the ensemble never saw it. */
+  denied(identities: readonly Identity[], address: string, change: Change): void {
+    const { everything, write, tellsDenial } = this.#options
+    const isWrite = change.znode !== undefined
+    if ((isWrite && !everything) || !tellsDenial()) return
+    if (isWrite) {
+      const common = commonOf({ session: 0, identities, address })
+      write({ ...common, ...change, result: 'failure' })
+      return
+    }
+    const who = { user: userOf(identities), ip: address }
+    this.administration(who, change.operation, 'failure', change.member)
   }
 }
 

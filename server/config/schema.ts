@@ -66,6 +66,11 @@ export const Settings = Type.Object(
       ],
       { default: 'closed', description: 'Who may write and administer over HTTP' },
     ),
+    httpIdleMs: Type.Integer({
+      minimum: 0,
+      default: limits.httpIdleMs,
+      description: 'From an answer over HTTP to the end of a connection without a request; 0: none',
+    }),
     httpToken: text('Bearer token for httpAuth token, and beside certificates if it is set'),
     secret: text('Ensemble secret that peers prove to each other'),
     secretFile: text('File that holds the ensemble secret'),
@@ -77,6 +82,10 @@ export const Settings = Type.Object(
     connectRetries: count('Failed dials in a row before a peer is reported unreachable', 5),
     sessionTimeoutMsMin: ms('Least session timeout', limits.sessionTimeoutMsMin),
     sessionTimeoutMsMax: ms('Greatest session timeout', limits.sessionTimeoutMsMax),
+    handshakeTimeoutMs: ms(
+      'For a ZooKeeper client to ask for its session',
+      limits.handshakeTimeoutMs,
+    ),
     listenBacklog: Type.Integer({
       minimum: -1,
       default: -1,

@@ -92,7 +92,7 @@ export const keyGroups: readonly KeyGroup[] = [
     here: 'links are opened again for as long as it takes',
   },
   {
-    keys: ['enableEagerACLCheck', 'globalOutstandingLimit', 'admin.idleTimeout'],
+    keys: ['enableEagerACLCheck', 'globalOutstandingLimit'],
     here: 'all requests are checked before they are answered, and bounded for each connection',
   },
   {

@@ -43,7 +43,9 @@ export const zooCfgKeys: Readonly<Record<string, SettingName>> = {
   snapCount: 'snapshotRequests',
   preAllocSize: 'segmentBytes',
   'jute.maxbuffer': 'frameBytesMax',
+  'nio.sessionlessCnxnTimeout': 'handshakeTimeoutMs',
   'admin.serverPort': 'httpPort',
+  'admin.idleTimeout': 'httpIdleMs',
   'admin.commandURL': 'httpCommandPath',
   'admin.serverAddress': 'httpHost',
   'admin.forceHttps': 'httpTls',
@@ -209,6 +211,7 @@ function settingOf(key: string, value: string, present: unknown): unknown {
       return value === '-1' ? present : value
     case 'maxClientCnxns':
     case 'maxCnxns':
+    case 'admin.idleTimeout':
       // To ZooKeeper every number below 1 is "no limit".
       return /^-\d+$/.test(value) ? 0 : value
     default:

@@ -70,6 +70,7 @@ export class Applier {
     if (entry.kind === 'requests') {
       const batch = decodeBatch(entry.payload)
       counters.appliedRequests += batch.requests.length
+      counters.appliedBytes += entry.payload.length
       events.batchApplied(entry.payload.length, batch.timeMs, batch.requests.length)
       // One by one: a read between two writes of a batch sees the first and not the second, and no
       // client sees a change of another before the event that tells of it.

@@ -18,10 +18,13 @@ export interface ContainerDutyOptions {
   readonly environment: Environment
   readonly machine: () => StateMachine
   readonly limits: ContainerLimits
-  readonly remove: (operation: Operation) => void
+  /** Asks for a removal; `done` is called when its outcome is known, or never will be. */
+  readonly remove: (operation: Operation, done: () => void) => void
 }
 
 const MINUTE_MS = 60_000
+
+type Removal = Extract<Operation, { kind: 'deleteContainer' | 'deleteUnusedContainer' }>
 
 /**
  * The leader's removal of containers that are empty again and of TTL znodes that nobody wrote to, as
@@ -31,11 +34,13 @@ const MINUTE_MS = 60_000
 export class ContainerDuty {
   readonly #options: ContainerDutyOptions
   /** What is left of the present look; null between two. */
-  #look: Iterator<Operation | null> | null = null
+  #look: Iterator<Removal | null> | null = null
   #nextLookMs: number | null = null
   #lastTickMs = 0
   /** How many may be removed now, a part of one included. */
   #allowance = 1
+  /** Paths whose removal was asked for, while its outcome is not known: nobody asks twice, in vain. */
+  readonly #asked = new Set<string>()
 
   constructor(options: ContainerDutyOptions) {
     this.#options = options
@@ -64,7 +69,7 @@ export class ContainerDuty {
     this.#goOn(this.#look)
   }
 
-  #goOn(look: Iterator<Operation | null>): void {
+  #goOn(look: Iterator<Removal | null>): void {
     for (let seen = 0; seen < this.#options.limits.containersPerTick; seen += 1) {
       if (this.#allowance < 1) return
       const { done, value } = look.next()
@@ -72,20 +77,21 @@ export class ContainerDuty {
         this.#look = null
         return
       }
-      if (value === null) continue
+      if (value === null || this.#asked.has(value.path)) continue
       this.#allowance -= 1
-      this.#options.remove(value)
+      this.#asked.add(value.path)
+      this.#options.remove(value, () => this.#asked.delete(value.path))
     }
   }
 
   /** For each container and TTL znode how to remove it, or null when it stays. */
-  *#removals(): Generator<Operation | null> {
+  *#removals(): Generator<Removal | null> {
     const { machine } = this.#options
     for (const path of machine().tree.containers()) yield this.#removalOf(path)
     for (const path of machine().tree.ttls()) yield this.#removalOf(path)
   }
 
-  #removalOf(path: string): Operation | null {
+  #removalOf(path: string): Removal | null {
     const { environment, machine, limits } = this.#options
     const { tree, clusterVersion } = machine()
     const stat = tree.stat(path)

@@ -29,6 +29,7 @@ export function zeroCounters(): Counters {
     proposals: 0,
     commits: 0,
     appliedRequests: 0,
+    appliedBytes: 0,
     fsyncs: 0,
     snapshotsTaken: 0,
     snapshotsSent: 0,

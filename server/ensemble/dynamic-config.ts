@@ -48,10 +48,14 @@ function linesOf(members: readonly Member[], numbers: ReadonlyMap<string, number
 
 function formatLine({ number, peerAddress, role, clientAddress }: ConfigLine): string {
   const port = Number(peerAddress.slice(peerAddress.lastIndexOf(':') + 1))
-  const above = port + ELECTION_PORT_ABOVE
-  const electionPort = above > PORT_MAX ? port - ELECTION_PORT_ABOVE : above
   const client = clientAddress === '' ? '' : `;${clientAddress}`
-  return `server.${number}=${peerAddress}:${electionPort}:${role}${client}`
+  return `server.${number}=${peerAddress}:${electionPortOf(port)}:${role}${client}`
+}
+
+/** What is told for the election port of a server with this peer port; nothing listens there. */
+export function electionPortOf(peerPort: number): number {
+  const above = peerPort + ELECTION_PORT_ABOVE
+  return above > PORT_MAX ? peerPort - ELECTION_PORT_ABOVE : above
 }
 
 /**

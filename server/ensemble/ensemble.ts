@@ -168,6 +168,7 @@ export type EnsembleCounter =
   | 'proposals'
   | 'commits'
   | 'appliedRequests'
+  | 'appliedBytes'
   | 'fsyncs'
   | 'snapshotsTaken'
   | 'snapshotsSent'

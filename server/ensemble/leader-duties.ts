@@ -30,6 +30,8 @@ export class LeaderDuties {
   readonly #options: LeaderDutiesOptions
   readonly #containers: ContainerDuty
   readonly #config: ConfigDuty
+  /** The cluster version that was asked for last, while its outcome is not known; else 0. */
+  #raisingTo = 0
 
   constructor(options: LeaderDutiesOptions) {
     const { environment, machine, limits, members } = options
@@ -39,7 +41,7 @@ export class LeaderDuties {
       machine,
       limits,
       // A removal that is lost is asked for again at the next look.
-      remove: (operation) => this.#submit(operation, () => {}),
+      remove: (operation, done) => options.submit(requestOf(operation), done),
     })
     this.#config = new ConfigDuty({
       machine,
@@ -76,13 +78,37 @@ export class LeaderDuties {
     }
   }
 
-  /** Turns on what every member's build can apply by now. */
+  /** The cluster version that is, or is about to be: no server joins that cannot apply it. */
+  get versionNeeded(): number {
+    return Math.max(this.#options.machine().clusterVersion, this.#raisingTo)
+  }
+
+  /** Turns on what every member's build can apply by now; not while another may become a member. */
   raiseClusterVersion(status: RaftStatus): void {
-    const { transport, machine } = this.#options
-    const own = { id: status.id, versionMax: CLUSTER_VERSION_MAX }
-    const version = commonVersion(status.members, transport.links(), own)
-    if (version <= machine().clusterVersion) return
-    this.#submit({ kind: 'setClusterVersion', version }, () => {})
+    if (this.#options.membership.changing) return
+    this.#raiseTo(this.#commonVersion(status))
+  }
+
+  /**
+   * As leader of a new cluster, before anything is written: its first request turns on what the
+   * members can apply, and the servers that are linked and have yet to join.
+   */
+  setFirstVersion(status: RaftStatus): void {
+    const linked = this.#options.transport.links().map(({ versionMax }) => versionMax)
+    this.#raiseTo(Math.min(this.#commonVersion(status), ...linked))
+  }
+
+  #commonVersion({ id, members }: RaftStatus): number {
+    const own = { id, versionMax: CLUSTER_VERSION_MAX }
+    return commonVersion(members, this.#options.transport.links(), own)
+  }
+
+  #raiseTo(version: number): void {
+    if (version <= this.versionNeeded) return
+    this.#raisingTo = version
+    this.#options.submit(requestOf({ kind: 'setClusterVersion', version }), () => {
+      this.#raisingTo = 0
+    })
   }
 
   /** Makes one learner that has caught up a voter. */

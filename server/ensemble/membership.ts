@@ -40,6 +40,8 @@ export interface MembershipOptions {
   readonly promotionLagEntries: number
   /** How long a change is waited for after the end of the leadership in which it was proposed. */
   readonly outcomeMsMax: number
+  /** The cluster version that whoever is taken in must be able to apply. */
+  readonly versionNeeded: () => number
   readonly status: () => RaftStatus
   readonly step: (input: RaftInput) => void
   /** The next token for a Raft proposal. */
@@ -74,6 +76,11 @@ export class Membership {
   /** Why the ensemble does not take this server in; null while it does, or nothing was heard. */
   get refusal(): string | null {
     return this.#refusal
+  }
+
+  /** A change is proposed, and not applied yet. */
+  get changing(): boolean {
+    return this.#changeUnderWay
   }
 
   /** Dials whoever should be dialled now; called at the start and when that may have changed. */
@@ -134,8 +141,10 @@ export class Membership {
     if (joiner.clusterId !== '' && joiner.clusterId !== own.clusterId) {
       return foreignRefusal(joiner, own.clusterId)
     }
-    if (status.role !== 'leader' || this.#changeUnderWay) return null
-    const { forming, listBinds, electionTicks, retirement } = this.#options
+    if (status.role !== 'leader') return null
+    const { forming, listBinds, electionTicks, retirement, versionNeeded } = this.#options
+    if (joiner.versionMax < versionNeeded()) return outdatedRefusal(joiner, versionNeeded())
+    if (this.#changeUnderWay) return null
     if (this.#mayBeRetired(joiner)) {
       // A new leader has removals to apply yet: the joiner asks again.
       if (!status.committedInTerm || !retirement.knowsUpTo(status.commit)) return null
@@ -295,6 +304,12 @@ const leaderChanged = () => 'leaderChanged'
 /** Begins with its code in docs/errors.md. */
 function retiredRefusal(name: string): string {
   return `SERVER_RETIRED: server ${name} was removed from the ensemble`
+}
+
+/** Begins with its code in docs/errors.md. */
+function outdatedRefusal({ name, versionMax }: Hello, needed: number): string {
+  const known = `server ${name} knows cluster version ${versionMax} at most`
+  return `SERVER_OUTDATED: ${known}, and the ensemble is at ${needed}`
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Environment } from './environment.ts'
 import type { Forming } from './joining.ts'
 
 /** The newest clusterVersion this build can apply (design 3, Log). */
-export const CLUSTER_VERSION_MAX = 2
+export const CLUSTER_VERSION_MAX = 3
 
 /** The bounds of limits.ts that the ensemble uses; the simulation makes some of them tiny. */
 export interface ReplicaLimits extends ContainerLimits {

@@ -244,7 +244,7 @@ export class Replica implements Ensemble {
     const status = this.#raft.status()
     if (!status.committedInTerm || this.#contact !== 'fresh') return
     duties.expireSessions(status)
-    if (this.#ticks % this.#limits.joinRetryTicks === 0) duties.raiseClusterVersion(status)
+    duties.raiseClusterVersion(status)
     duties.promote(status)
     duties.tick()
   }
@@ -339,6 +339,7 @@ export class Replica implements Ensemble {
     durability.persist(output)
     this.#rooms.sendAll(output.messages)
     membership.notice(this.#raft.members, identity.hello)
+    this.#considerFirstVersion()
     this.#quorumClock.committed(this.#raft.commitIndex, this.#environment.nowMs())
     for (const entry of output.committed) applier.apply(entry)
     const last = output.committed.at(-1)
@@ -352,6 +353,12 @@ export class Replica implements Ensemble {
     barriers.release(this.machine.appliedIndex)
     for (const want of output.snapshotsWanted) snapshots.send(want.to, want.index)
     if (last !== undefined) snapshots.consider()
+  }
+
+  /** At the moment from which a new cluster takes requests: none of a client comes before. */
+  #considerFirstVersion(): void {
+    if (!this.#raft.isLeader || this.machine.lastZxid > 0 || !this.#formed) return
+    this.#rooms.duties.setFirstVersion(this.#raft.status())
   }
 
   #settleProposals({ refused, accepted }: RaftOutput): void {

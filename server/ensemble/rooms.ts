@@ -191,6 +191,7 @@ export class Rooms {
       electionTicks: limits.electionTicks,
       promotionLagEntries: limits.promotionLagEntries,
       outcomeMsMax: 4 * limits.electionTicks * limits.tickMs,
+      versionNeeded: () => this.duties.versionNeeded,
       status: () => raft().status(),
       step,
       token,

@@ -1,4 +1,4 @@
-import type { Member } from '../core/raft/message.ts'
+import { electionPortOf } from '../ensemble/dynamic-config.ts'
 import type { EnsembleStatus } from '../ensemble/ensemble.ts'
 import type { ClientConnection } from '../listener/connection.ts'
 import { processEnvironment } from '../listener/process-environment.ts'
@@ -235,6 +235,16 @@ function leader(context: WordContext): CommandBody {
   }
 }
 
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1))
+}
+
+/** As in the lines of /zookeeper/config. */
+function electionAddressOf(peerAddress: string): string {
+  const host = peerAddress.slice(0, peerAddress.lastIndexOf(':'))
+  return `${host}:${electionPortOf(portOf(peerAddress))}`
+}
+
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }
@@ -329,8 +339,7 @@ function votingView(context: WordContext): CommandBody {
     numbers.get(member.name) ?? 0,
     {
       server_addresses: [member.peerAddress],
-      // One port for both: there are no connections for elections alone.
-      election_addresses: [member.peerAddress],
+      election_addresses: [electionAddressOf(member.peerAddress)],
       client_address: member.clientAddress,
       learner_type: 'participant',
     },
@@ -343,12 +352,12 @@ function zabState(context: WordContext): CommandBody {
   const status = ensemble.status()
   if (modeOf(status) === 'standalone') return { voting: false, zabstate: '' }
   const self = status.raft.members.find(({ id }) => id === status.id)
-  const addresses = addressesOf(self)
+  const peerAddress = self?.peerAddress ?? ''
   return {
     myid: ownNumber(context),
     is_leader: ensemble.isLeader,
-    quorum_address: addresses,
-    election_address: addresses,
+    quorum_address: addressesOf(peerAddress),
+    election_address: addressesOf(peerAddress === '' ? '' : electionAddressOf(peerAddress)),
     client_address: self?.clientAddress ?? '',
     voting: self?.role === 'voter',
     last_zxid: `0x${status.zxid.toString(16)}`,
@@ -363,11 +372,10 @@ function stateOf({ raft }: EnsembleStatus): string {
 }
 
 /** ZooKeeper's view of a server that may have several addresses; here each has one. */
-function addressesOf(self: Member | undefined): CommandBody {
-  const address = self?.peerAddress ?? ''
-  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+function addressesOf(address: string): CommandBody {
+  const port = portOf(address)
   return {
-    empty: self === undefined,
+    empty: address === '',
     all_addresses: [address],
     wildcard_addresses: [`0.0.0.0:${port}`],
     all_ports: [port],

@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import type { AuditResult } from '../audit/audit.ts'
+import type { AdministrativeOperation, AuditResult } from '../audit/audit.ts'
 import { userOf } from '../audit/audit.ts'
 import { addressOf } from './identity.ts'
 import type { RouteContext } from './route-context.ts'
 
 export interface Administration {
-  readonly operation: 'transferLeadership' | 'removeMember' | 'readmitMember' | 'takeSnapshot'
+  readonly operation: AdministrativeOperation
   /** The server that it is about. */
   readonly member?: string | undefined
   /** What is told when it goes well: done, or only begun. */

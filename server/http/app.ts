@@ -11,7 +11,8 @@ import fastify, {
 import { CodedError } from '../errors.ts'
 import type { App } from './app-instance.ts'
 import { authorisationOf, type SubjectOf } from './authorisation.ts'
-import { requestIdentities } from './identity.ts'
+import { tellDenial } from './denial.ts'
+import { certainIdentities, requestIdentities } from './identity.ts'
 import { discardBody } from './refused-body.ts'
 import type { AppOptions, RouteContext } from './route-context.ts'
 import { commandRoutes } from './routes/commands.ts'
@@ -46,7 +47,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     routerOptions: { maxParamLength: 3 * options.keyBytesMax + 64 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
+  const subjectOf: SubjectOf = (request) => servers?.subjectOf(request) ?? null
+  const superSubject = options.tls?.superSubject ?? ''
+  const certainOf = certainIdentities(options.authenticator, subjectOf, superSubject)
+  const identitiesOf = requestIdentities(options.authenticator, options.authorisation, certainOf)
   app.setErrorHandler(async (error: FastifyError | CodedError, request, reply) => {
+    tellDenial(options.audit, error, request as FastifyRequest, identitiesOf, certainOf)
     if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
       const length = Number(request.headers['content-length'])
       await discardBody(request.raw, length, options.refusedBody)
@@ -59,6 +65,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   )
   const info = { title: 'Quorate', version: '1', description: 'A coordination server over HTTP' }
   await app.register(swagger, { openapi: { info } })
+  // Not among fastify's options: to those 0 means its own default.
+  app.server.keepAliveTimeout = options.idleMs
   app.server.maxConnections = options.connectionsMax
   if (options.eventLoopDelayMsMax > 0) {
     await app.register(underPressure, {
@@ -71,14 +79,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     })
   }
   app.addHook('preClose', async () => servers?.endHandshakes())
-  const subjectOf: SubjectOf = (request) => servers?.subjectOf(request) ?? null
   const authorise = await authorisationOf(app, options.authorisation, subjectOf)
-  const identitiesOf = requestIdentities(
-    options.authenticator,
-    options.authorisation,
-    subjectOf,
-    options.tls?.superSubject ?? '',
-  )
   const context: RouteContext = { ...options, authorise, identitiesOf }
   const groups = [healthRoutes, dataRoutes, znodeRoutes, ensembleRoutes, commandRoutes, pageRoutes]
   for (const routes of groups) {

@@ -20,6 +20,19 @@ export function addressOf(request: FastifyRequest): string {
   return request.ip.replace(/^::ffff:/, '')
 }
 
+/** What a sender is whatever the headers say: its address, and the subject of its certificate. */
+export function certainIdentities(
+  authenticator: Authenticator,
+  subjectOf: SubjectOf,
+  superSubject: string,
+): IdentitiesOf {
+  return (request) => {
+    const subject = authenticator.schemes.has('x509') ? subjectOf(request) : null
+    const certified = certificateIdentities(subject, superSubject)
+    return [{ scheme: 'ip', id: addressOf(request) }, ...certified]
+  }
+}
+
 /** The token's holder administers the server: ACLs are for the others. */
 const HOLDER: Identity = { scheme: 'super', id: '' }
 
@@ -31,15 +44,12 @@ const HOLDER: Identity = { scheme: 'super', id: '' }
 export function requestIdentities(
   authenticator: Authenticator,
   authorisation: Authorisation,
-  subjectOf: SubjectOf,
-  superSubject: string,
+  certainOf: IdentitiesOf,
 ): IdentitiesOf {
   return (request) => {
     const { authorization } = request.headers
     const credential = authorization === undefined ? [] : provedBy(authorization)
-    const subject = authenticator.schemes.has('x509') ? subjectOf(request) : null
-    const certified = certificateIdentities(subject, superSubject)
-    const proved = [{ scheme: 'ip', id: addressOf(request) }, ...certified, ...credential]
+    const proved = [...certainOf(request), ...credential]
     if (!admits(authenticator, proved) && !isSuper(proved)) {
       const schemes = [...authenticator.enforcedSchemes].join(' or ')
       throw new CodedError('UNAUTHORISED', `this server asks everybody for ${schemes}`)

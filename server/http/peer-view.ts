@@ -1,8 +1,6 @@
+import { limits } from '../limits.ts'
 import { secureRequest } from '../tls/secure-request.ts'
 import type { HttpTls } from './tls-server.ts'
-
-/** A member's own view is asked over HTTP for the page; later than this it counts as unreachable. */
-const PEER_VIEW_TIMEOUT_MS = 800
 
 /** What the server at this address, with a scheme where that is not http, answers; rejects otherwise. */
 export async function askPeer(
@@ -11,7 +9,7 @@ export async function askPeer(
   tls: HttpTls | null,
 ): Promise<unknown> {
   if (!httpAddress.startsWith('https://')) {
-    const signal = AbortSignal.timeout(PEER_VIEW_TIMEOUT_MS)
+    const signal = AbortSignal.timeout(limits.peerViewMsMax)
     const response = await fetch(`http://${httpAddress}${path}`, { signal })
     return response.json()
   }
@@ -20,7 +18,7 @@ export async function askPeer(
   const { text } = await secureRequest(new URL(path, httpAddress), {
     method: 'GET',
     headers: {},
-    timeoutMs: PEER_VIEW_TIMEOUT_MS,
+    timeoutMs: limits.peerViewMsMax,
     tls: {
       ...credentials.context,
       ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),

@@ -29,6 +29,8 @@ export interface AppOptions {
   readonly forwardTimeoutMs: number
   /** For a client to send its whole request; then its connection is closed with 408. */
   readonly requestMsMax: number
+  /** From an answer to the next request, then the connection is closed; 0: no limit. */
+  readonly idleMs: number
   /** Bytes of a request body; above it 413. */
   readonly bodyBytesMax: number
   /** How much of a body above it is read and dropped, so that its client gets to the answer. */

@@ -15,15 +15,12 @@ export interface HttpTls {
   readonly verifyHost: boolean
 }
 
-/** For what a client sends, and between its requests. */
+/** For what a client sends. */
 export interface HttpTimeouts {
   readonly requestTimeout: number
   readonly headersTimeout: number
   readonly connectionsCheckingInterval: number
 }
-
-/** As fastify has it for servers of its own. */
-const KEEP_ALIVE_MS = 72_000
 
 /** HTTP behind a TLS handshake, with the subjects of the certificates that were shown there. */
 export class TlsServers {
@@ -43,7 +40,7 @@ export class TlsServers {
 
   /** A server of HTTP whose connections come through the handshake first. */
   create(timeouts: HttpTimeouts, handler: RequestListener): Server {
-    const server = createServer({ ...timeouts, keepAliveTimeout: KEEP_ALIVE_MS }, handler)
+    const server = createServer(timeouts, handler)
     // What the server does with a connection, it does behind the handshake.
     const [serve] = server.listeners('connection')
     if (serve === undefined) throw new Error('a server of HTTP takes no connections')

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Identity } from '../core/tree/acl.ts'
+import { limits } from '../limits.ts'
 import { DigestMd5Exchange } from './sasl-digest-md5.ts'
 
 /** What a client can authenticate by, beside its address. */
@@ -180,6 +181,7 @@ export class ClientAuthentication {
       service: SASL_SERVICE,
       nonce: Buffer.from(this.#randomBytes(NONCE_BYTES)).toString('base64'),
       passwordOf: (user) => users.get(user),
+      tokenBytesMax: limits.saslTokenBytesMax,
     })
     const step = this.#exchange.step(token)
     if (step.kind === 'failed') return this.#saslFailure()

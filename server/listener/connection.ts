@@ -4,46 +4,36 @@ import type { SessionId, Zxid } from '../core/brand.ts'
 import { ErrorCode } from '../core/machine/error-code.ts'
 import type { Operation } from '../core/machine/operation.ts'
 import type { Identity } from '../core/tree/acl.ts'
-import { CONFIG_PATH } from '../core/tree/tree.ts'
 import type { WatchEvent, Watcher } from '../core/watch/watch.ts'
 import type { Ensemble, Outcome } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
 import {
-  writeAddWatchedReply,
   writeAuthReply,
-  writeDataReply,
   writeHeaderReply,
-  writeIdentitiesReply,
   writeNotification,
   writePingReply,
-  writeReadReply,
   writeSaslReply,
-  writeSyncReply,
-  writeUnimplementedReply,
   writeWriteReply,
 } from '../wire/client-reply.ts'
 import { type ClientRequest, decodeClientRequest } from '../wire/client-request.ts'
 import {
   type DecodedConnectRequest,
-  decodeConnectRequest,
   encodeConnectResponse,
   encodeSessionExpired,
-  PASSWORD_BYTES,
 } from '../wire/handshake.ts'
 import { JuteWriter } from '../wire/jute.ts'
 import { Xid } from '../wire/opcode.ts'
-import type { ReadRequest, ReadResult } from '../wire/read.ts'
 import { withKnownSchemes } from './acl-schemes.ts'
 import { type Authenticator, ClientAuthentication } from './authentication.ts'
 import type { ClientRegistry } from './client-registry.ts'
-import { addWatch, checkWatches, removeWatches, setWatches } from './client-watches.ts'
 import { withoutTtl } from './extended-types.ts'
 import { Intake } from './intake.ts'
-import { answerRead } from './local-read.ts'
-import { needsQuorum, type ReadOnlySession } from './read-only-sessions.ts'
+import { type LocalRequest, writeLocalAnswer } from './local-answer.ts'
+import { needsQuorum } from './read-only-sessions.ts'
 import { type Answerable, type Pending, type QueueOwner, RequestQueue } from './request-queue.ts'
 import { operationName, RequestStats } from './request-stats.ts'
 import type { ServerStats } from './server-stats.ts'
+import { type OpenedSession, SessionHandshake } from './session-handshake.ts'
 import type { SessionThrottle } from './session-throttle.ts'
 
 /** Where a connection's bytes go: a socket, or a link of the simulation. */
@@ -259,7 +249,7 @@ export class ClientConnection implements Watcher {
   #frame(frame: Uint8Array): void {
     this.requests.received += 1
     this.#options.stats.packetsReceived += 1
-    if (this.#state === 'handshake') this.#connect(frame)
+    if (this.#state === 'handshake') this.#shakeHands().receive(frame)
     else this.#request(frame)
   }
 
@@ -271,78 +261,22 @@ export class ClientConnection implements Watcher {
 
   // --- Handshake ---------------------------------------------------------------------------------
 
-  #connect(frame: Uint8Array): void {
-    const request = decodeConnectRequest(frame)
-    const { stats } = this.#options
-    const { ready } = this.#ensemble
-    const readOnly = !ready && this.#ensemble.readOnly && request?.readOnly === true
-    if (!ready && !readOnly) stats.closedNotServing += 1
-    if (request === null || !(ready || readOnly)) return this.close()
-    if (!this.#options.throttle.admits(request.sessionId !== 0)) return this.close()
-    stats.handshakes += 1
-    this.#state = 'attaching'
-    if (readOnly) return this.#attachHere(request)
-    if (request.lastZxidSeen <= this.#ensemble.machine.lastZxid) return this.#attach(request)
-    // The client has seen a state that is not here yet: catch up, or send it elsewhere (B5.18).
-    this.#ensemble.barrier((ok) => {
-      if (this.#state !== 'attaching') return
-      const behind = request.lastZxidSeen > this.#ensemble.machine.lastZxid
-      if (!ok || behind) this.close()
-      else this.#attach(request)
+  #shakeHands(): SessionHandshake {
+    return new SessionHandshake(this.#options, {
+      number: this.number,
+      attaching: () => this.#state === 'attaching',
+      attach: () => {
+        this.#state = 'attaching'
+      },
+      submit: (operation, session, done) => this.#submit(operation, session, done),
+      opened: (request, opened) => this.#opened(request, opened),
+      expired: (request, readOnly) => this.#answerExpired(request, readOnly),
+      close: () => this.close(),
     })
   }
 
-  #attach(request: DecodedConnectRequest): void {
-    const { environment } = this.#options
-    const timeoutMs = this.#negotiated(request.timeoutMs)
-    if (request.sessionId < 0) return this.#answerExpired(request)
-    const fresh = request.sessionId === 0
-    if (!fresh) this.#options.stats.revalidations += 1
-    const operation: Operation = fresh
-      ? { kind: 'createSession', timeoutMs, password: environment.randomBytes(PASSWORD_BYTES) }
-      : { kind: 'attachSession', timeoutMs, password: request.password.slice() }
-    this.#submit(operation, request.sessionId, (outcome) => this.#attached(request, outcome))
-  }
-
-  #negotiated(timeoutMs: number): number {
-    const { sessionTimeoutMsMin, sessionTimeoutMsMax } = this.#options
-    return Math.min(Math.max(timeoutMs, sessionTimeoutMsMin), sessionTimeoutMsMax)
-  }
-
-  /** Reading alone, on a server that is cut off: no other server hears of it. */
-  #attachHere(request: DecodedConnectRequest): void {
-    const { registry, environment } = this.#options
-    const { machine } = this.#ensemble
-    const { sessionId, lastZxidSeen } = request
-    // A client of the ensemble goes on with its session where there is a leader.
-    const elsewhere =
-      lastZxidSeen > machine.lastZxid || machine.sessions.get(sessionId) !== undefined
-    if (elsewhere) return this.close()
-    this.#readOnly = true
-    const timeoutMs = this.#negotiated(request.timeoutMs)
-    const nowMs = environment.nowMs()
-    const { readOnlySessions } = registry
-    if (sessionId !== 0) {
-      const resumed = readOnlySessions.resume(nowMs, timeoutMs, request)
-      if (resumed === null) return this.#answerExpired(request)
-      registry.sessionAttached(resumed.id, this.#ensemble.origin, this.number)
-      return this.#opened(request, resumed, machine.lastZxid)
-    }
-    const opened = readOnlySessions.open(nowMs, timeoutMs, environment.randomBytes(PASSWORD_BYTES))
-    if (opened === null) return this.close()
-    this.#opened(request, opened, machine.lastZxid)
-  }
-
-  #attached(request: DecodedConnectRequest, outcome: Outcome): void {
-    if (this.#state !== 'attaching') return
-    if (outcome.kind !== 'applied') return this.close()
-    const { error, result } = outcome.result
-    if (error === ErrorCode.sessionExpired) return this.#answerExpired(request)
-    if (result.kind !== 'session') return this.close()
-    this.#opened(request, { ...result, id: result.session }, outcome.result.zxid)
-  }
-
-  #opened(request: DecodedConnectRequest, session: ReadOnlySession, zxid: Zxid): void {
+  #opened(request: DecodedConnectRequest, { session, zxid, readOnly }: OpenedSession): void {
+    this.#readOnly = readOnly
     this.#session = session.id
     this.#timeoutMs = session.timeoutMs
     this.#state = 'open'
@@ -354,7 +288,7 @@ export class ClientConnection implements Watcher {
       timeoutMs: session.timeoutMs,
       sessionId: session.id,
       password: session.password,
-      readOnly: request.readOnly === null ? null : this.#readOnly,
+      readOnly: request.readOnly === null ? null : readOnly,
     })
     this.#wrote()
     this.#noteAnswer('SESS', 0, this.heardAtMs, zxid)
@@ -378,8 +312,8 @@ export class ClientConnection implements Watcher {
     else this.#ensemble.touch(this.#session)
   }
 
-  #answerExpired(request: DecodedConnectRequest): void {
-    encodeSessionExpired(this.#out, request.readOnly === null ? null : this.#readOnly)
+  #answerExpired(request: DecodedConnectRequest, readOnly: boolean): void {
+    encodeSessionExpired(this.#out, request.readOnly === null ? null : readOnly)
     this.#wrote()
     this.close()
   }
@@ -406,7 +340,8 @@ export class ClientConnection implements Watcher {
       {
         session: operation.kind === 'createSession' ? 0 : session,
         connection: this.connection,
-        identities: this.identities,
+        // A session belongs to whoever has its password: names matter to znodes.
+        identities: this.#state === 'attaching' ? [] : this.identities,
         operation,
       },
       done,
@@ -526,67 +461,22 @@ export class ClientConnection implements Watcher {
     return true
   }
 
-  #answerHere(request: Exclude<Answerable, { kind: 'write' } | { kind: 'closeSession' }>): void {
-    const { xid } = request
-    const zxid = this.#ensemble.machine.lastZxid
-    this.lastZxid = zxid
-    switch (request.kind) {
-      case 'read':
-        writeReadReply(this.#out, xid, zxid, this.#read(request.read))
-        break
-      case 'sync':
-        writeSyncReply(this.#out, xid, zxid, request.path)
-        break
-      case 'malformed':
-        writeHeaderReply(this.#out, xid, zxid, request.error)
-        break
-      case 'setWatches':
-        for (const event of setWatches(this.#ensemble, this, request)) this.notify(event)
-        writeHeaderReply(this.#out, xid, zxid, ErrorCode.ok)
-        break
-      case 'addWatch':
-        this.#answerAddWatch(xid, zxid, addWatch(this.#ensemble, this, request))
-        break
-      case 'removeWatches':
-        writeHeaderReply(this.#out, xid, zxid, removeWatches(this.#ensemble, this, request))
-        break
-      case 'checkWatches':
-        writeHeaderReply(this.#out, xid, zxid, checkWatches(this.#ensemble, this, request))
-        break
-      case 'whoAmI':
-        writeIdentitiesReply(this.#out, xid, zxid, this.#authentication.proved.map(withoutSecret))
-        break
-      case 'reconfig':
-        this.#answerConfig(xid, zxid)
-        break
-      case 'unimplemented':
-        writeUnimplementedReply(this.#out, xid)
-        this.#wrote()
-        return this.close()
-    }
+  #answerHere(request: LocalRequest): void {
+    const { outputBytesMax, watchesMax, stats } = this.#options
+    this.lastZxid = this.#ensemble.machine.lastZxid
+    writeLocalAnswer(this.#out, request, {
+      ensemble: this.#ensemble,
+      client: this,
+      proved: this.#authentication.proved,
+      // No single reply takes more than half of what may be gathered for a client.
+      replyBytesMax: outputBytesMax / 2,
+    })
     this.#wrote()
-    if (this.#ensemble.watches.countOf(this.connection) > this.#options.watchesMax) {
-      this.#options.stats.connectionsDropped += 1
+    if (request.kind === 'unimplemented') return this.close()
+    if (this.#ensemble.watches.countOf(this.connection) > watchesMax) {
+      stats.connectionsDropped += 1
       this.close()
     }
-  }
-
-  /** No single reply takes more than half of what may be gathered for a client. */
-  #read(request: ReadRequest): ReadResult {
-    return answerRead(this.#ensemble, this, request, this.#options.outputBytesMax / 2)
-  }
-
-  #answerAddWatch(xid: number, zxid: Zxid, error: ErrorCode): void {
-    if (error === ErrorCode.ok) writeAddWatchedReply(this.#out, xid, zxid)
-    else writeHeaderReply(this.#out, xid, zxid, error)
-  }
-
-  /** The configuration as it is now, which the reconfiguration's client asked for. */
-  #answerConfig(xid: number, zxid: number): void {
-    const { tree } = this.#ensemble.machine
-    const stat = tree.stat(CONFIG_PATH)
-    assert(stat !== undefined, 'the configuration is always there')
-    writeDataReply(this.#out, xid, zxid, tree.data(CONFIG_PATH) ?? null, stat)
   }
 
   // --- Watches -----------------------------------------------------------------------------------
@@ -671,10 +561,4 @@ export class ClientConnection implements Watcher {
     this.#out.reset()
     this.#end()
   }
-}
-
-/** Who a client is, for whoAmI: of a digest the user's name alone; the superuser has none. */
-function withoutSecret({ scheme, id }: Identity): Identity {
-  if (scheme === 'super') return { scheme, id: '' }
-  return { scheme, id: scheme === 'digest' ? (id.split(':', 1)[0] ?? '') : id }
 }

@@ -1,3 +1,4 @@
+import { electionPortOf } from '../ensemble/dynamic-config.ts'
 import type { EnsembleStatus } from '../ensemble/ensemble.ts'
 import { processEnvironment } from './process-environment.ts'
 import {
@@ -213,7 +214,7 @@ function ensembleText(asked: Asked, status: EnsembleStatus): string {
     ['initLimit', limit],
     ['syncLimit', limit],
     ['electionAlg', 3],
-    ['electionPort', peerPort],
+    ['electionPort', electionPortOf(peerPort)],
     ['quorumPort', peerPort],
     ['peerType', self?.observer === true ? 1 : 0],
   ]

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Audit } from '../audit/audit.ts'
 import type { Ensemble } from '../ensemble/ensemble.ts'
 import type { Environment } from '../ensemble/environment.ts'
+import { limits } from '../limits.ts'
 import type { Credentials } from '../tls/credentials.ts'
 import { TlsDoor } from '../tls/door.ts'
 import { type Authenticator, certificateIdentities } from './authentication.ts'
@@ -19,7 +20,7 @@ export interface ListenerOptions {
   readonly environment: Environment
   readonly host: string
   readonly port: number
-  /** Connections that wait to be accepted; -1: BACKLOG. */
+  /** Connections that wait to be accepted; -1: limits.listenBacklog. */
   readonly backlog?: number
   readonly authenticator: Authenticator
   readonly sessionTimeoutMsMin: number
@@ -86,6 +87,7 @@ export class Listener {
         : new TlsDoor({
             credentials: tls.credentials,
             handshakeTimeoutMs,
+            inTurn: (arrived, begin) => this.#inTurn(arrived, begin),
             admitted: (stream, subject) => this.#greet(stream, subject),
           })
     const shared = tls?.shared === true
@@ -93,8 +95,8 @@ export class Listener {
     this.#server = createServer(common, (socket) => {
       this.#accept(socket, () => {
         const greet = () => this.#greet(socket, null)
-        if (shared) this.#door?.takeEither(socket, greet)
-        else greet()
+        if (shared) return this.#door?.takeEither(socket, greet)
+        greet()
         socket.resume()
       })
     })
@@ -122,7 +124,7 @@ export class Listener {
     // Nobody waits for a client that does not read, or that is in the midst of a handshake.
     const rest = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy()
-    }, CLOSE_GRACE_MS)
+    }, limits.clientCloseMsMax)
     await closed
     clearTimeout(rest)
   }
@@ -153,6 +155,10 @@ export class Listener {
     })
     // An error is followed by close, which is all that matters here.
     socket.on('error', () => {})
+    this.#inTurn(socket, admit)
+  }
+
+  #inTurn(socket: Socket, admit: () => void): void {
     this.stats.connectionsArriving += 1
     this.#arrivals.add(() => {
       this.stats.connectionsArriving -= 1
@@ -206,12 +212,9 @@ export class Listener {
   }
 
   #connect(socket: Socket, address: string, subject: string | null): ClientConnection {
-    const { ensemble, environment, authenticator, ...options } = this.#options
     const connectionOptions: ConnectionOptions = {
-      ...options,
-      ensemble,
-      environment,
-      authenticator,
+      // More than is asked for: to leave some out takes twice the time, at every connection.
+      ...this.#options,
       registry: this.registry,
       stats: this.stats,
       throttle: this.#throttle,
@@ -225,7 +228,7 @@ export class Listener {
         close: () => {
           // A client that does not read must not keep the socket for ever.
           socket.end()
-          setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref()
+          setTimeout(() => socket.destroy(), limits.clientCloseMsMax).unref()
         },
         setReading: (reading) => {
           if (reading) socket.resume()
@@ -238,9 +241,6 @@ export class Listener {
   }
 }
 
-const CLOSE_GRACE_MS = 1_000
-const BACKLOG = 1_024
-
 function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
 }
@@ -252,7 +252,7 @@ function open(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    const waiting = backlog === -1 ? BACKLOG : backlog
+    const waiting = backlog === -1 ? limits.listenBacklog : backlog
     server.listen({ port, ...(host === '' ? {} : { host }), backlog: waiting }, () => {
       server.off('error', reject)
       resolve()

@@ -6,9 +6,16 @@ import { subjectName } from './subject-name.ts'
 /** The first byte of a TLS handshake; no frame of ours or ZooKeeper's and no word begins with it. */
 const HANDSHAKE_RECORD = 0x16
 
+/** Of a record: its type, version and length (RFC 8446, 5.1); and the most that may follow. */
+const RECORD_HEADER_BYTES = 5
+const RECORD_BYTES_MAX = 2 ** 14
+
 export interface TlsDoorOptions {
   readonly credentials: Credentials
+  /** For the first record, and again for the rest of the handshake. */
   readonly handshakeTimeoutMs: number
+  /** Begins the handshake of a socket when it is its turn: that is most of a millisecond's work. */
+  readonly inTurn?: (socket: Socket, begin: () => void) => void
   /** The handshake is done and the certificate is good enough; `subject` is null without one. */
   readonly admitted: (socket: TLSSocket, subject: string | null) => void
 }
@@ -38,24 +45,52 @@ export class TlsDoor {
 
   /** From here on the socket is the door's; nothing of it may have been read. */
   take(socket: Socket): void {
-    this.#server.emit('connection', socket)
+    this.#gather(socket, null)
+  }
+
+  /** As `take`, for a port that takes plain connections too: those go to `plain`, with nothing read. */
+  takeEither(socket: Socket, plain: () => void): void {
+    this.#gather(socket, plain)
   }
 
   /**
-   * As `take`, for a port that takes plain connections too: those go to `plain`, with nothing read.
-   * The first byte has to come as soon as a whole handshake.
+   * Waits for the first record, the ClientHello: the state of a TLS connection is 40 KB, and whoever
+   * never says what he wants should not have it.
    */
-  takeEither(socket: Socket, plain: () => void): void {
-    const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
-    socket.once('close', () => clearTimeout(timer))
-    socket.once('data', (early) => {
+  #gather(socket: Socket, plain: (() => void) | null): void {
+    const { credentials, handshakeTimeoutMs } = this.#options
+    let early: Buffer = Buffer.alloc(0)
+    const timer = setTimeout(() => {
+      if (plain === null || early.length > 0) {
+        credentials.failed(socket.remoteAddress ?? 'unknown', 'no ClientHello in time')
+      }
+      socket.destroy()
+    }, handshakeTimeoutMs)
+    const receive = (chunk: Buffer) => {
+      early = early.length === 0 ? chunk : Buffer.concat([early, chunk])
+      const shakes = early[0] === HANDSHAKE_RECORD
+      if (shakes && early.length < firstRecordBytes(early)) return
       clearTimeout(timer)
+      socket.off('data', receive)
       socket.pause()
       socket.unshift(early)
-      if (early[0] === HANDSHAKE_RECORD) return this.take(socket)
+      // What is no handshake on a port for nothing else: TLS says so, in its own words.
+      if (shakes || plain === null) return this.#begin(socket)
       plain()
       socket.resume()
-    })
+    }
+    socket.once('close', () => clearTimeout(timer))
+    socket.on('data', receive)
+    socket.resume()
+  }
+
+  #begin(socket: Socket): void {
+    const { inTurn } = this.#options
+    const begin = () => {
+      this.#server.emit('connection', socket)
+    }
+    if (inTurn === undefined) begin()
+    else inTurn(socket, begin)
   }
 
   #admit(socket: TLSSocket): void {
@@ -69,6 +104,13 @@ export class TlsDoor {
     credentials.failed(socket.remoteAddress ?? 'unknown', refusal)
     socket.destroy()
   }
+}
+
+/** What has to be there before TLS looks at it; a record that is too long is refused at its header. */
+function firstRecordBytes(early: Buffer): number {
+  if (early.length < RECORD_HEADER_BYTES) return RECORD_HEADER_BYTES
+  const length = early.readUInt16BE(RECORD_HEADER_BYTES - 2)
+  return length > RECORD_BYTES_MAX ? RECORD_HEADER_BYTES : RECORD_HEADER_BYTES + length
 }
 
 /** Why the connection may not go on; null when it may. */

@@ -41,6 +41,7 @@ const Kind = {
   error: 13,
   deleteUnusedContainer: 14,
   setConfig: 15,
+  renewSession: 16,
 } as const satisfies Record<Operation['kind'], number>
 
 /** Appends a request: its length, then sender, identities and operation. */
@@ -243,6 +244,9 @@ function writeOperation(writer: JuteWriter, operation: Operation): void {
       writer.int(operation.timeoutMs)
       writer.buffer(operation.password)
       break
+    case 'renewSession':
+      writer.varint(operation.timeoutMs)
+      break
     case 'closeSession':
       break
     case 'expireSession':
@@ -309,6 +313,8 @@ function readSessionOperation(reader: JuteReader, kind: number): Operation {
       const timeoutMs = reader.int()
       return { kind: 'attachSession', password: readPassword(reader), timeoutMs }
     }
+    case Kind.renewSession:
+      return { kind: 'renewSession', timeoutMs: reader.varint() }
     case Kind.closeSession:
       return { kind: 'closeSession' }
     case Kind.expireSession:

@@ -140,7 +140,8 @@ describe('serve zoo.cfg', () => {
       403,
       { code: 'HTTP_WRITES_CLOSED' },
     ])
-    const denied = /"user":"127.0.0.1".*"operation":"setData","znode":"\/quorate\/data\/a".*"failure"/
+    const denied =
+      /"user":"127.0.0.1".*"operation":"setData","znode":"\/quorate\/data\/a".*"failure"/
     await waitFor('the line', () => denied.test(process_.logTail()), 5_000)
   })
 

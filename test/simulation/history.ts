@@ -110,7 +110,8 @@ export class History {
 
   /** Of two connections that claim one session, nothing of the former is applied any more. */
   #checkOwner(request: Request, zxid: number): void {
-    if (request.session === 0 || request.operation.kind === 'attachSession') return
+    const { kind } = request.operation
+    if (request.session === 0 || kind === 'attachSession' || kind === 'renewSession') return
     const owner = this.sessions.get(request.session)?.owner
     if (owner !== ownerOf(request)) {
       const said = `${ownerOf(request)} spoke at ${zxid} for ${request.session}, which ${owner} has`
@@ -169,7 +170,8 @@ export class History {
           ephemerals: new Set(),
         })
         return
-      case 'attachSession': {
+      case 'attachSession':
+      case 'renewSession': {
         const session = this.sessions.get(request.session)
         if (session === undefined)
           throw new Violation('session', `attached to ended ${request.session}`)

@@ -42,6 +42,8 @@ interface Round {
   readonly ping: ClientFigures
   readonly residentMbMost: number
   readonly residentMbAfter: number
+  /** Of it, what V8 uses, garbage included. */
+  readonly heapMbAfter: number
 }
 
 /**
@@ -140,6 +142,7 @@ class HalfOpenRun {
       ping,
       residentMbMost,
       residentMbAfter,
+      heapMbAfter: await this.#megabytes('nodejs_heap_size_used_bytes'),
     }
   }
 
@@ -209,8 +212,13 @@ class HalfOpenRun {
   }
 
   async #residentMb(): Promise<number> {
+    return await this.#megabytes('process_resident_memory_bytes')
+  }
+
+  async #megabytes(metric: string): Promise<number> {
     const answer = await fetch(`http://127.0.0.1:${this.#ensemble.httpPorts[0]}/metrics`)
-    const bytes = /^process_resident_memory_bytes (\S+)$/m.exec(await answer.text())?.[1]
+    const bytes = new RegExp(`^${metric} (\\S+)$`, 'm').exec(await answer.text())?.[1]
+    if (bytes === undefined) throw new Error(`no metric ${metric}`)
     return Math.round(Number(bytes) / 1024 ** 2)
   }
 }

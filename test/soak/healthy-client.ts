@@ -21,14 +21,15 @@ export class HealthyClients {
   #over = false
   #failure: unknown = null
 
-  private constructor(pinging: RawClient, writing: RawClient, path: string) {
-    this.#clients = [pinging, writing]
+  private constructor(pinging: RawClient, writing: RawClient | null, path: string) {
+    this.#clients = writing === null ? [pinging] : [pinging, writing]
     const ping = () => pinging.code(op.ping, new Fields(), -2)
-    const write = () => writing.code(op.setData, dataBody(path, 'well'))
-    this.#ended = Promise.all([
-      this.#repeat(ping, this.#pings),
-      this.#repeat(write, this.#writes),
-    ]).then(() => undefined)
+    const ended = [this.#repeat(ping, this.#pings)]
+    if (writing !== null) {
+      const write = () => writing.code(op.setData, dataBody(path, 'well'))
+      ended.push(this.#repeat(write, this.#writes))
+    }
+    this.#ended = Promise.all(ended).then(() => undefined)
   }
 
   /** `path` is made, unless it is there. */
@@ -36,6 +37,11 @@ export class HealthyClients {
     const [pinging, writing] = await Promise.all([RawClient.connect(port), RawClient.connect(port)])
     await create(writing, path)
     return new HealthyClients(pinging, writing, path)
+  }
+
+  /** One that pings and does nothing else: the log hears nothing of it. */
+  static async startPinging(port: number): Promise<HealthyClients> {
+    return new HealthyClients(await RawClient.connect(port), null, '')
   }
 
   /** What the clients saw since the last call; throws when they were refused anything. */

@@ -5,4 +5,6 @@
 export const SINCE_VERSION = {
   /** Quotas are counted and enforced; the ensemble's members are written to /zookeeper/config. */
   quotas: 2,
+  /** A session is taken up again by an entry that does not repeat its password. */
+  renewals: 3,
 } as const

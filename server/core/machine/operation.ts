@@ -48,6 +48,11 @@ export type Operation =
    * (origin, connection). Later requests of the former owner are refused with sessionMoved.
    */
   | { readonly kind: 'attachSession'; readonly password: Uint8Array; readonly timeoutMs: number }
+  /**
+   * As attachSession, where the server that took the connection has the session and has held the
+   * password against it: a session keeps its id and its password for as long as it lives.
+   */
+  | { readonly kind: 'renewSession'; readonly timeoutMs: number }
   /** The client closes its session. */
   | { readonly kind: 'closeSession' }
   /**

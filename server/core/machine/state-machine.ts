@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts'
 import type { LogIndex, SessionId, Term, Zxid } from '../brand.ts'
-import { type Session, SessionTable } from '../session/session-table.ts'
+import { type Session, SessionTable, samePassword } from '../session/session-table.ts'
 import { mix } from '../tree/hash.ts'
 import { Tree } from '../tree/tree.ts'
 import { SINCE_VERSION } from './cluster-version.ts'
@@ -144,6 +144,8 @@ export class StateMachine {
         return this.#createSession(request, operation)
       case 'attachSession':
         return this.#attachSession(request, operation)
+      case 'renewSession':
+        return this.#renewSession(request, operation.timeoutMs)
       case 'closeSession':
         return this.#endSession(request, request.session)
       case 'expireSession':
@@ -161,7 +163,7 @@ export class StateMachine {
 
   /** Only the present owner speaks for a session; session 0 is the system itself. */
   #sessionRefusal(request: Request): ErrorCode {
-    if (request.session === 0 || request.operation.kind === 'attachSession') return ErrorCode.ok
+    if (request.session === 0 || takesUp(request.operation)) return ErrorCode.ok
     const session = this.sessions.get(request.session)
     if (session === undefined) return ErrorCode.sessionExpired
     const owned = session.origin === request.origin && session.connection === request.connection
@@ -244,7 +246,20 @@ export class StateMachine {
     if (present === undefined || !samePassword(present.password, operation.password)) {
       return this.#resultOf(request, ErrorCode.sessionExpired, NONE)
     }
-    const { timeoutMs } = operation
+    return this.#moveSession(request, present, operation.timeoutMs)
+  }
+
+  /** Its password was found right before it was proposed. */
+  #renewSession(request: Request, timeoutMs: number): RequestResult {
+    if (this.#clusterVersion < SINCE_VERSION.renewals) {
+      return this.#resultOf(request, ErrorCode.marshallingError, NONE)
+    }
+    const present = this.sessions.get(request.session)
+    if (present === undefined) return this.#resultOf(request, ErrorCode.sessionExpired, NONE)
+    return this.#moveSession(request, present, timeoutMs)
+  }
+
+  #moveSession(request: Request, present: Session, timeoutMs: number): RequestResult {
     const { origin, connection } = request
     return this.#ownSession(request, { ...present, timeoutMs, origin, connection })
   }
@@ -289,6 +304,11 @@ export class StateMachine {
   }
 }
 
+/** By its own proof, whoever owns the session. */
+function takesUp({ kind }: Operation): boolean {
+  return kind === 'attachSession' || kind === 'renewSession'
+}
+
 function change(context: ChangeContext, operation: Operation): OperationResult | ErrorCode {
   switch (operation.kind) {
     case 'create':
@@ -330,11 +350,4 @@ function failedMulti(count: number, failedAt: number, code: ErrorCode): Operatio
 function withExcesses(result: RequestResult, { quotas }: ChangeContext): RequestResult {
   const excesses = quotas?.excesses ?? null
   return excesses === null ? result : { ...result, excesses }
-}
-
-/** Takes the same time wherever the difference is. */
-function samePassword(left: Uint8Array, right: Uint8Array): boolean {
-  let difference = left.length ^ right.length
-  for (let i = 0; i < left.length; i += 1) difference |= (left[i] ?? 0) ^ (right[i] ?? 0)
-  return difference === 0
 }

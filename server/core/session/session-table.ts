@@ -55,3 +55,10 @@ function shareOf(session: Session): number {
   const owner = mix(mix(identity, session.origin), session.connection)
   return mix(owner, hashBytes(session.password))
 }
+
+/** Takes the same time wherever the difference is. */
+export function samePassword(left: Uint8Array, right: Uint8Array): boolean {
+  let difference = left.length ^ right.length
+  for (let i = 0; i < left.length; i += 1) difference |= (left[i] ?? 0) ^ (right[i] ?? 0)
+  return difference === 0
+}

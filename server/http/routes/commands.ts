@@ -48,6 +48,12 @@ export function commandRoutes(app: App, context: RouteContext): void {
         const changes = byName.get(name)?.changes ?? [...SNAPSHOT, ...RESTORE].includes(name)
         if (changes) await authorise(request as FastifyRequest, reply)
       },
+      config: {
+        change: ({ params }) =>
+          SNAPSHOT.includes((params as { '*': string })['*'])
+            ? { operation: 'takeSnapshot' }
+            : null,
+      },
       schema: { summary: "A command of ZooKeeper's AdminServer", params: Place },
     },
     async (request, reply) => {

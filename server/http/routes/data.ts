@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import type { Change } from '../../audit/audit.ts'
 import { ErrorCode } from '../../core/machine/error-code.ts'
 import { plainCreate } from '../../core/machine/operation.ts'
 import { getData } from '../../core/machine/read.ts'
@@ -38,11 +39,16 @@ export function dataRoutes(app: App, context: RouteContext): void {
   const { ensemble, authorise, identitiesOf } = context
   const call = new EnsembleCall(ensemble, context)
   const decoder = new TextDecoder()
+  const changeOf = (operation: 'setData' | 'delete', key: string): Change | null =>
+    problemOf(key, context.keyBytesMax) === null ? { operation, znode: znodeOf(key) } : null
 
   app.post(
     '/v1/data',
     {
       preHandler: authorise,
+      config: {
+        change: ({ body }) => changeOf('setData', (body as Static<typeof NewPair>).k),
+      },
       schema: {
         summary: 'Set a key',
         body: NewPair,
@@ -83,6 +89,9 @@ export function dataRoutes(app: App, context: RouteContext): void {
     '/v1/data/:key',
     {
       preHandler: authorise,
+      config: {
+        change: ({ params }) => changeOf('delete', (params as Static<typeof Key>).key),
+      },
       schema: {
         summary: 'Delete a key',
         params: Key,
@@ -128,13 +137,22 @@ async function createRoot(call: EnsembleCall, identities: readonly Identity[]): 
   }
 }
 
-/** Any key is one znode name: escaped as in a URL, and "." and ".." too, which no znode may have. */
 function pathOf(key: string, keyBytesMax: number): string {
+  const problem = problemOf(key, keyBytesMax)
+  if (problem !== null) throw problem
+  return znodeOf(key)
+}
+
+function problemOf(key: string, keyBytesMax: number): CodedError | null {
   if (Buffer.byteLength(key) > keyBytesMax) {
-    throw new CodedError('KEY_TOO_LONG', `a key has at most ${keyBytesMax} bytes`)
+    return new CodedError('KEY_TOO_LONG', `a key has at most ${keyBytesMax} bytes`)
   }
-  if (/\p{Surrogate}/u.test(key))
-    throw new CodedError('INVALID_FIELD', 'k: not valid Unicode', { field: 'k' })
+  if (!/\p{Surrogate}/u.test(key)) return null
+  return new CodedError('INVALID_FIELD', 'k: not valid Unicode', { field: 'k' })
+}
+
+/** Any key is one znode name: escaped as in a URL, and "." and ".." too, which no znode may have. */
+function znodeOf(key: string): string {
   const name = /^\.\.?$/.test(key) ? key.replaceAll('.', '%2E') : encodeURIComponent(key)
   return `${DATA_ROOT}/${name}`
 }

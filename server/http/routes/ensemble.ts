@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import type { Ensemble, EnsembleStatus } from '../../ensemble/ensemble.ts'
 import { CodedError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import { VERSION } from '../../version.ts'
 import { administer } from '../administration.ts'
 import type { App } from '../app-instance.ts'
@@ -9,7 +10,10 @@ import { askPeer } from '../peer-view.ts'
 import type { RouteContext } from '../route-context.ts'
 import type { HttpTls } from '../tls-server.ts'
 
-const Transfer = Type.Object({ to: Type.Optional(Type.String()) }, { additionalProperties: false })
+const Transfer = Type.Object(
+  { to: Type.Optional(Type.String({ maxLength: limits.serverNameLengthMax })) },
+  { additionalProperties: false },
+)
 const NamedServer = Type.Object({ name: Type.String({ minLength: 1 }) })
 
 /** Members, roles and log positions; leadership transfer and removal. */
@@ -32,6 +36,12 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
     '/v1/ensemble/transfer',
     {
       preHandler: authorise,
+      config: {
+        change: ({ body }) => ({
+          operation: 'transferLeadership',
+          member: (body as Static<typeof Transfer>).to,
+        }),
+      },
       schema: { summary: 'Hand leadership to a server, or to the best one', body: Transfer },
     },
     async (request, reply) => {
@@ -46,6 +56,7 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
     '/v1/ensemble/members/:name',
     {
       preHandler: authorise,
+      config: { change: ({ params }) => ({ operation: 'removeMember', member: nameIn(params) }) },
       schema: { summary: 'Remove a server from the configuration', params: NamedServer },
     },
     async (request, reply) => {
@@ -65,6 +76,7 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
     '/v1/ensemble/members/:name',
     {
       preHandler: authorise,
+      config: { change: ({ params }) => ({ operation: 'readmitMember', member: nameIn(params) }) },
       schema: { summary: 'Let a removed server come back with its disk', params: NamedServer },
     },
     async (request, reply) => {
@@ -83,7 +95,11 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
 
   app.post(
     '/v1/snapshot',
-    { preHandler: authorise, schema: { summary: 'Take a snapshot now on this server' } },
+    {
+      preHandler: authorise,
+      config: { change: () => ({ operation: 'takeSnapshot' }) },
+      schema: { summary: 'Take a snapshot now on this server' },
+    },
     async (request) => {
       const told = { operation: 'takeSnapshot', result: 'success' } as const
       return administer(context, request as FastifyRequest, told, async () => {
@@ -96,6 +112,10 @@ export function ensembleRoutes(app: App, context: RouteContext): void {
       })
     },
   )
+}
+
+function nameIn(params: unknown): string {
+  return (params as Static<typeof NamedServer>).name
 }
 
 function transfer(ensemble: Ensemble, to: string | undefined): void {

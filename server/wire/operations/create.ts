@@ -42,12 +42,13 @@ export function readCreate(reader: JuteReader, opcode: number, inMulti = false):
   const number = reader.int()
   const withTtl = opcode === Opcode.createTtl
   const ttlMs = withTtl ? reader.longOr(-1) : 0
-  const flags = flagsFor(opcode, number)
+  const flags = flagsFor(opcode, number, inMulti)
   if (inMulti && flags === undefined) return UNREADABLE
   if (flags === undefined || (withTtl && (ttlMs < 1 || ttlMs > TTL_MS_MAX))) return BAD_FLAGS
   if (path === null) return UNREADABLE
   const { mode, sequential } = flags
-  const withStat = opcode !== Opcode.create
+  // In a multi it is the flag that makes a container, and a container's result has its Stat.
+  const withStat = opcode !== Opcode.create || mode === 'container'
   return { kind: 'create', path, data, acl, mode, sequential, ttlMs, withStat }
 }
 
@@ -87,13 +88,16 @@ export function readCreateReply(reader: JuteReader, opcode: number): CreateResul
 
 /**
  * createTTL takes the ttl flags only, and those no other opcode. Containers are made by
- * createContainer: the flag in another create makes an ordinary znode in ZooKeeper, and here.
+ * createContainer: the flag in another create makes an ordinary znode in ZooKeeper, and here; but in
+ * a multi, a container (MultiOperationRecord takes the operation from the flag there).
  */
-function flagsFor(opcode: number, number: number): Flags | undefined {
+function flagsFor(opcode: number, number: number, inMulti: boolean): Flags | undefined {
   const flags = FLAGS[number]
   if (flags === undefined || (flags.mode === 'ttl') !== (opcode === Opcode.createTtl)) {
     return undefined
   }
-  if (opcode !== Opcode.createContainer) return flags.mode === 'container' ? FLAGS[0] : flags
+  if (opcode !== Opcode.createContainer) {
+    return flags.mode === 'container' && !inMulti ? FLAGS[0] : flags
+  }
   return number === 0 || flags.mode === 'container' ? FLAGS[4] : undefined
 }

@@ -53,6 +53,19 @@ describe('docs/compatibility.md', () => {
     for (const name of mentioned) expect(page).toContain(`\`${name}\``)
   })
 
+  it('gives a reason for every difference', () => {
+    const tables = page.split('\n\n').filter((part) => / (Reason|why) \|$/m.test(part))
+    expect(tables).toHaveLength(10)
+    for (const table of tables) {
+      const [head = '', , ...rows] = table.trim().split('\n')
+      for (const row of rows) {
+        const cells = row.split(/(?<!\\)\|/).slice(1, -1)
+        expect([row, cells.length]).toEqual([row, head.split('|').length - 2])
+        expect([row, cells.at(-1)?.trim()]).not.toEqual([row, ''])
+      }
+    }
+  })
+
   it('has a word on each of what the suite makes a difference for', () => {
     const target = readFileSync('test/conformance/suite/target.ts', 'utf8')
     const [, supports = ''] = target.split('export interface Supports {')

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
-import { create, createBody, exists, flag, remove, setData } from '../operations.ts'
+import { create, createBody, exists, flag, multi, remove, setData } from '../operations.ts'
 import { op, type RawClient } from '../raw-client.ts'
 import { Sessions, type Target } from './target.ts'
 
@@ -42,6 +42,28 @@ export function containerSuite(target: Target): void {
       expect([event?.type, event?.path]).toEqual([2, `${place}/used`])
       for (const name of ['full', 'unused', 'plain']) {
         expect((await exists(client, `${place}/${name}`)).stat, name).not.toBeNull()
+      }
+    })
+
+    it('in a multi the flag makes a container, and its result has the Stat', async () => {
+      const client = await sessions.client()
+      const place = await sessions.place(client)
+      const types = [op.create, op.create2]
+      const { results } = await multi(
+        client,
+        types.map((type) => {
+          const body = createBody(`${place}/${type}`, '', { flags: flag.container })
+          return { type, body }
+        }),
+      )
+      expect(results.map((result) => [result.type, result.err])).toEqual([
+        [op.create2, 0],
+        [op.create2, 0],
+      ])
+      for (const type of types) {
+        await create(client, `${place}/${type}/a`)
+        await remove(client, `${place}/${type}/a`)
+        await gone(client, `${place}/${type}`)
       }
     })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { leaderOf } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { authenticate, create, err, getData, setData } from '../operations.ts'
 import { Fields } from '../raw-bytes.ts'
@@ -37,6 +38,14 @@ export function reconfigurationSuite(target: Target): void {
     const code = async (client: RawClient, change: Change) => (await reconfig(client, change)).err
     const lines = async (client: RawClient): Promise<string[]> =>
       ((await getData(client, CONFIG)).data ?? '').split('\n').slice(0, -1)
+
+    /** A server that does not lead, which may go without an election, and the two others. */
+    const follower = async () => {
+      const leader = await leaderOf(target.ensemble())
+      const [index = 0] = [1, 2].filter((server) => server !== leader)
+      const [one = 0, other = 0] = [0, 1, 2].filter((server) => server !== index)
+      return { index, number: index + 1, one, other }
+    }
 
     it('is refused to clients that may not write the configuration', async () => {
       const client = await sessions.client()
@@ -108,33 +117,33 @@ export function reconfigurationSuite(target: Target): void {
       expect([...met].sort()).toEqual([err.reconfigInProgress, err.ok].sort())
     })
 
-    // The second server leads neither ensemble: it has neither the least number nor the greatest.
     it('takes a server out, and in again', async () => {
-      const client = await superuser(0)
+      const { index, number, ...stay } = await follower()
+      const client = await superuser(stay.one)
       const before = await lines(client)
-      const second = before.find((line) => line.startsWith('server.2=')) ?? ''
+      const own = before.find((line) => line.startsWith(`server.${number}=`)) ?? ''
       await getData(client, CONFIG, true)
-      const removed = await reconfig(client, { leaving: '2' })
+      const removed = await reconfig(client, { leaving: String(number) })
       expect(removed.err).toBe(err.ok)
-      const rest = before.filter((line) => line !== second)
+      const rest = before.filter((line) => line !== own)
       expect((removed.body.text() ?? '').split('\n').slice(0, -1)).toEqual(rest)
       expect((await client.settle()).map(({ type }) => type)).toEqual([3])
       const place = await sessions.place(client)
-      const other = await superuser(2)
+      const other = await superuser(stay.other)
       await waitFor(
         'the other server knows',
         async () => (await lines(other)).length === 2,
         WITHIN_MS,
       )
-      expect(await code(other, { joining: second })).toBe(err.ok)
+      expect(await code(other, { joining: own })).toBe(err.ok)
       expect(await lines(other)).toEqual(before)
       await waitFor(
-        'the second server serves',
+        'the server serves',
         async () => {
           try {
-            const at = await sessions.client({}, 1)
-            await create(at, `${place}/second`)
-            return (await setData(at, `${place}/second`, 'x')).err === err.ok
+            const at = await sessions.client({}, index)
+            await create(at, `${place}/back`)
+            return (await setData(at, `${place}/back`, 'x')).err === err.ok
           } catch {
             return false
           }
@@ -144,13 +153,14 @@ export function reconfigurationSuite(target: Target): void {
     }, 150_000)
 
     it('makes a server an observer, and a participant again, by the whole list', async () => {
-      const client = await superuser(0)
+      const { number, one } = await follower()
+      const client = await superuser(one)
       const before = await lines(client)
       const asked = before.map((line) =>
-        line.startsWith('server.2=') ? line.replace('participant', 'observer') : line,
+        line.startsWith(`server.${number}=`) ? line.replace('participant', 'observer') : line,
       )
       expect(await code(client, { members: asked.join(',') })).toBe(err.ok)
-      const after = await superuser(0)
+      const after = await superuser(one)
       expect(await lines(after)).toEqual(asked)
       expect(await code(after, { members: before.join('\n') })).toBe(err.ok)
       expect(await lines(await sessions.client())).toEqual(before)

@@ -33,7 +33,12 @@ const refused: Outcome = { kind: 'refused', reason: 'noLeader' }
 
 function trail(everything = true) {
   const entries: AuditEntry[] = []
-  const audit = new Audit({ everything, serverUser: 'me', write: (entry) => entries.push(entry) })
+  const audit = new Audit({
+    everything,
+    serverUser: 'me',
+    write: (entry) => entries.push(entry),
+    tellsDenial: () => true,
+  })
   return { audit, entries }
 }
 
@@ -96,6 +101,7 @@ describe('the audit log', () => {
     file: '',
     everything: false,
     bufferBytesMax: 1_000,
+    denialsPerSecondMax: 3,
     server: '1',
     logger: pino({ level: 'error' }, { write: (line: string) => void lines.push(line) }),
     ...more,
@@ -130,6 +136,23 @@ describe('the audit log', () => {
       })),
     )
     expect(lines).toEqual([])
+  })
+
+  it('takes so many denied requests in a second, and says once that there were more', async () => {
+    const lines: string[] = []
+    const { audit } = openAuditLog(options(lines))
+    const denied = () =>
+      audit.denied([{ scheme: 'ip', id: '10.0.0.9' }], '10.0.0.9', { operation: 'takeSnapshot' })
+    for (let request = 0; request < 10; request += 1) denied()
+    const told = lines.map((line) => JSON.parse(line))
+    expect(told.filter(({ audit }) => audit === true)).toHaveLength(3)
+    expect(told.filter(({ leftOut }) => leftOut === 1)).toHaveLength(1)
+    expect(lines).toHaveLength(4)
+    await waitFor('the next second', () => {
+      denied()
+      return lines.length > 4
+    })
+    expect(JSON.parse(lines[4] ?? '')).toMatchObject({ audit: true, operation: 'takeSnapshot' })
   })
 
   it('says so where lines are lost, and where it cannot be opened', () => {

@@ -196,9 +196,13 @@ describe('a zoo.cfg', () => {
   it('names the providers that are not there in its warning', () => {
     const { authenticator, warnings } = fromZooCfg(
       `authProvider.key=${PROVIDERS}KeyAuthenticationProvider`,
+      `authProvider.groups=${PROVIDERS}X509ZNodeGroupAclProvider`,
+      'letAnySaslUserDoX=somebody',
       'authProvider.own=org.example.Provider',
     )
     expect(authenticator.schemes).toEqual(new Set(['digest']))
-    expect(warnings.join()).toContain('authProvider.key, authProvider.own')
+    expect(warnings.join()).toContain(
+      'authProvider.key, authProvider.groups, letAnySaslUserDoX, authProvider.own',
+    )
   })
 })

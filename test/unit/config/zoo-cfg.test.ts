@@ -131,6 +131,8 @@ describe('zoo.cfg', () => {
         'jute.maxbuffer=2000000',
         'admin.serverPort=9090',
         'admin.serverAddress=127.0.0.1',
+        'admin.idleTimeout=20000',
+        'nio.sessionlessCnxnTimeout=3000',
         'peerType=observer',
         'quorate.electionTimeoutMs=600',
         '# a comment',
@@ -150,6 +152,8 @@ describe('zoo.cfg', () => {
       frameBytesMax: 2_000_000,
       httpPort: 9090,
       httpHost: '127.0.0.1',
+      httpIdleMs: 20_000,
+      handshakeTimeoutMs: 3_000,
       observer: true,
       electionTimeoutMs: 600,
     })
@@ -193,9 +197,14 @@ describe('zoo.cfg', () => {
     expect(load(`${off}\nquorate.httpPort=8081`).settings.httpPort).toBe(8081)
   })
 
-  it('has no limit on clients where the number is below 1', () => {
-    const { settings } = load(`dataDir=${dataDir}\nmaxClientCnxns=-1\nmaxCnxns=-5`)
-    expect(settings).toMatchObject({ connectionsPerAddressMax: 0, connectionsMax: 0 })
+  it('has no limit where the number is below 1', () => {
+    const none = ['maxClientCnxns=-1', 'maxCnxns=-5', 'admin.idleTimeout=-1']
+    const { settings } = load([`dataDir=${dataDir}`, ...none].join('\n'))
+    expect(settings).toMatchObject({
+      connectionsPerAddressMax: 0,
+      connectionsMax: 0,
+      httpIdleMs: 0,
+    })
   })
 
   it('names keys without a meaning here in a warning, and only those', () => {

@@ -19,6 +19,8 @@ function leader(limits: Partial<ContainerLimits> = {}) {
   driver.ok({ kind: 'setClusterVersion', version: SINCE_VERSION.quotas })
   const clock = { nowMs: 0 }
   const asked: Operation[] = []
+  /** Not null: removals are not applied, and their outcomes wait here. */
+  const slow: { outcomes: (() => void)[] | null } = { outcomes: null }
   const environment: Partial<Environment> = {
     nowMs: () => clock.nowMs,
     wallClockMs: () => START_MS + clock.nowMs,
@@ -27,10 +29,15 @@ function leader(limits: Partial<ContainerLimits> = {}) {
     environment: environment as Environment,
     machine: () => driver.machine,
     limits: { ...LIMITS, ...limits },
-    remove: (operation) => {
+    remove: (operation, done) => {
       asked.push(operation)
+      if (slow.outcomes !== null) {
+        slow.outcomes.push(done)
+        return
+      }
       driver.timeMs = Math.max(driver.timeMs, START_MS + clock.nowMs)
       driver.apply(operation)
+      done()
     },
   })
   const run = (ms: number) => {
@@ -38,7 +45,7 @@ function leader(limits: Partial<ContainerLimits> = {}) {
       duty.tick()
     }
   }
-  return { driver, duty, clock, asked, run }
+  return { driver, duty, clock, asked, run, slow }
 }
 
 function used(driver: Driver, path: string): void {
@@ -61,6 +68,17 @@ describe('the housekeeping of a leader', () => {
     expect(driver.machine.tree.children('/').sort()).toEqual(['full', 'never', 'zookeeper'])
     run(120_000)
     expect(asked).toHaveLength(1)
+  })
+
+  it('asks for nothing twice whose outcome is not known, and again when it was in vain', () => {
+    const { driver, asked, run, slow } = leader()
+    used(driver, '/gone')
+    slow.outcomes = []
+    run(300_000)
+    expect(asked).toHaveLength(1)
+    slow.outcomes.pop()?.()
+    run(120_000)
+    expect(asked).toHaveLength(2)
   })
 
   it('removes TTL znodes without children that were not written for so long', () => {

@@ -53,7 +53,7 @@ function leading(
   }
   const retired = new Set<string>()
   /** What the log has of removals: by default all that was committed is known here. */
-  const log = { refusal: null as string | null, applied: 5 }
+  const log = { refusal: null as string | null, applied: 5, version: 0 }
   const retirement: Partial<Retirement> = {
     has: (id) => retired.has(id),
     knowsUpTo: (index) => log.applied >= index,
@@ -90,6 +90,7 @@ function leading(
     electionTicks: 20,
     promotionLagEntries: 100,
     outcomeMsMax: OUTCOME_MS,
+    versionNeeded: () => log.version,
     status: () => status as Partial<RaftStatus> as RaftStatus,
     step: (input) => {
       if (input.kind === 'changeMembership') inputs.push(input)
@@ -224,6 +225,21 @@ describe('a change of the configuration', () => {
     membership.leadershipChanged()
     membership.snapshotInstalled()
     expect(outcomes).toEqual(['leaderChanged'])
+  })
+})
+
+describe('a server of another build', () => {
+  it('is taken in when it can apply the version of the cluster, and told why not else', () => {
+    const { join, log } = leading()
+    log.version = HELLO.versionMax + 1
+    const refusal =
+      'SERVER_OUTDATED: server 4 knows cluster version 1 at most, and the ensemble is at 2'
+    expect(join('4')).toEqual({ refusal, changed: [] })
+    log.version = HELLO.versionMax
+    expect(join('4')).toEqual({
+      refusal: null,
+      changed: [['id-1', 'id-2', 'id-3', 'id-4']],
+    })
   })
 })
 

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ADMIN_COMMANDS } from '../../../server/http/admin-commands.ts'
+import { ListenerHarness } from '../listener/client-harness.ts'
 import { MEMBER } from '../listener/manual-ensemble.ts'
+import { wordSource } from '../listener/word-source.ts'
 import { type HttpHarness, httpHarness } from './harness.ts'
 
 const CHANGES = [
@@ -133,7 +136,13 @@ describe('commands of the AdminServer', () => {
       leader_id: 1,
       leader_ip: '127.0.0.1',
     })
-    expect((await ask('zabstate')).body).toMatchObject({ myid: 1, voting: true, zab_epoch: 0 })
+    expect((await ask('zabstate')).body).toMatchObject({
+      myid: 1,
+      voting: true,
+      zab_epoch: 0,
+      quorum_address: { one: '127.0.0.1:2888' },
+      election_address: { one: '127.0.0.1:3888', all_ports: [3888] },
+    })
     expect(Object.keys((await ask('voting_view')).body.current_config)).toEqual(['1'])
     expect((await ask('observers')).body).toMatchObject({
       synced_observers: 1,
@@ -162,6 +171,40 @@ describe('commands of the AdminServer', () => {
     ensemble.deadlines = [{ inMs: 500, sessions: new Set([1, 2, 3]) }]
     const { body } = await ask('dump')
     expect(body).toMatchObject({ expiry_time_to_session_ids: { 5000: [1, 2] }, truncated: true })
+  })
+})
+
+describe('commands of the AdminServer, of the clients', () => {
+  it.each([
+    ['connections', 3],
+    ['stats', 3],
+    ['watches', 3],
+    ['watches_by_path', 3],
+  ])('%s says when it is cut', (name, there) => {
+    const listener = new ListenerHarness()
+    for (const path of ['/a', '/b', '/c']) {
+      listener.open().read(1, { kind: 'exists', path, watch: true })
+    }
+    const { ensemble, registry, stats } = listener
+    const answer = (listedMax: number) =>
+      ADMIN_COMMANDS.find(({ names }) => names[0] === name)?.run(
+        { ...wordSource(), ensemble, registry, stats, listedMax },
+        {},
+      )
+    expect(answer(there)).not.toHaveProperty('truncated')
+    expect(answer(there - 1)).toMatchObject({ truncated: true })
+  })
+
+  it('tell nothing of what is not counted or kept here', async () => {
+    expect((await ask('initial_configuration')).body.initial_configuration).toBeNull()
+    expect((await ask('server_stats')).body.server_stats).toMatchObject({
+      fsync_threshold_exceed_count: -1,
+      non_mtlsremote_conn_count: -1,
+      non_mtlslocal_conn_count: -1,
+    })
+    expect((await ask('connections')).body.secure_connections).toEqual([])
+    const [digest, ...more] = (await ask('hash')).body.digests
+    expect([Object.keys(digest), more]).toEqual([['zxid', 'digest'], []])
   })
 })
 

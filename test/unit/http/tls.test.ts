@@ -78,6 +78,7 @@ async function secure({
     everything: true,
     serverUser: 'me',
     write: (entry) => void told.push(entry),
+    tellsDenial: () => true,
   })
   const authenticator = { ...DIGEST_ALONE, schemes: new Set(['digest', 'x509'] as const) }
   const harness = await httpHarness({ tls, authorisation, audit, authenticator })
@@ -241,7 +242,8 @@ describe('certificates over HTTP', () => {
       expect([status, JSON.parse(text).code]).toEqual([401, 'UNAUTHORISED'])
     }
     expect((await ask(port, { ...pair, tls: null, token: '' })).status).toBe(401)
-    expect(told).toEqual([])
+    const denied = { user: '127.0.0.1', operation: 'setData', result: 'failure' }
+    expect(told).toMatchObject([denied, denied, denied])
     expect((await ask(port, { ...pair, tls: as(admin) })).status).toBe(200)
     const removal = { method: 'DELETE', path: '/v1/ensemble/members/none', tls: as(admin) }
     await ask(port, removal)
@@ -254,9 +256,13 @@ describe('certificates over HTTP', () => {
   })
 
   it('or a token beside them', async () => {
-    const { port } = await secure({ authorisation: { mode: 'certificate', token: 'right' } })
+    const both = { mode: 'certificate', token: 'right' } as const
+    const { port, told } = await secure({ authorisation: both })
     expect((await ask(port, { ...pair, token: 'right' })).status).toBe(200)
     expect((await ask(port, { ...pair, token: 'wrong' })).status).toBe(401)
+    expect(told.at(-1)).toMatchObject({ user: '127.0.0.1', result: 'failure' })
+    expect((await ask(port, { ...pair, token: 'wrong', tls: as(admin) })).status).toBe(401)
+    expect(told.at(-1)).toMatchObject({ user: '127.0.0.1,CN=admin,O=Acme', result: 'failure' })
     expect((await ask(port, { ...pair, tls: as(admin) })).status).toBe(200)
   })
 

@@ -179,7 +179,7 @@ describe('four-letter words', () => {
         'initLimit=1',
         'syncLimit=1',
         'electionAlg=3',
-        'electionPort=2888',
+        'electionPort=3888',
         'quorumPort=2888',
         'peerType=0',
         'membership: ',
@@ -255,6 +255,10 @@ describe('four-letter words', () => {
     const asked = (word: string) => answerWord(Buffer.from(word), ALL, short, null)
     expect(asked('wchp').split('\n')).toHaveLength(2 * 5 + 3)
     expect(asked('wchp')).toMatch(/\(cut after 5 watches\)\n\n$/)
+    expect(asked('wchc')).toMatch(/^0x1\n(\t\/\d\n){5}\(cut after 5 watches\)\n\n$/)
+    for (let n = 0; n < 9; n += 1) harness.open()
+    expect(asked('cons')).toMatch(/^( .+\n){5}\(cut after 5 lines\)\n\n$/)
+    expect(asked('stat')).toMatch(/\nClients:\n( .+\n){5}\(cut after 5 lines\)\n\nLatency/)
     expect(asked('wchs')).toBe('1 connections watching 5 paths\nTotal watches:9\n')
     expect(asked('dump')).toContain('\t/e1\n(cut after 5 lines)\nConnections dump:\n')
   })

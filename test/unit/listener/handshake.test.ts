@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { SINCE_VERSION } from '../../../server/core/machine/cluster-version.ts'
 import { creation, ListenerHarness } from './client-harness.ts'
 
 describe('the handshake', () => {
@@ -96,6 +97,22 @@ describe('the handshake', () => {
   })
 })
 
+/** A session that a server of a cluster of this version has, and its client on new connections. */
+function returning(clusterVersion: number) {
+  const harness = new ListenerHarness()
+  harness.ensemble.applyForeign({ kind: 'setClusterVersion', version: clusterVersion })
+  const { session, handshake } = harness.open()
+  const password = handshake?.password ?? new Uint8Array(16)
+  const back = (sessionId: number, proof: Uint8Array) => {
+    const client = harness.connect()
+    client.introduce({ sessionId, password: proof })
+    return client
+  }
+  /** What was handed in since the session began. */
+  const operations = () => harness.ensemble.submitted.slice(1).map(({ operation }) => operation)
+  return { harness, session, password, back, operations }
+}
+
 describe('a session that comes back', () => {
   it('is attached with its password, and its former connection here closes', () => {
     const harness = new ListenerHarness()
@@ -108,6 +125,36 @@ describe('a session that comes back', () => {
     expect(second.handshake?.password).toEqual(password)
     expect([first.closed, second.closed]).toEqual([true, false])
     expect(harness.ensemble.touched).toContain(first.session)
+  })
+
+  it('needs no password in the log where the server has it, and a wrong one goes no further', () => {
+    const { harness, session, password, back, operations } = returning(SINCE_VERSION.renewals)
+    const wrong = back(session, new Uint8Array(16))
+    expect(wrong.handshake).toMatchObject({ timeoutMs: 0, sessionId: 0 })
+    expect([wrong.closed, operations()]).toEqual([true, []])
+    const right = back(session, password)
+    expect(operations()).toEqual([{ kind: 'renewSession', timeoutMs: 10_000 }])
+    harness.ensemble.commitAll()
+    expect(right.handshake).toMatchObject({ sessionId: session, timeoutMs: 10_000, password })
+  })
+
+  it('brings its password where the server does not have the session', () => {
+    const { password, back, operations } = returning(SINCE_VERSION.renewals)
+    back(999, password)
+    expect(operations()).toMatchObject([{ kind: 'attachSession', password }])
+  })
+
+  it('brings its password while some server may not know better', () => {
+    const { session, password, back, operations } = returning(SINCE_VERSION.renewals - 1)
+    back(session, password)
+    expect(operations()).toMatchObject([{ kind: 'attachSession', password }])
+  })
+
+  it('is named in the log without its client: identities are asked for at znodes', () => {
+    const { harness, session, password, back } = returning(SINCE_VERSION.renewals)
+    back(session, password)
+    harness.ensemble.commitAll()
+    expect(harness.ensemble.submitted.map(({ identities }) => identities)).toEqual([[], []])
   })
 
   it('leaves for another server: its connection here closes without a word', () => {

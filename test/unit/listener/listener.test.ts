@@ -106,6 +106,16 @@ describe('the listener', () => {
     await waitFor('it is forgotten', () => listener.registry.count === 0)
   })
 
+  it('closes a connection in time that sends a byte now and then', async () => {
+    const { listener, port } = await listen({ handshakeTimeoutMs: 100 })
+    const { socket, state } = dial(port)
+    socket.write(introduction().subarray(0, 4))
+    const dribble = setInterval(() => socket.write('\0'), 20)
+    await waitFor('the end', () => state.closed, 5_000)
+    clearInterval(dribble)
+    expect(listener.stats.handshakesLate).toBe(1)
+  })
+
   it('lets all in who come at once, a few in each turn of the event loop', async () => {
     const { listener, port } = await listen({ admissionsPerTurnMax: 2 })
     const clients = Array.from({ length: 40 }, () => dial(port))

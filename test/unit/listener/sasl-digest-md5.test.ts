@@ -6,6 +6,7 @@ import { type SaslAccount, saslResponse } from '../../support/sasl-client.ts'
 const EMPTY = new Uint8Array()
 const USERS = new Map([
   ['bob', 'secret'],
+  ['ann@home', 'secret'],
   ['müller', 'päss'],
   ['日本', '語'],
   ['a"b\\c', 'x,y=z'],
@@ -17,6 +18,7 @@ function exchange(): DigestMd5Exchange {
     service: 'zookeeper',
     nonce: 'OA6MG9tEQGm2hh',
     passwordOf: (user) => USERS.get(user),
+    tokenBytesMax: 4_096,
   })
 }
 
@@ -53,6 +55,7 @@ describe('the examples of RFC 2831', () => {
       service,
       nonce,
       passwordOf: (user) => (user === 'chris' ? 'secret' : undefined),
+      tokenBytesMax: 4_096,
     })
     server.step(EMPTY)
     const token = `charset=utf-8,username="chris",realm="elwood.innosoft.com",nonce="${nonce}",nc=00000001,cnonce="${cnonce}",digest-uri="${service}/elwood.innosoft.com",response=${response},qop=auth`
@@ -106,14 +109,17 @@ describe('a server of DIGEST-MD5', () => {
     ['no count of the nonce', { nc: null }],
     ['no qop', { qop: null }],
     ['a quoted qop', { qop: '"auth"' }],
+    ['a maxbuf that is no number', { maxbuf: 'much' }],
   ])('takes %s', (_, directives) => {
     const { last } = attempt({ user: 'bob', password: 'secret', directives })
     expect(last).toMatchObject({ kind: 'proved', user: 'bob' })
   })
 
   it('lets nobody act for another', () => {
-    const { last } = attempt({ user: 'bob', password: 'secret', authzid: 'super' })
-    expect(last).toMatchObject({ kind: 'proved', user: 'bob' })
+    for (const user of ['bob', 'ann@home']) {
+      const { last } = attempt({ user, password: 'secret', authzid: 'super' })
+      expect(last).toMatchObject({ kind: 'proved', user })
+    }
   })
 
   it('has one exchange, whether it failed or not', () => {

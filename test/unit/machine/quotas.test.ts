@@ -204,6 +204,14 @@ describe('limits', () => {
     expect(enforced(driver, create('/q/a')).error).toBe(ErrorCode.marshallingError)
   })
 
+  it('beside a use that nobody can read are a marshalling error where they are enforced', () => {
+    const driver = counting()
+    setQuota(driver, 'count=9,bytes=9=;byteHardLimit=9;countHardLimit=9')
+    driver.ok(setData(STATS, 'nonsense'))
+    driver.create('/q/a')
+    expect(enforced(driver, create('/q/b')).error).toBe(ErrorCode.marshallingError)
+  })
+
   it('that nobody can read end a multi as a whole', () => {
     const driver = counting()
     setQuota(driver, 'garbage')

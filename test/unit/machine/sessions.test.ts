@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { SINCE_VERSION } from '../../../server/core/machine/cluster-version.ts'
 import { ErrorCode } from '../../../server/core/machine/error-code.ts'
 import type { Operation } from '../../../server/core/machine/operation.ts'
 import { OPEN_ACL } from '../../../server/core/tree/acl.ts'
@@ -108,6 +109,47 @@ describe('attaching', () => {
     const thief = { ...owner, connection: 80 }
     expect(driver.error(attach(password), thief)).toBe(ErrorCode.sessionExpired)
     expect(driver.error(create('/a'), thief)).toBe(ErrorCode.sessionMoved)
+    expect(driver.error(create('/a'), owner)).toBe(ErrorCode.ok)
+  })
+})
+
+describe('renewing', () => {
+  const renew = (timeoutMs = 5000): Operation => ({ kind: 'renewSession', timeoutMs })
+  const driverOf = (version: number): Driver => {
+    const driver = new Driver()
+    driver.ok({ kind: 'setClusterVersion', version })
+    return driver
+  }
+
+  it('moves the session as attaching does', () => {
+    const driver = driverOf(SINCE_VERSION.renewals)
+    const before = driver.open()
+    const after = { ...before, origin: 8, connection: 80 }
+    expect(driver.apply(renew(9000), after).result).toEqual({
+      kind: 'session',
+      session: before.session,
+      timeoutMs: 9000,
+      password: passwordOf(before),
+    })
+    expect(driver.error(create('/a'), before)).toBe(ErrorCode.sessionMoved)
+    expect(driver.error(create('/a'), after)).toBe(ErrorCode.ok)
+    expect(driver.error(attach(passwordOf(before)), before)).toBe(ErrorCode.ok)
+  })
+
+  it('brings no session back that has ended', () => {
+    const driver = driverOf(SINCE_VERSION.renewals)
+    const closed = driver.open()
+    driver.close(closed)
+    expect(driver.error(renew(), closed)).toBe(ErrorCode.sessionExpired)
+    expect(driver.machine.sessions.count).toBe(0)
+  })
+
+  it('changes nothing where older builds do not know it', () => {
+    const driver = driverOf(SINCE_VERSION.renewals - 1)
+    const owner = driver.open()
+    const other = { ...owner, connection: 80 }
+    expect(driver.error(renew(), other)).toBe(ErrorCode.marshallingError)
+    expect(driver.error(create('/a'), other)).toBe(ErrorCode.sessionMoved)
     expect(driver.error(create('/a'), owner)).toBe(ErrorCode.ok)
   })
 })

@@ -1,5 +1,5 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectPlain, createServer, type Server, type Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ZkClient } from '../../../server/cli/zk-client.ts'
@@ -282,6 +282,61 @@ describe('a handshake that is only begun', () => {
       await (await zk(target, client)).close()
     },
   )
+})
+
+describe('a handshake in pieces', () => {
+  const relays: Server[] = []
+  afterEach(() => {
+    for (const relay of relays.splice(0)) relay.close()
+  })
+
+  /** A port that hands on byte by byte what its client says. */
+  async function crumbling(target: number): Promise<number> {
+    const [port = 0] = await reservePorts(1)
+    const relay = createServer({ noDelay: true }, (socket) => {
+      const onward = connectPlain({ port: target, host: '127.0.0.1', noDelay: true })
+      sockets.push(socket, onward)
+      onward.pipe(socket)
+      socket.on('data', async (chunk) => {
+        socket.pause()
+        for (const byte of chunk) {
+          onward.write(Uint8Array.of(byte))
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        socket.resume()
+      })
+    })
+    relays.push(relay)
+    await new Promise<void>((resolve) => relay.listen(port, '127.0.0.1', resolve))
+    return port
+  }
+
+  it.each([true, false])('is as good as one at once (shared: %s)', async (shared) => {
+    const { port, securePort, credentials } = await secure({ shared })
+    const zookeeper = await zk(await crumbling(shared ? port : securePort), client)
+    expect(await zookeeper.stat('/', false)).not.toBeNull()
+    await zookeeper.close()
+    expect(credentials.handshakeFailures).toBe(0)
+  })
+
+  it('waits for its turn, and has it, when many come at once', async () => {
+    const { securePort, listener } = await secure({ admissionsPerTurnMax: 1 })
+    const clients = await Promise.all(Array.from({ length: 12 }, () => zk(securePort, client)))
+    expect(listener.registry.count).toBe(12)
+    expect(listener.stats.connectionsArriving).toBe(0)
+    await Promise.all(clients.map((each) => each.close()))
+  })
+
+  it('is refused at once when its first record is longer than there are', async () => {
+    const { securePort, credentials } = await secure()
+    const socket = connectPlain(securePort, '127.0.0.1')
+    sockets.push(socket)
+    let closed = false
+    socket.on('close', () => (closed = true)).resume()
+    socket.write(Uint8Array.of(0x16, 3, 1, 0xff, 0xff))
+    await waitFor('the end', () => closed)
+    expect(credentials.handshakeFailures).toBe(1)
+  })
 })
 
 describe('files that change', () => {

@@ -109,6 +109,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     timeoutMs: int32,
     password: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   }),
+  fc.record({ kind: fc.constant('renewSession' as const), timeoutMs: natural }),
   fc.constant({ kind: 'closeSession' } as const),
   fc.record({
     kind: fc.constant('expireSession' as const),

@@ -73,6 +73,13 @@ describe('create flags', () => {
     expect(operationOf(created(opcode, flags, ttl))).toMatchObject(expected)
   })
 
+  it.each(['00000001', '0000000f'])('op %s flags 4 makes a container in a multi', (opcode) => {
+    const hex = `00000001 0000000e ${opcode} 00 ffffffff ${BODY} 00000004 ffffffff 01 ffffffff`
+    expect(operationOf(decodeClientRequest(fromHex(hex)))).toMatchObject({
+      operations: [{ mode: 'container', withStat: true }],
+    })
+  })
+
   it('make a multi with them one that cannot be read', () => {
     const hex = `00000001 0000000e 00000001 00 ffffffff ${BODY} 00000063 ffffffff 01 ffffffff`
     expect(operationOf(decodeClientRequest(fromHex(hex)))).toEqual({ kind: 'error', code: -5 })

@@ -46,11 +46,25 @@ const SET_HEX = `00000027
   02 02 03 3a3a31 00 03 6b6579 01 6b
   03 02 2f61 00000002 0102 ffffffff`
 
+/** What a storm of reconnects is made of. */
+const RENEWAL: Request = {
+  session: 300,
+  origin: 7,
+  connection: 2,
+  ticket: 9,
+  identities: [],
+  operation: { kind: 'renewSession', timeoutMs: 300 },
+}
+const RENEWAL_HEX = '00000010 ac02 0000000000000007 02 09 00 10 ac02'
+
 describe('requests of the log', () => {
-  it('have a fixed form', () => {
-    const bytes = fromHex(SET_HEX)
-    expect(toHex(encoded([SET]))).toBe(toHex(bytes))
-    expect(readRequest(new JuteReader(bytes))).toEqual(SET)
+  it.each([
+    ['a change', SET, SET_HEX],
+    ['a renewal', RENEWAL, RENEWAL_HEX],
+  ])('have a fixed form: %s', (_, request, hex) => {
+    const bytes = fromHex(hex)
+    expect(toHex(encoded([request]))).toBe(toHex(bytes))
+    expect(readRequest(new JuteReader(bytes))).toEqual(request)
   })
 
   it('every request round-trips, one after the other', () => {
