@@ -325,7 +325,7 @@ describe('the way out of service', () => {
 })
 
 describe('a slot that nobody reads', () => {
-  const tombstones = { 'q-3': { identity: '', at: 0, reason: '' } }
+  const tombstones = { 'q-3': { identity: '', at: 0, reason: '', done: true } }
   const cases: [string, string, Partial<Observation>, string | null][] = [
     ['of a removed pod goes', 'q-3', { cluster: facts({ tombstones }) }, 'q-3'],
     ['of a pod that was not removed stays', 'q-3', {}, null],
