@@ -23,9 +23,6 @@ export type StartVerdict =
   | { readonly kind: 'writeFounding'; readonly reason: string }
   | { readonly kind: 'writeRecord'; readonly record: FormingRecord; readonly reason: string }
 
-/** An engine's rule; pure. Engines that need the tree for it bring their own. */
-export type StartRule = (observation: Observation, rules: Rules, sinceMs: Ms) => StartVerdict
-
 const wait = (reason: string): StartVerdict => ({ kind: 'wait', reason })
 const refuse = (reason: string): StartVerdict => ({ kind: 'refuse', reason })
 const permit = (mode: StartMode, reason: string): StartVerdict => ({ kind: 'permit', mode, reason })
