@@ -77,6 +77,7 @@ export class Reconfiguration {
     if (refusal !== null) return done(refusal)
     const acl = tree.acl(CONFIG_PATH) ?? []
     if (!allows(acl, identities, Permission.write)) return done(ErrorCode.noAuth)
+    if (!this.#areThere([...wanted.values()])) return done(ErrorCode.newConfigNoQuorum)
     const deadlineMs = environment.nowMs() + withinMs
     this.#work = { wanted, deadlineMs, done, readmitted: new Set(), changing: false }
     this.tick()
@@ -86,7 +87,14 @@ export class Reconfiguration {
     return Buffer.from(this.#options.machine().tree.data(CONFIG_PATH) ?? []).toString('utf8')
   }
 
-  /** Why it cannot be done here, whatever ZooKeeper would say: null when it can. */
+  /** What ZooKeeper does not ask for: it lists servers that nobody has seen. */
+  #areThere(wanted: readonly ConfigLine[]): boolean {
+    const { members, links } = this.#options
+    const known = new Set([...members(), ...links()].map(({ peerAddress }) => peerAddress))
+    return wanted.every(({ peerAddress }) => known.has(peerAddress))
+  }
+
+  /** What comes before the question who asks, as in ZooKeeper; null: nothing is in the way. */
   #refusalOf(wanted: readonly ConfigLine[], present: readonly ConfigLine[]): ErrorCode | null {
     const { members, links, status, electionTicks } = this.#options
     const numbers = numbersOf(members(), present)
@@ -105,10 +113,10 @@ export class Reconfiguration {
       if (taken || (server !== undefined && !fits(line, server, numbers))) {
         return ErrorCode.badArguments
       }
-      if (server === undefined) return ErrorCode.newConfigNoQuorum
       if (line.role === 'observer') continue
       voters += 1
-      if (member === undefined || !silent(member)) answering += 1
+      const answers = member === undefined ? hello !== undefined : !silent(member)
+      if (answers) answering += 1
     }
     return 2 * answering > voters ? null : ErrorCode.newConfigNoQuorum
   }

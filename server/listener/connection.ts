@@ -495,11 +495,13 @@ export class ClientConnection implements Watcher {
   #wrote(): void {
     this.requests.sent += 1
     const { stats } = this.#options
+    const bytes = this.#out.length - this.#framesEnd
     stats.packetsSent += 1
-    stats.bytesSent += this.#out.length - this.#framesEnd
-    stats.responseBytes.note(this.#out.length - this.#framesEnd - LENGTH_BYTES)
+    stats.bytesSent += bytes
+    stats.responseBytes.note(bytes - LENGTH_BYTES)
     this.#framesEnd = this.#out.length
-    if (this.#owedBytes > this.#options.outputBytesMax) return this.#cutOff()
+    // One reply may be as long as it is: what counts is what the client had not taken before it.
+    if (this.#owedBytes - bytes > this.#options.outputBytesMax) return this.#cutOff()
     if (this.#dirty) return
     this.#dirty = true
     this.#options.registry.markDirty(this)

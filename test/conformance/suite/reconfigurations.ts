@@ -51,6 +51,8 @@ export function reconfigurationSuite(target: Target): void {
       const client = await sessions.client()
       await waitFor('the configuration', async () => (await lines(client)).length === 3, WITHIN_MS)
       expect(await code(client, { leaving: '9' })).toBe(err.noAuth)
+      const joining = 'server.9=127.0.0.1:1:2:observer;3'
+      expect(await code(client, { joining })).toBe(err.noAuth)
     })
 
     it.each([

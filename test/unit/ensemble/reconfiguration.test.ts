@@ -101,6 +101,14 @@ function leader(options: { readonly enabled?: boolean } = {}) {
 }
 
 describe('a reconfiguration', () => {
+  it('asks who wants it before it looks for servers that are not there', () => {
+    const { ask } = leader()
+    expect(ask({ joining: line('9', 'observer') }, [])).toBe(-102)
+    expect(ask({ joining: line('9') }, [])).toBe(-102)
+    expect(ask({ joining: line('9', 'observer') })).toBe(-13)
+    expect(ask({ joining: line('9') })).toBe(-13)
+  })
+
   it('is refused where it is switched off, and unknown to one that does not lead', () => {
     expect(leader({ enabled: false }).ask({})).toBe(-123)
     const { state, ask } = leader()

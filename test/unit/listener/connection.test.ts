@@ -279,10 +279,23 @@ describe('limits', () => {
     client.read(1, get('/big'))
     expect(client.closed).toBe(false)
     client.read(2, get('/big'))
+    expect(client.closed).toBe(false)
+    client.read(3, get('/big'))
     expect(client.closed).toBe(true)
-    expect(client.answered).toEqual([1])
+    expect(client.answered).toEqual([1, 2])
     expect(harness.stats.connectionsDropped).toBe(1)
     expect(harness.ensemble.machine.sessions.count).toBe(1)
+  })
+
+  it('let a reply through that is longer than what may be owed: a list of children has no bound', () => {
+    const harness = new ListenerHarness()
+    const client = harness.open({ outputBytesMax: 5_000 })
+    harness.ensemble.applyForeign(creation('/big', 'x'.repeat(30_000)))
+    client.takes = false
+    client.read(1, get('/big'))
+    expect([client.closed, client.answered]).toEqual([false, [1]])
+    client.read(2, get('/big'))
+    expect(client.closed).toBe(true)
   })
 
   it('are told apart in what is measured: reads, updates, and the frames to the client', () => {
