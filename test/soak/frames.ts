@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BundledProcess } from '../support/bundled-process.ts'
+import { readMetrics } from '../support/metrics.ts'
 import type { ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -197,14 +198,8 @@ class FramesRun {
     }
   }
 
-  async #metrics(): Promise<(name: string) => number> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ensemble.httpPorts[0]}/metrics`)
-    const text = await answer.text()
-    return (name) => {
-      const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]
-      if (value === undefined) throw new Error(`no metric ${name}`)
-      return Number(value)
-    }
+  #metrics(): Promise<(name: string) => number> {
+    return readMetrics(this.#ensemble.httpPorts[0])
   }
 
   #pin(pid: number | undefined, processor: number): void {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { ZkClient } from '../../server/cli/zk-client.ts'
 import { BundledProcess } from '../support/bundled-process.ts'
 import { CertificateAuthority } from '../support/certificates.ts'
+import { readMetrics } from '../support/metrics.ts'
 import { reservePorts } from '../support/ports.ts'
 import type { ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
@@ -216,9 +217,7 @@ class HalfOpenRun {
   }
 
   async #megabytes(metric: string): Promise<number> {
-    const answer = await fetch(`http://127.0.0.1:${this.#ensemble.httpPorts[0]}/metrics`)
-    const bytes = new RegExp(`^${metric} (\\S+)$`, 'm').exec(await answer.text())?.[1]
-    if (bytes === undefined) throw new Error(`no metric ${metric}`)
-    return Math.round(Number(bytes) / 1024 ** 2)
+    const metrics = await readMetrics(this.#ensemble.httpPorts[0])
+    return Math.round(metrics(metric) / 1024 ** 2)
   }
 }

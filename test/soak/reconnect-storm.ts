@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { BundledProcess } from '../support/bundled-process.ts'
+import { readMetrics } from '../support/metrics.ts'
 import { leaderOf, type ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -153,13 +154,8 @@ class StormRun {
 
   /** CPU and connections of all servers; of what each of them has, the most that one has. */
   async #reading(): Promise<Reading> {
-    const texts = await Promise.all(
-      this.#ensemble.httpPorts.map(async (port) => {
-        return await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-      }),
-    )
-    const each = (name: string) =>
-      texts.map((text) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]))
+    const servers = await Promise.all(this.#ensemble.httpPorts.map(readMetrics))
+    const each = (name: string) => servers.map((metrics) => metrics(name))
     const sum = (name: string) => each(name).reduce((total, value) => total + value, 0)
     const most = (name: string) => Math.max(...each(name))
     return {

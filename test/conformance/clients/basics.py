@@ -17,6 +17,7 @@ from kazoo.exceptions import (
 )
 from kazoo.recipe.election import Election
 from kazoo.security import make_digest_acl
+from recipes.case import refuses
 
 logging.basicConfig(level=logging.WARNING)
 hosts, root, case = sys.argv[1:]
@@ -26,14 +27,6 @@ def client(**options):
     zk = KazooClient(hosts=hosts, timeout=20.0, **options)
     zk.start(timeout=30)
     return zk
-
-
-def refuses(error, call, *args, **options):
-    try:
-        call(*args, **options)
-    except error:
-        return
-    raise AssertionError(f"{error.__name__} was not raised")
 
 
 def creates(zk):
