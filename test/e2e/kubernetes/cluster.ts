@@ -68,11 +68,24 @@ const ROOT_CONTAINER = { privileged: true, runAsUser: 0 }
 interface Place {
   readonly nodeName?: string
   readonly hostPID?: boolean
+  /** Volumes of the pod, and where its container has them. */
+  readonly volumes?: readonly object[]
+  readonly mounts?: readonly object[]
 }
 
 /** One program as a text that Node runs. */
 function bundleOf(file: string): string {
-  const options = { bundle: true, platform: 'node', format: 'esm', target: 'node20' } as const
+  const options = {
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    minify: true,
+    // Packages of the older kind ask for others as they go.
+    banner: {
+      js: "import{createRequire as _r}from'node:module';const require=_r(import.meta.url);",
+    },
+  } as const
   const [{ text } = { text: '' }] = buildSync({
     ...options,
     entryPoints: [file],
@@ -131,6 +144,13 @@ export class Namespace {
     withinSeconds = 120,
   ): Promise<void> {
     const code = bundleOf(fileURLToPath(new URL(`pods/${program}.ts`, import.meta.url)))
+    // An argument of a command may not be as long as a driver of a database.
+    await this.apply({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: `${pod}-program` },
+      data: { 'program.mjs': code },
+    })
     await this.apply({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -138,16 +158,22 @@ export class Namespace {
       spec: {
         restartPolicy: 'Never',
         terminationGracePeriodSeconds: 5,
-        ...place,
+        ...(place.nodeName === undefined ? {} : { nodeName: place.nodeName }),
+        ...(place.hostPID ? { hostPID: true } : {}),
         ...(place.hostPID ? {} : { securityContext: RESTRICTED_POD }),
         containers: [
           {
             name: 'program',
             image: image(),
-            command: ['/nodejs/bin/node', '--input-type=module', '-e', code],
+            command: ['/nodejs/bin/node', '/program/program.mjs'],
             env,
             securityContext: place.hostPID ? ROOT_CONTAINER : RESTRICTED_CONTAINER,
+            volumeMounts: [{ name: 'program', mountPath: '/program' }, ...(place.mounts ?? [])],
           },
+        ],
+        volumes: [
+          { name: 'program', configMap: { name: `${pod}-program` } },
+          ...(place.volumes ?? []),
         ],
       },
     })
@@ -205,7 +231,12 @@ export class Release {
   readonly #values: readonly string[]
 
   /** `values` are arguments of helm, beside those that name the image and the objects. */
-  constructor(namespace: Namespace, name = 'quorate', values = SMALL, httpPort = 8080) {
+  constructor(
+    namespace: Namespace,
+    name = 'quorate',
+    values: readonly string[] = SMALL,
+    httpPort = 8080,
+  ) {
     this.namespace = namespace
     this.name = name
     this.httpPort = httpPort

@@ -1,0 +1,58 @@
+import { waitFor } from '../../support/wait-for.ts'
+import type { Namespace } from './cluster.ts'
+
+export interface AcknowledgedWrite {
+  readonly key: string
+  /** Of the clock of the pod that writes. */
+  readonly atMs: number
+}
+
+/** Writers in a pod of the cluster, whose log has a line for each write that was acknowledged. */
+export abstract class AcknowledgedWrites {
+  readonly namespace: Namespace
+  readonly pod: string
+
+  constructor(namespace: Namespace, pod: string) {
+    this.namespace = namespace
+    this.pod = pod
+  }
+
+  /** Starts the writers, on a node if one is named, and resolves when they are answered. */
+  abstract start(node?: string): Promise<void>
+
+  /** The acknowledged writes that are not there, seen by the member of `ordinal` where that can be. */
+  abstract lost(ordinal?: number): Promise<string[]>
+
+  async stop(): Promise<void> {
+    await this.namespace.kubectl('delete', 'pod', this.pod, '--ignore-not-found')
+  }
+
+  /** Every acknowledged write so far, in their order. */
+  async acknowledged(): Promise<AcknowledgedWrite[]> {
+    return this.read(await this.namespace.kubectl('logs', this.pod))
+  }
+
+  /** What the log says: lines of `acknowledged KEY MS`, unless a writer has others. */
+  protected read(log: string): AcknowledgedWrite[] {
+    return [...log.matchAll(/^acknowledged (\S+) (\d+)$/gm)].map(([, key = '', at]) => ({
+      key,
+      atMs: Number(at),
+    }))
+  }
+
+  /** Resolves when writes are acknowledged that were not a moment ago. */
+  async goesOn(withinMs = 30_000): Promise<void> {
+    const before = (await this.acknowledged()).length
+    await waitFor(
+      'writes are acknowledged',
+      async () => (await this.acknowledged()).length > before + 20,
+      withinMs,
+    )
+  }
+
+  /** The longest time without an acknowledged write since the `from`th of them. */
+  async longestGapMs(from = 0): Promise<number> {
+    const times = (await this.acknowledged()).slice(Math.max(0, from - 1)).map(({ atMs }) => atMs)
+    return times.reduce((longest, at, n) => Math.max(longest, at - (times[n - 1] ?? at)), 0)
+  }
+}
