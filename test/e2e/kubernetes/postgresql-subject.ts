@@ -1,0 +1,161 @@
+import { AcknowledgedWrites } from './acknowledged-writes.ts'
+import type { Dependent } from './dependent.ts'
+import type { Story, Subject } from './dependent-story.ts'
+
+const CERTIFICATES_AT = '/certificates'
+
+/**
+ * The image that stands in for Spilo: Debian's PostgreSQL 15 under the newest Patroni, with Spilo's variables for
+ * the tree, the passwords and the configuration. It has none for certificates.
+ */
+export const STAND_IN = [
+  ...['--set', 'postgresql.image.repository=zalando/spilo-17'],
+  ...['--set', 'postgresql.image.tag=4.0-p2'],
+]
+
+/** What all stories of PostgreSQL have in common. */
+export const POSTGRESQL: Pick<Story, 'component' | 'plannedGapMsMax' | 'subject'> = {
+  component: 'postgresql',
+  // A switchover: the primary stops, a standby is promoted, the Service follows its label.
+  plannedGapMsMax: 15_000,
+  subject: (dependent, tls) => new PostgresqlSubject(dependent, tls),
+}
+
+/** A line of Patroni's `/cluster`. */
+interface PatroniMember {
+  readonly name: string
+  readonly role: string
+  readonly state: string
+}
+
+/** PostgreSQL as its own tools see it: Patroni's REST API, and the views of the primary. */
+export class PostgresqlSubject implements Subject {
+  readonly load: PostgresqlWrites
+  readonly #dependent: Dependent
+
+  constructor(dependent: Dependent, tls: string | null) {
+    this.#dependent = dependent
+    this.load = new PostgresqlWrites(dependent, this, tls)
+  }
+
+  /** The primary, and those that stream from it and that Patroni knows as members that run. */
+  async members(): Promise<number[]> {
+    const cluster = await this.cluster()
+    const leader = leaderOf(cluster)
+    const text = await this.sql(
+      this.#ordinal(leader.name),
+      "select application_name from pg_stat_replication where state = 'streaming'",
+    )
+    const streaming = new Set([leader.name, ...text.split('\n')])
+    return cluster
+      .filter(({ name, state }) => streaming.has(name) && /^(running|streaming)$/.test(state))
+      .map(({ name }) => this.#ordinal(name))
+      .sort((one, other) => one - other)
+  }
+
+  async leader(): Promise<number> {
+    return this.#ordinal(leaderOf(await this.cluster()).name)
+  }
+
+  /** A standby that no commit waits for: without the tree Patroni cannot choose another such one. */
+  async spare(): Promise<number> {
+    const spare = (await this.cluster()).find(
+      ({ role, state }) => role === 'replica' && state === 'streaming',
+    )
+    if (spare === undefined) throw new Error('there is no standby but synchronous ones')
+    return this.#ordinal(spare.name)
+  }
+
+  async clusterId(): Promise<string> {
+    return this.sql(await this.leader(), 'select system_identifier from pg_control_system()')
+  }
+
+  /** What Patroni has in the tree. */
+  async onRecord(): Promise<string> {
+    const { release, name } = this.#dependent
+    return await release.zk(0, 'get', `/service/${name}/initialize`)
+  }
+
+  /** Asked in a pod, as the user that may do anything; a line for each row. */
+  async sql(ordinal: number, query: string): Promise<string> {
+    const psql = ['psql', '-U', 'postgres', '-d', 'postgres', '-Atc', query]
+    return await this.#dependent.exec(ordinal, ...psql)
+  }
+
+  /** What the first pod whose Patroni answers says of the cluster. */
+  async cluster(): Promise<readonly PatroniMember[]> {
+    let last: unknown
+    for (const { metadata } of await this.#dependent.pods()) {
+      try {
+        const get = ['wget', '-qO-', '-T', '5', 'http://127.0.0.1:8008/cluster']
+        const where = [metadata.name, '-c', 'agent']
+        const text = await this.#dependent.namespace.kubectl('exec', ...where, '--', ...get)
+        return (JSON.parse(text) as { members: PatroniMember[] }).members
+      } catch (error) {
+        last = error
+      }
+    }
+    throw last
+  }
+
+  #ordinal(member: string): number {
+    return Number(member.slice(this.#dependent.name.length + 1))
+  }
+}
+
+/** Writers that know the primary by its Service alone. */
+class PostgresqlWrites extends AcknowledgedWrites {
+  readonly #dependent: Dependent
+  readonly #subject: PostgresqlSubject
+  readonly #tls: string | null
+
+  constructor(dependent: Dependent, subject: PostgresqlSubject, tls: string | null) {
+    super(dependent.namespace, 'postgresql-writes')
+    this.#dependent = dependent
+    this.#subject = subject
+    this.#tls = tls
+  }
+
+  async start(node?: string): Promise<void> {
+    const { name } = this.#dependent
+    const secret = { name: `${name}-auth`, key: 'superuser-password' }
+    const env = [
+      { name: 'HOST', value: `${name}-rw.${this.namespace.name}.svc.cluster.local` },
+      { name: 'PASSWORD', valueFrom: { secretKeyRef: secret } },
+    ]
+    const place = node === undefined ? {} : { nodeName: node }
+    if (this.#tls === null) {
+      await this.namespace.startProgram(this.pod, 'postgresql-writes', env, 'Running', place)
+    } else {
+      await this.namespace.startProgram(
+        this.pod,
+        'postgresql-writes',
+        [...env, { name: 'CA_FILE', value: `${CERTIFICATES_AT}/ca.crt` }],
+        'Running',
+        {
+          ...place,
+          volumes: [{ name: 'certificates', secret: { secretName: this.#tls } }],
+          mounts: [{ name: 'certificates', mountPath: CERTIFICATES_AT, readOnly: true }],
+        },
+      )
+    }
+    await this.goesOn()
+  }
+
+  /** Those that the primary has not. */
+  async lost(): Promise<string[]> {
+    const acknowledged = await this.acknowledged()
+    const leader = await this.#subject.leader()
+    const present = new Set((await this.#subject.sql(leader, 'select key from writes')).split('\n'))
+    return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
+  }
+}
+
+function leaderOf(cluster: readonly PatroniMember[]): PatroniMember {
+  const leaders = cluster.filter(({ role, state }) => role === 'leader' && state === 'running')
+  const [leader] = leaders
+  if (leader === undefined || leaders.length > 1) {
+    throw new Error(`leaders: ${JSON.stringify(cluster)}`)
+  }
+  return leader
+}
