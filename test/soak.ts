@@ -12,6 +12,7 @@ import { frames } from './soak/frames.ts'
 import { halfOpen } from './soak/half-open.ts'
 import { javaSuites } from './soak/java-suites.ts'
 import { kafka } from './soak/kafka.ts'
+import { mongodbInstalls } from './soak/mongodb-installs.ts'
 import { patroni } from './soak/patroni.ts'
 import { reconnectStorm } from './soak/reconnect-storm.ts'
 
@@ -28,6 +29,7 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   'first-install-kills': () => firstInstallKills(200),
   'java-suites': () => javaSuites(),
   kafka: () => kafka(Number(process.argv[3] ?? 100_000)),
+  'mongodb-installs': () => mongodbInstalls(Number(process.argv[3] ?? 50)),
   patroni: () => patroni(),
   'client-suites': () => clientSuites(),
   'half-open': () =>
