@@ -121,6 +121,50 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     }
   })
 
+  it('have an exporter beside the engine, where it is asked for, which scrapers find', () => {
+    const on = Object.fromEntries(
+      dependents.flatMap((name) => [
+        [`${name}.metrics.exporter.enabled`, true],
+        [`${name}.metrics.serviceMonitor.enabled`, true],
+      ]),
+    )
+    const manifests = all(on)
+    for (const [component, port] of [
+      ['kafka', 9308],
+      ['mongodb', 9216],
+      ['postgresql', 9187],
+    ] as const) {
+      const without = setOf(all(), component).spec.template.spec.containers
+      expect(without.map(({ name }) => name)).toEqual([component])
+      const [engine, exporter] = setOf(manifests, component).spec.template.spec.containers
+      expect(engine?.ports?.map(({ name }) => name)).not.toContain('exporter')
+      expect(exporter).toMatchObject({
+        name: 'exporter',
+        ports: [{ name: 'exporter', containerPort: port }],
+        securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
+      })
+      expect(exporter?.args).toContain(`--web.listen-address=:${port}`)
+      const service = pick<Service>(manifests, 'Service', `test-quorate-${component}-metrics`)
+      expect(service.spec.ports).toContainEqual(
+        expect.objectContaining({ name: 'exporter', port, targetPort: port }),
+      )
+      const policy = pick<NetworkPolicy>(manifests, 'NetworkPolicy', `test-quorate-${component}`)
+      const open = policy.spec.ingress.flatMap(({ ports = [] }) => ports.map(({ port: n }) => n))
+      expect(open).toContain(port)
+      const monitor = pick<Manifest & { spec: { endpoints: { port: string }[] } }>(
+        manifests,
+        'ServiceMonitor',
+        `test-quorate-${component}`,
+      )
+      expect(monitor.spec.endpoints.map((endpoint) => endpoint.port)).toContain('exporter')
+    }
+    // The exporter of MongoDB has a user, made by the agent, with a password made by the Job.
+    const { mongodbUsers } = settingsOf(setOf(manifests, 'mongodb'))
+    expect(mongodbUsers.map((user) => parseUser(user).name)).toEqual(['quorate-metrics', 'root'])
+    const jobs = manifests.filter(({ kind }) => kind === 'Job')
+    expect(JSON.stringify(jobs)).toContain('quorate-metrics-password')
+  })
+
   it('have a Service for each broker, at the port that the agent advertises', () => {
     const manifests = all({ 'kafka.external': { enabled: true }, 'kafka.replicaCount': 4 })
     const services = manifests.filter(
