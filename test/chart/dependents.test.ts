@@ -7,6 +7,7 @@ import {
   type ConfigMap,
   type Manifest,
   type NetworkPolicy,
+  type PodSpec,
   pick,
   type Service,
   type StatefulSet,
@@ -119,6 +120,24 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
       expect(spec.selector[roleLabel]).toBe(role)
       expect(spec.publishNotReadyAddresses).toBeUndefined()
     }
+  })
+
+  it('have a test of helm each, which asks the tree for their first member', () => {
+    const tests = all()
+      .filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test')
+      .map((pod) => [
+        pod.metadata.name,
+        (pod as Manifest & { spec: PodSpec }).spec.containers[0]?.args.at(-1),
+      ])
+    expect(Object.fromEntries(tests)).toEqual({
+      'test-quorate-test': '/',
+      ...Object.fromEntries(
+        dependents.map((component) => {
+          const name = `test-quorate-${component}`
+          return [`${name}-test`, `/members/v1/services/${name}/${name}-0`]
+        }),
+      ),
+    })
   })
 
   it('have an exporter beside the engine, where it is asked for, which scrapers find', () => {
