@@ -47,7 +47,16 @@ export interface EngineModel {
   drain(pod: Pod): boolean
   /** Evidence and tombstone were checked. */
   leave(name: string): boolean
+  /** A duty of the engine's plan; the lock that it needs is held. */
+  command(pod: Pod, name: string, args: Readonly<Record<string, string>>): boolean
   stopped(pod: Pod): void
+  diskLost(pod: Pod): void
+  /** What the engine itself kept in the tree is lost with it. */
+  treeLost?(): void
+  /** Something particular to the engine goes wrong with a pod, or is well again. */
+  trouble(pod: Pod): void
+  /** All of that is well again. */
+  cure(): void
   /** What engines do among themselves: elect, catch up, give up. */
   settle(): void
   /** Nothing is missing for a set that serves with these ordinals. Null: whole; else what is missing. */
@@ -126,7 +135,9 @@ export class DependentsWorld {
     this.killEngine(pod)
     this.crashAgent(pod)
     pod.sigtermAtMs = null
-    if (!keepDisk) pod.disk = { kind: 'empty', founding: null }
+    if (keepDisk) return
+    pod.disk = { kind: 'empty', founding: null }
+    this.model.diskLost(pod)
   }
 
   /** One turn of an agent: it decides on what it knows, and its action meets its fate. */
@@ -191,6 +202,11 @@ export class DependentsWorld {
         return this.#change(pod, { kind: 'unbury', pod: pod.name })
       case 'remove':
         return this.#holds(pod, 'reconfig') && this.#remove(action.name)
+      case 'command':
+        return (
+          (action.lock === null || this.#holds(pod, action.lock)) &&
+          this.model.command(pod, action.name, action.args)
+        )
       case 'writeIntent':
       case 'clearIntent':
       case 'initialize':
@@ -292,6 +308,19 @@ function newPod(ordinal: number, nowMs: number): Pod {
     sigtermAtMs: null,
     last: null,
   }
+}
+
+/** What is seen of an engine that does not answer. */
+export const silent: EngineView = {
+  answers: false,
+  retired: false,
+  ready: false,
+  reason: 'does not answer',
+  clusterId: '',
+  leads: false,
+  leader: null,
+  role: 'unknown',
+  members: [],
 }
 
 export function must(condition: boolean, what: string): void {
