@@ -65,6 +65,8 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
     duty,
     setDuty: () => null,
     drain: (observation, drain) => drainStep(observation, drain, bounds),
+    // Nobody else takes writes as long as it leads.
+    isNeeded: ({ engine }) => engine.leads && engine.ready,
   }
 }
 
@@ -98,15 +100,16 @@ function startGate(
 
 /**
  * A removed pod's slot would hold WAL back for as long as Patroni remembers the member (member_slots_ttl). The
- * agent that removed it dropped its own server's slot; each server has one.
+ * agent that removed it dropped its own server's slot; each server has one. Not before the removal is done: until
+ * then the pod may come back, and needs the WAL.
  */
 function duty({ engine, cluster, statefulSet, self }: Observation<PostgresqlView>): Duty | null {
   if (cluster === null || statefulSet.kind !== 'ok') return null
   const { value: set } = statefulSet
   const gone = engine.idleSlots.find((pod) => {
     const ordinal = ordinalOf(pod, self.set)
-    const buried = cluster.tombstones[pod] !== undefined
-    return buried && ordinal !== null && !isExpected(ordinal, set)
+    const removed = cluster.tombstones[pod]?.done === true
+    return removed && ordinal !== null && !isExpected(ordinal, set)
   })
   if (gone === undefined) return null
   const reason = `${gone} was removed, and its slot still holds WAL`
