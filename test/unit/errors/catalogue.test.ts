@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { agentErrors } from '../../../agent/errors.ts'
 import { ErrorCode } from '../../../server/core/machine/error-code.ts'
 import { CodedError, errorCatalogue, type ShellErrorCode } from '../../../server/errors.ts'
 
@@ -17,6 +19,15 @@ function rowsAfter(start: string): string[][] {
   }
   // Without its head and the line below it.
   return rows.slice(2)
+}
+
+/** All that is written in a folder of the server. */
+function sourceOf(folder: string): string {
+  const root = fileURLToPath(new URL(`../../../server/${folder}/`, import.meta.url))
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(`${root}/${name}`, 'utf8'))
+    .join('\n')
 }
 
 const catalogue = Object.entries(errorCatalogue)
@@ -44,18 +55,42 @@ describe('docs/errors.md', () => {
     expect(rows.map(([code, key]) => `${code} ${key}`).sort()).toEqual(expected.sort())
   })
 
+  it('calls none never sent that the server sends', () => {
+    const sent = new Set(
+      ['core', 'ensemble', 'listener'].flatMap((folder) =>
+        [...sourceOf(folder).matchAll(/\bErrorCode\.(\w+)/g)].map(([, key = '']) => key),
+      ),
+    )
+    const never = rowsAfter('These are never sent.')
+      .filter(([, , why]) => why?.startsWith('Inside only') !== true)
+      .map(([, name = '']) => name.charAt(0).toLowerCase() + name.slice(1))
+    expect(never.filter((key) => sent.has(key))).toEqual([])
+  })
+
+  it('has every code of the agent', () => {
+    const found = rowsAfter('## Of the agent').map(([code]) => code)
+    expect(found.sort()).toEqual(Object.keys(agentErrors).sort())
+  })
+
   it('says for each when it comes and what to do', () => {
-    for (const heading of ['## Over HTTP', '## Ends of a process', '## On the client port']) {
+    const headings = {
+      '## Over HTTP': 4,
+      '## Ends of a process': 4,
+      '## Of the agent': 3,
+      '## On the client port': 4,
+    }
+    for (const [heading, cells] of Object.entries(headings)) {
       for (const row of rowsAfter(heading)) {
-        expect(row).toHaveLength(4)
-        for (const cell of row.slice(2)) expect(cell, row[0]).toMatch(/^\S.*\.$/)
+        expect(row).toHaveLength(cells)
+        for (const cell of row.slice(-2)) expect(cell, row[0]).toMatch(/^\S.*\.$/)
       }
     }
   })
 
   it('names no code that is not in the catalogue', () => {
     const named = [...page.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map(([, code]) => code)
-    expect(named.filter((code) => code !== undefined && !(code in errorCatalogue))).toEqual([])
+    const known = { ...errorCatalogue, ...agentErrors }
+    expect(named.filter((code) => code !== undefined && !(code in known))).toEqual([])
   })
 })
 

@@ -15,14 +15,30 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const core = join(root, 'server', 'core')
 
-/** What no file of server/core may do, and which tool refuses it. */
+const LINT = ['lint', '--vcs-enabled=false', '--max-diagnostics=none', '--reporter=json']
+
+/** The folders within the fence, one for each of its rules, and a good file that belongs into each. */
+const FENCES = [
+  { core: 'server/core', folder: 'machine', good: `export { assert as x } from '../assert.ts'` },
+  {
+    core: 'agent/core',
+    folder: '',
+    good: `export type { Endpoint as X } from './member-document.ts'`,
+  },
+  {
+    core: 'agent/core',
+    folder: 'cluster',
+    good: `export type { Endpoint as X } from '../member-document.ts'`,
+  },
+]
+
+/** What no file of a core may do, and which tool refuses it. */
 const BREACHES: Readonly<Record<string, { by: readonly ('biome' | 'tsc')[]; source: string }>> = {
   files: { by: ['biome', 'tsc'], source: `export { readFileSync as x } from 'node:fs'` },
   filesLater: { by: ['biome', 'tsc'], source: `export const x = () => import('node:fs')` },
   filesByOldName: { by: ['biome', 'tsc'], source: `export { readFileSync as x } from 'fs'` },
-  shell: { by: ['biome'], source: `export { CodedError as x } from '../../errors.ts'` },
+  shell: { by: ['biome'], source: `export * as x from 'SHELL/errors.ts'` },
   clock: { by: ['biome'], source: 'export const x = () => Date.now()' },
   date: { by: ['biome'], source: 'export const x = new Date()' },
   stopwatch: { by: ['biome', 'tsc'], source: 'export const x = () => performance.now()' },
@@ -37,22 +53,25 @@ const BREACHES: Readonly<Record<string, { by: readonly ('biome' | 'tsc')[]; sour
   promise: { by: ['biome'], source: 'export const x = Promise.resolve(1)' },
 }
 
-/** The configuration of the project around one file for each breach, and one good file. */
+/** The configuration of the project around one file for each breach, and one good file, in each place. */
 let copy = ''
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'quorate-fence-'))
-  const machine = join(copy, 'server', 'core', 'machine')
-  mkdirSync(machine, { recursive: true })
-  for (const file of ['biome.json', 'tsconfig.json', 'package.json']) {
-    copyFileSync(join(root, file), join(copy, file))
+  for (const { core, folder, good } of FENCES) {
+    mkdirSync(join(copy, core, folder), { recursive: true })
+    writeFileSync(join(copy, core, folder, 'good.ts'), `${good}\n`)
+    const up = folder === '' ? '../' : '../../'
+    for (const [name, { source }] of Object.entries(BREACHES)) {
+      writeFileSync(join(copy, core, folder, `${name}.ts`), `${source.replace('SHELL/', up)}\n`)
+    }
   }
-  copyFileSync(join(core, 'tsconfig.json'), join(copy, 'server/core/tsconfig.json'))
-  copyFileSync(join(core, 'assert.ts'), join(copy, 'server/core/assert.ts'))
-  copyFileSync(join(root, 'server/errors.ts'), join(copy, 'server/errors.ts'))
-  writeFileSync(join(machine, 'good.ts'), `export { assert as x } from '../assert.ts'\n`)
-  for (const [name, { source }] of Object.entries(BREACHES)) {
-    writeFileSync(join(machine, `${name}.ts`), `${source}\n`)
+  for (const file of [
+    ...['biome.json', 'tsconfig.json', 'package.json', 'server/errors.ts', 'agent/errors.ts'],
+    ...['server/core/tsconfig.json', 'server/core/assert.ts'],
+    ...['agent/core/tsconfig.json', 'agent/core/member-document.ts'],
+  ]) {
+    copyFileSync(join(root, file), join(copy, file))
   }
 })
 
@@ -63,37 +82,45 @@ afterAll(() => {
 const refusedBy = (tool: 'biome' | 'tsc'): string[] =>
   Object.keys(BREACHES).filter((name) => BREACHES[name]?.by.includes(tool))
 
-describe('the fence around server/core', () => {
+describe.each(FENCES)('the fence around $core, in $folder', ({ core, folder }) => {
+  const place = join(core, folder)
+  const here = (paths: readonly string[]) =>
+    namesIn(paths.filter((path) => dirname(path) === place))
+
   it('is biome’s: imports and globals', async () => {
-    const output = await run('biome', ['lint', '--vcs-enabled=false', '--reporter=json', 'server'])
+    const output = await run('biome', [...LINT, place])
     const { diagnostics } = JSON.parse(output) as {
       diagnostics: { category: string; severity: string; location: { path: string } }[]
     }
     const errors = diagnostics.filter(({ severity }) => severity === 'error')
-    expect(namesIn(errors.map(({ location }) => location.path))).toEqual(refusedBy('biome').sort())
+    expect(here(errors.map(({ location }) => location.path))).toEqual(refusedBy('biome').sort())
     for (const { category } of errors) {
       expect(category).toMatch(/^lint\/style\/(noRestricted|useNodejsImportProtocol)/)
     }
   }, 60_000)
 
   it('is the compiler’s: no types but the language’s', async () => {
-    const output = await run('tsc', ['--noEmit', '--pretty', 'false', '-p', 'server/core'])
+    const output = await run('tsc', ['--noEmit', '--pretty', 'false', '-p', core])
     const files = output
       .split('\n')
       .flatMap((line) => line.match(/^(\S+)\(\d+,\d+\): error/)?.[1] ?? [])
-    expect(namesIn(files)).toEqual(refusedBy('tsc').sort())
+    expect(here(files)).toEqual(refusedBy('tsc').sort())
   }, 60_000)
+})
 
-  it('stands in npm run check', () => {
+describe.each([...new Set(FENCES.map(({ core }) => core))])('all of %s', (name) => {
+  const core = join(root, name)
+
+  it('is checked by npm run check', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       scripts: { check: string }
     }
-    for (const part of ['tsc --noEmit -p server/core', 'biome check .']) {
+    for (const part of [`tsc --noEmit -p ${name}`, 'biome check .']) {
       expect(scripts.check).toContain(part)
     }
   })
 
-  it('is closed here where neither of them can see', () => {
+  it('does nothing that neither of them can see', () => {
     const problems: string[] = []
     for (const file of sources(core)) {
       const text = readFileSync(file, 'utf8')
