@@ -124,8 +124,27 @@ function drainStep(
   const { engine, statefulSet } = observation
   // All of them stop; the one that leads last is the one that leads first.
   if (statefulSet.kind === 'ok' && statefulSet.value.replicas === 0) return { kind: 'ready' }
+  if (isMissedWithoutTree(observation)) {
+    return { kind: 'wait', reason: 'the tree is away, and a primary without it needs every member' }
+  }
   if (engine.leads) return primaryStep(observation, drain, bounds)
   return standbyStep(observation, drain, bounds)
+}
+
+/**
+ * Without the tree a primary takes writes for as long as every member that was on record answers it, and no
+ * longer (Patroni's failsafe_mode). So nobody else stops then, for as long as the drain may last; but where the
+ * set itself goes, tree and all.
+ */
+function isMissedWithoutTree({
+  engine,
+  cluster,
+  lease,
+  statefulSet,
+}: Observation<PostgresqlView>): boolean {
+  const isAway = cluster === null || lease !== 'held'
+  const goesOn = statefulSet.kind === 'ok' && !statefulSet.value.deleting
+  return isAway && goesOn && engine.members.length > 0
 }
 
 /**

@@ -257,6 +257,31 @@ describe('a standby that is to stop', () => {
   })
 })
 
+describe('a stop while the tree is away', () => {
+  const away: [string, Partial<Observation>][] = [
+    ['the tree cannot be read', { cluster: null }],
+    ['the session is lost', { lease: 'lost' }],
+  ]
+  const goes: [string, PostgresqlView, Partial<Observation>][] = [
+    ['when there is no set any more', view(), { statefulSet: { kind: 'notFound', atMs: NOW } }],
+    ['when the set goes', view(), { statefulSet: set({ deleting: true }) }],
+    ['when all of the set stop', view(), { statefulSet: set({ replicas: 0 }) }],
+    ['when nobody else is there', view({ members: [] }), {}],
+  ]
+
+  it.each(away)('waits for as long as it may, since %s', (_, changes) => {
+    for (const engine of [view(), primary()]) {
+      const long = drain('temporary', NOW - 3 * STANDBY_WAIT_MS)
+      expect(plan.drain(seen(engine, changes), long, rules).kind).toBe('wait')
+    }
+  })
+
+  it.each(goes)('does not wait %s', (_, engine, changes) => {
+    const at = seen(engine, { cluster: null, ...changes })
+    expect(plan.drain(at, drain('temporary'), rules).kind).toBe('ready')
+  })
+})
+
 describe('the way out of service', () => {
   const ordinals = fc.uniqueArray(fc.nat(5))
   const anyView = fc
