@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isExpected } from '../../../agent/core/observation.ts'
 import { DependentsWorld, type EngineModel, type Fate, PODS, type Pod } from './dependents-world.ts'
-import { GaleraModel, KraftModel, MongodbModel, PatroniModel } from './engine-models.ts'
+import { GaleraModel, PermitModel } from './engine-models.ts'
+import { KafkaModel, KraftModel, MongodbModel, PostgresqlModel } from './plan-models.ts'
 
 /** In CI one seed, so that a failure is the change's; campaigns set both, and fast-check prints the path. */
 const RUNS = Number(process.env['INTERLEAVINGS_RUNS'] ?? 150)
@@ -214,6 +215,7 @@ const treeLoss: fc.Arbitrary<Event> = fc.constant<Event>([
     lost.initialized = null
     lost.intent = null
     lost.tombstones.clear()
+    world.model.loseTree()
   },
 ])
 
@@ -274,14 +276,16 @@ function missing(world: World, replicas: number): string | null {
 }
 
 const models: readonly [name: string, modelOf: (world: World) => EngineModel, whole: number][] = [
-  ['formed by a permit, members with data just start', (world) => new KraftModel(world), 3],
-  ['formed while they run', (world) => new MongodbModel(world), 3],
-  ['formed by themselves through the tree', (world) => new PatroniModel(world), 3],
+  ['formed by a permit, members with data just start', (world) => new PermitModel(world), 3],
   // All come back here: the most advanced disk may be one beyond the replicas, which is for people to decide.
   ['formed by a permit, the most advanced starts again', (world) => new GaleraModel(world), PODS],
+  ['Kafka with KRaft', (world) => new KraftModel(world), 3],
+  ['Kafka on the tree', (world) => new KafkaModel(world), 3],
+  ['MongoDB', (world) => new MongodbModel(world), 3],
+  ['PostgreSQL', (world) => new PostgresqlModel(world), 3],
 ]
 
-describe.each(models)('interleavings: engines that are %s', (_name, modelOf, whole) => {
+describe.each(models)('interleavings: %s', (_name, modelOf, whole) => {
   it('form one cluster, ever, which becomes whole again', () => {
     const sequence = fc.array(event, { minLength: 30, maxLength: 90, size: 'max' })
     fc.assert(
