@@ -44,19 +44,14 @@ export interface EngineModel {
   start(pod: Pod, mode: string, facts: ClusterFacts | null): void
   bootstrap(pod: Pod): boolean
   join(pod: Pod): boolean
-  drain(pod: Pod): boolean
+  drain(pod: Pod, to: string | null): boolean
+  /** A duty of the engine's plan; the lock that it needs is held. */
+  perform(pod: Pod, name: string, args: Readonly<Record<string, string>>): boolean
+  /** All that was in the tree is gone, the engine's own part too. */
+  loseTree(): void
   /** Evidence and tombstone were checked. */
   leave(name: string): boolean
-  /** A duty of the engine's plan; the lock that it needs is held. */
-  command(pod: Pod, name: string, args: Readonly<Record<string, string>>): boolean
   stopped(pod: Pod): void
-  diskLost(pod: Pod): void
-  /** What the engine itself kept in the tree is lost with it. */
-  treeLost?(): void
-  /** Something particular to the engine goes wrong with a pod, or is well again. */
-  trouble(pod: Pod): void
-  /** All of that is well again. */
-  cure(): void
   /** What engines do among themselves: elect, catch up, give up. */
   settle(): void
   /** Nothing is missing for a set that serves with these ordinals. Null: whole; else what is missing. */
@@ -135,9 +130,7 @@ export class DependentsWorld {
     this.killEngine(pod)
     this.crashAgent(pod)
     pod.sigtermAtMs = null
-    if (keepDisk) return
-    pod.disk = { kind: 'empty', founding: null }
-    this.model.diskLost(pod)
+    if (!keepDisk) pod.disk = { kind: 'empty', founding: null }
   }
 
   /** One turn of an agent: it decides on what it knows, and its action meets its fate. */
@@ -192,7 +185,10 @@ export class DependentsWorld {
         return true
       }
       case 'handOver':
-        return this.model.drain(pod)
+        return this.model.drain(pod, action.to)
+      case 'command':
+        if (action.lock !== null && !this.#holds(pod, action.lock)) return false
+        return this.model.perform(pod, action.name, action.args)
       case 'bootstrap':
         return this.#holds(pod, 'bootstrap') && this.model.bootstrap(pod)
       case 'join':
@@ -202,11 +198,6 @@ export class DependentsWorld {
         return this.#change(pod, { kind: 'unbury', pod: pod.name })
       case 'remove':
         return this.#holds(pod, 'reconfig') && this.#remove(action.name)
-      case 'command':
-        return (
-          (action.lock === null || this.#holds(pod, action.lock)) &&
-          this.model.command(pod, action.name, action.args)
-        )
       case 'writeIntent':
       case 'clearIntent':
       case 'initialize':
@@ -308,19 +299,6 @@ function newPod(ordinal: number, nowMs: number): Pod {
     sigtermAtMs: null,
     last: null,
   }
-}
-
-/** What is seen of an engine that does not answer. */
-export const silent: EngineView = {
-  answers: false,
-  retired: false,
-  ready: false,
-  reason: 'does not answer',
-  clusterId: '',
-  leads: false,
-  leader: null,
-  role: 'unknown',
-  members: [],
 }
 
 export function must(condition: boolean, what: string): void {
