@@ -21,8 +21,8 @@ export const DOUBLE_VALUES = [
 /** What all stories of MongoDB have in common. */
 export const MONGODB: Pick<Story, 'component' | 'plannedGapMsMax' | 'subject'> = {
   component: 'mongodb',
-  // A primary steps down to a member that has everything; its driver has to find that one.
-  plannedGapMsMax: 10_000,
+  // A primary steps down to a member that has everything, and drivers have to find that one.
+  plannedGapMsMax: 15_000,
   subject: (dependent, tls) => new MongodbSubject(dependent, tls),
 }
 
@@ -58,7 +58,7 @@ function imageOf(): string[] {
   ])
 }
 
-export interface ConfigMember {
+interface ConfigMember {
   readonly _id: number
   readonly host: string
   readonly votes: number
