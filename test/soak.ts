@@ -7,6 +7,7 @@ import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
 import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
 import { clientSuites } from './soak/client-suites.ts'
+import { dependentsInterleavings } from './soak/dependents-interleavings.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
 import { frames } from './soak/frames.ts'
 import { halfOpen } from './soak/half-open.ts'
@@ -26,6 +27,8 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   fuzz: () => fuzz(Number(process.argv[3] ?? 200)),
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
+  'dependents-interleavings': () =>
+    dependentsInterleavings(Number(process.argv[3] ?? 10_000), Number(process.argv[4] ?? 1)),
   'first-install-kills': () => firstInstallKills(200),
   'java-suites': () => javaSuites(),
   kafka: () => kafka(Number(process.argv[3] ?? 100_000)),
@@ -81,6 +84,7 @@ const SUBJECTS = [
   'build.ts',
   'test/simulation',
   'test/conformance',
+  'test/unit/agent',
 ]
 
 const name = process.argv[2] ?? ''
