@@ -5,8 +5,10 @@ import { Dependent } from './dependent.ts'
 import { DOUBLE_VALUES, MONGODB, MongodbSubject, provideDouble } from './mongodb-subject.ts'
 
 const NAME = 'mongodb-double-sizes'
-/** A volume that is gone, its session, and the half minute for which a member has to be away. */
+/** Its session, and the half minute for which a member has to be away. */
 const RECONCILED_WITHIN_MS = 120_000
+/** Nine members and their agents share the machine of a testbed. */
+const GOES_ON_WITHIN_MS = 120_000
 
 beforeAll(provideDouble, 300_000)
 
@@ -53,7 +55,7 @@ describe.sequential(`${NAME}: sets of every size`, { timeout: 900_000 }, () => {
     await dependent.scale(count)
     await dependent.ready(count, 600)
     await hasMembers(count)
-    await load.goesOn()
+    await load.goesOn(GOES_ON_WITHIN_MS)
     const gapMs = await load.longestGapMs(from)
     console.log(`${NAME}, to ${count}: longest time without an acknowledged write ${gapMs} ms`)
     expect(gapMs).toBeLessThan(MONGODB.plannedGapMsMax)
@@ -93,7 +95,7 @@ describe.sequential(`${NAME}: sets of every size`, { timeout: 900_000 }, () => {
     await dependent.ready(3, 600)
     await hasMembers(3)
     expect(await subject.clusterId()).toBe(clusterId)
-    await load.goesOn(60_000)
+    await load.goesOn(GOES_ON_WITHIN_MS)
     expect(await load.lost()).toEqual([])
   })
 
@@ -106,7 +108,7 @@ describe.sequential(`${NAME}: sets of every size`, { timeout: 900_000 }, () => {
     await hasMembers(3)
     expect(await subject.clusterId()).toBe(clusterId)
     expect((await dependent.onRecord()).engineClusterId).toBe(clusterId)
-    await load.goesOn()
+    await load.goesOn(GOES_ON_WITHIN_MS)
     expect(await load.lost()).toEqual([])
   })
 
@@ -150,7 +152,7 @@ describe.sequential(`${NAME}: sets of every size`, { timeout: 900_000 }, () => {
     expect(await secrets()).toEqual(before)
     await hasMembers(3)
     expect(await subject.clusterId()).toBe(clusterId)
-    await load.goesOn(60_000)
+    await load.goesOn(GOES_ON_WITHIN_MS)
     expect(await load.lost()).toEqual([])
   })
 })
