@@ -215,7 +215,6 @@ export interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string }
   readonly spec: { readonly nodeName: string }
   readonly status: {
-    readonly podIP?: string
     readonly containerStatuses?: readonly {
       readonly name: string
       readonly restartCount: number

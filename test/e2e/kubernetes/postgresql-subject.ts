@@ -58,9 +58,7 @@ export class PostgresqlSubject implements Subject {
 
   constructor(dependent: Dependent, tls: string | null) {
     this.#dependent = dependent
-    const host = `${dependent.name}-rw.${dependent.namespace.name}.svc.cluster.local`
-    const writing = { pod: 'postgresql-writes', host, table: 'writes', commit: 'on', tls } as const
-    this.load = new PostgresqlWrites(dependent, this, writing)
+    this.load = new PostgresqlWrites(dependent, this, tls)
   }
 
   /** The primary, and those that stream from it and that Patroni knows as members that run. */
@@ -107,11 +105,10 @@ export class PostgresqlSubject implements Subject {
     return await this.#dependent.exec(ordinal, ...psql)
   }
 
-  /** What the first pod whose Patroni answers says of the cluster; one that is `unreachable` is not asked. */
-  async cluster(unreachable = ''): Promise<readonly PatroniMember[]> {
+  /** What the first pod whose Patroni answers says of the cluster. */
+  async cluster(): Promise<readonly PatroniMember[]> {
     let last: unknown
     for (const { metadata } of await this.#dependent.pods()) {
-      if (metadata.name === unreachable) continue
       try {
         const get = ['wget', '-qO-', '-T', '5', 'http://127.0.0.1:8008/cluster']
         const where = [metadata.name, '-c', 'agent']
@@ -129,45 +126,42 @@ export class PostgresqlSubject implements Subject {
   }
 }
 
-/** Where rows are written, and how. */
-interface Writing {
-  readonly pod: string
-  readonly host: string
-  readonly table: string
-  /** PostgreSQL's synchronous_commit: `local` waits for no standby. */
-  readonly commit: 'on' | 'local'
-  /** Secret with the certificate of the authority; null: in plain text. */
-  readonly tls: string | null
-}
-
-/** Rows written by a pod; those of a story know the primary by its Service alone. */
-export class PostgresqlWrites extends AcknowledgedWrites {
+/** Writers that know the primary by its Service alone. */
+class PostgresqlWrites extends AcknowledgedWrites {
   readonly #dependent: Dependent
   readonly #subject: PostgresqlSubject
-  readonly #writing: Writing
+  readonly #tls: string | null
 
-  constructor(dependent: Dependent, subject: PostgresqlSubject, writing: Writing) {
-    super(dependent.namespace, writing.pod)
+  constructor(dependent: Dependent, subject: PostgresqlSubject, tls: string | null) {
+    super(dependent.namespace, 'postgresql-writes')
     this.#dependent = dependent
     this.#subject = subject
-    this.#writing = writing
+    this.#tls = tls
   }
 
   async start(node?: string): Promise<void> {
-    const { host, table, commit, tls } = this.#writing
-    const secret = { name: `${this.#dependent.name}-auth`, key: 'superuser-password' }
-    const ca = tls === null ? [] : [{ name: 'CA_FILE', value: `${CERTIFICATES_AT}/ca.crt` }]
+    const { name } = this.#dependent
+    const secret = { name: `${name}-auth`, key: 'superuser-password' }
     const env = [
-      { name: 'HOST', value: host },
-      { name: 'TABLE', value: table },
-      { name: 'COMMIT', value: commit },
+      { name: 'HOST', value: `${name}-rw.${this.namespace.name}.svc.cluster.local` },
       { name: 'PASSWORD', valueFrom: { secretKeyRef: secret } },
-      ...ca,
     ]
-    await this.namespace.startProgram(this.pod, 'postgresql-writes', env, 'Running', {
-      ...(node === undefined ? {} : { nodeName: node }),
-      ...(tls === null ? {} : certificatesOf(tls)),
-    })
+    const place = node === undefined ? {} : { nodeName: node }
+    if (this.#tls === null) {
+      await this.namespace.startProgram(this.pod, 'postgresql-writes', env, 'Running', place)
+    } else {
+      await this.namespace.startProgram(
+        this.pod,
+        'postgresql-writes',
+        [...env, { name: 'CA_FILE', value: `${CERTIFICATES_AT}/ca.crt` }],
+        'Running',
+        {
+          ...place,
+          volumes: [{ name: 'certificates', secret: { secretName: this.#tls } }],
+          mounts: [{ name: 'certificates', mountPath: CERTIFICATES_AT, readOnly: true }],
+        },
+      )
+    }
     await this.goesOn()
   }
 
@@ -175,16 +169,10 @@ export class PostgresqlWrites extends AcknowledgedWrites {
   async lost(): Promise<string[]> {
     const acknowledged = await this.acknowledged()
     const leader = await this.#subject.leader()
-    const rows = await this.#subject.sql(leader, `select key from ${this.#writing.table}`)
-    const present = new Set(rows.split('\n'))
+    const present = new Set((await this.#subject.sql(leader, 'select key from writes')).split('\n'))
     return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
   }
 }
-
-const certificatesOf = (secretName: string) => ({
-  volumes: [{ name: 'certificates', secret: { secretName } }],
-  mounts: [{ name: 'certificates', mountPath: CERTIFICATES_AT, readOnly: true }],
-})
 
 function leaderOf(cluster: readonly PatroniMember[]): PatroniMember {
   const leaders = cluster.filter(({ role, state }) => role === 'leader' && state === 'running')
