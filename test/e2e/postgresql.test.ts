@@ -44,6 +44,22 @@ describe.skipIf(tool.found === null)(titleOf('the agent of PostgreSQL', tool), (
     }
   }
 
+  /** What was said to clients of a pod, until something has happened, whenever it was a primary that takes writes. */
+  async function enabledWhileLeading(index: number, until: Promise<unknown>) {
+    const enabled = new Set<boolean | undefined>()
+    let isOver = false
+    void until.finally(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      const { publication, observation } = await pods.status(index)
+      const { leads, ready } = observation.engine
+      if (leads && ready) enabled.add(publication?.enabled)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return enabled
+  }
+
   it('starts no empty member while there is no tree', async () => {
     await pods.start()
     await waitFor('all wait for the tree', async () => {
@@ -82,7 +98,10 @@ describe.skipIf(tool.found === null)(titleOf('the agent of PostgreSQL', tool), (
     const before = await pods.primary()
     const { generation: former = 0 } = (await pods.status(before)).observation.engine
     const startedAt = Date.now()
-    expect(await pods.prestop(before)).toBe(200)
+    const stopping = pods.prestop(before)
+    const enabled = await enabledWhileLeading(before, stopping)
+    expect(await stopping).toBe(200)
+    expect([...enabled]).toEqual([true])
     const drainedMs = Date.now() - startedAt
     const after = await pods.primary()
     expect(after).not.toBe(before)

@@ -16,8 +16,10 @@ const agentScript = fileURLToPath(new URL('../../dist/quorate-agent.cjs', import
 export interface PodStatus {
   readonly phase: string
   readonly reason: string
+  readonly publication: { readonly enabled: boolean } | null
   readonly observation: {
     readonly engine: {
+      readonly ready: boolean
       readonly role: string
       readonly generation?: number
       readonly leads: boolean

@@ -92,6 +92,9 @@ function startGate(
   const holder = others.find((pod) => cluster.reports[pod]?.empty === false)
   if (holder !== undefined) return `nobody leads yet: ${holder}, which holds data, goes first`
   if (!volatile && record.systemId !== null && record.systemId !== '') {
+    // Its founder perhaps, whose agent has not seen yet that its data is whole.
+    const begun = others.find((pod) => cluster.reports[pod]?.started)
+    if (begun !== undefined) return `nobody leads yet: ${begun} runs, and had an empty disk`
     return `refuses to start: all disks of cluster ${record.systemId} are empty: bring a volume back, or delete the znode initialize to form a new cluster`
   }
   if (self.ordinal === firstOrdinal) return null

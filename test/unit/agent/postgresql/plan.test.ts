@@ -8,7 +8,7 @@ import {
 import { decide } from '../../../../agent/core/decide.ts'
 import type { DiskReport, Observation } from '../../../../agent/core/observation.ts'
 import { type Drain, initialState } from '../../../../agent/core/state.ts'
-import { dataReport, emptyReport, facts } from '../cluster-observations.ts'
+import { dataReport, emptyReport, facts, started } from '../cluster-observations.ts'
 import { empty, holding, NOW, observation, rules, set } from '../observations.ts'
 
 const STANDBY_WAIT_MS = 30_000
@@ -100,6 +100,12 @@ describe('an empty disk', () => {
       { cluster: facts({ reports: all }) },
       { systemId: '7', leader: null },
       'refuses to start: all disks of cluster 7 are empty: bring a volume back, or delete the znode initialize to form a new cluster',
+    ],
+    [
+      'does not count as the last one while another fills its own',
+      { cluster: facts({ reports: { ...all, 'q-1': started(emptyReport) } }) },
+      { systemId: '7', leader: null },
+      'nobody leads yet: q-1 runs, and had an empty disk',
     ],
     ['of the first ordinal founds', { cluster: facts({ reports: all }) }, nobody, null],
     [
