@@ -1,4 +1,7 @@
 const POLL_MS = 20
+/** Between two checks there are so many times what a check takes, which may be a process of its own. */
+const REST_SHARE = 2
+const REST_MS_MAX = 1_000
 
 /**
  * Polls until `condition` gives something other than undefined, null or false, and returns that.
@@ -12,6 +15,7 @@ export async function waitFor<T>(
   const deadline = performance.now() + timeoutMs
   let lastError: unknown
   for (;;) {
+    const beganAt = performance.now()
     try {
       const value = await condition()
       if (value !== undefined && value !== null && value !== false) {
@@ -25,6 +29,7 @@ export async function waitFor<T>(
       const because = lastError instanceof Error ? `: ${lastError.message}` : ''
       throw new Error(`${what}: not within ${timeoutMs} ms${because}`)
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    const rest = Math.min(REST_SHARE * (performance.now() - beganAt), REST_MS_MAX)
+    await new Promise((resolve) => setTimeout(resolve, Math.max(rest, POLL_MS)))
   }
 }
