@@ -25,11 +25,12 @@ import {
   addVoter,
   type ControllerPlace,
   describeQuorum,
+  fencedBrokers,
   type QuorumView,
   removeVoter,
   unregisterBroker,
 } from './kafka-quorum-requests.ts'
-import { metadata } from './kafka-requests.ts'
+import { highestVersions, metadata } from './kafka-requests.ts'
 
 export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeRoot'> {
   /** Where the other controllers reach this one. */
@@ -55,6 +56,9 @@ export class KraftEngine implements Engine<KraftView> {
   readonly #options: KraftOptions
   readonly #broker: LocalBroker
   #quorum: QuorumView | null = null
+  /** Of the process that runs: whether it can tell of brokers that do not. */
+  #tellsFenced: boolean | null = null
+  #fenced: readonly number[] | null = null
   /** By `<pod>@<when it was buried>`: when to look at it again. */
   readonly #unregistered = new Map<string, number>()
 
@@ -81,6 +85,7 @@ export class KraftEngine implements Engine<KraftView> {
     const { brokerId, nowMs } = this.#options
     const answers = await this.#broker.look()
     const quorum = answers ? await this.#lookAtQuorum() : null
+    if (answers) await this.#lookAtFenced()
     const obstacle = answers ? this.#broker.obstacle : 'the broker does not answer'
     const leaderId = quorum?.leaderId ?? -1
     const leads = leaderId === brokerId
@@ -99,6 +104,7 @@ export class KraftEngine implements Engine<KraftView> {
       brokerId,
       survey: this.#broker.survey,
       votes: quorum === null ? null : this.#hasVote(quorum),
+      fenced: this.#fenced?.map((id) => this.#podOf(id)) ?? null,
       unregistered: unregistered.map(([name]) => name),
     }
   }
@@ -130,6 +136,7 @@ export class KraftEngine implements Engine<KraftView> {
       ...(advertisedListeners === '' ? [] : [`advertised.listeners=${advertisedListeners}`]),
     ]
     this.#broker.begin()
+    this.#tellsFenced = null
     return safeLine(words.join(' '))
   }
 
@@ -186,7 +193,9 @@ export class KraftEngine implements Engine<KraftView> {
       })
     }
     const untilMs = this.#options.nowMs() + limits.kafkaUnregisterAgainMs
-    this.#unregistered.set(`${name}@${at}`, isEmpty ? Number.POSITIVE_INFINITY : untilMs)
+    // Brokers that tell who is registered need no memory of who is not any more.
+    const forGood = isEmpty && this.#fenced === null
+    this.#unregistered.set(`${name}@${at}`, forGood ? Number.POSITIVE_INFINITY : untilMs)
   }
 
   /** Null while the quorum has no leader that could say; who votes stays known. */
@@ -196,6 +205,20 @@ export class KraftEngine implements Engine<KraftView> {
       return this.#quorum
     } catch {
       return null
+    }
+  }
+
+  /** What was seen before stays while there is no answer. */
+  async #lookAtFenced(): Promise<void> {
+    try {
+      if (this.#tellsFenced === null) {
+        const versions = await this.#broker.ask(highestVersions, limits.kafkaPatienceMs)
+        this.#tellsFenced = (versions.get(fencedBrokers.key) ?? 0) >= fencedBrokers.version
+      }
+      if (!this.#tellsFenced) return
+      this.#fenced = await this.#broker.ask(fencedBrokers, limits.kafkaPatienceMs)
+    } catch {
+      // Whoever is fenced is so for longer than one answer takes.
     }
   }
 
