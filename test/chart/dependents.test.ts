@@ -7,6 +7,7 @@ import {
   type ConfigMap,
   type Manifest,
   type NetworkPolicy,
+  type PodSpec,
   pick,
   type Service,
   type StatefulSet,
@@ -119,6 +120,68 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
       expect(spec.selector[roleLabel]).toBe(role)
       expect(spec.publishNotReadyAddresses).toBeUndefined()
     }
+  })
+
+  it('have a test of helm each, which asks the tree for their first member', () => {
+    const tests = all()
+      .filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test')
+      .map((pod) => [
+        pod.metadata.name,
+        (pod as Manifest & { spec: PodSpec }).spec.containers[0]?.args.at(-1),
+      ])
+    expect(Object.fromEntries(tests)).toEqual({
+      'test-quorate-test': '/',
+      ...Object.fromEntries(
+        dependents.map((component) => {
+          const name = `test-quorate-${component}`
+          return [`${name}-test`, `/members/v1/services/${name}/${name}-0`]
+        }),
+      ),
+    })
+  })
+
+  it('have an exporter beside the engine, where it is asked for, which scrapers find', () => {
+    const on = Object.fromEntries(
+      dependents.flatMap((name) => [
+        [`${name}.metrics.exporter.enabled`, true],
+        [`${name}.metrics.serviceMonitor.enabled`, true],
+      ]),
+    )
+    const manifests = all(on)
+    for (const [component, port] of [
+      ['kafka', 9308],
+      ['mongodb', 9216],
+      ['postgresql', 9187],
+    ] as const) {
+      const without = setOf(all(), component).spec.template.spec.containers
+      expect(without.map(({ name }) => name)).toEqual([component])
+      const [engine, exporter] = setOf(manifests, component).spec.template.spec.containers
+      expect(engine?.ports?.map(({ name }) => name)).not.toContain('exporter')
+      expect(exporter).toMatchObject({
+        name: 'exporter',
+        ports: [{ name: 'exporter', containerPort: port }],
+        securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false },
+      })
+      expect(exporter?.args).toContain(`--web.listen-address=:${port}`)
+      const service = pick<Service>(manifests, 'Service', `test-quorate-${component}-metrics`)
+      expect(service.spec.ports).toContainEqual(
+        expect.objectContaining({ name: 'exporter', port, targetPort: port }),
+      )
+      const policy = pick<NetworkPolicy>(manifests, 'NetworkPolicy', `test-quorate-${component}`)
+      const open = policy.spec.ingress.flatMap(({ ports = [] }) => ports.map(({ port: n }) => n))
+      expect(open).toContain(port)
+      const monitor = pick<Manifest & { spec: { endpoints: { port: string }[] } }>(
+        manifests,
+        'ServiceMonitor',
+        `test-quorate-${component}`,
+      )
+      expect(monitor.spec.endpoints.map((endpoint) => endpoint.port)).toContain('exporter')
+    }
+    // The exporter of MongoDB has a user, made by the agent, with a password made by the Job.
+    const { mongodbUsers } = settingsOf(setOf(manifests, 'mongodb'))
+    expect(mongodbUsers.map((user) => parseUser(user).name)).toEqual(['quorate-metrics', 'root'])
+    const jobs = manifests.filter(({ kind }) => kind === 'Job')
+    expect(JSON.stringify(jobs)).toContain('quorate-metrics-password')
   })
 
   it('have a Service for each broker, at the port that the agent advertises', () => {

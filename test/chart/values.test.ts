@@ -224,7 +224,7 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       ],
       [
         { 'mongodb.enabled': true, 'mongodb.auth.users.agent.roles': ['root@admin'] },
-        'mongodb.auth.users.agent: the agent has that name for itself, choose another',
+        'mongodb.auth.users.agent: the chart has that name for itself, choose another',
       ],
       [
         { 'mongodb.enabled': true, 'mongodb.config.net.tls': { mode: 'disabled' } },

@@ -82,7 +82,7 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 ports:
-  {{- range $name, $port := .descriptor.ports }}
+  {{- range $name, $port := omit .descriptor.ports "exporter" }}
   - name: {{ $name }}
     containerPort: {{ $port }}
     protocol: TCP
@@ -136,6 +136,49 @@ volumeMounts:
   {{- with .values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/*
+The exporter of an engine without metrics in Prometheus' format. It has no probe: what cannot be measured
+serves all the same.
+*/}}
+{{- define "quorate.exporterContainer" -}}
+{{- $exporter := .values.metrics.exporter -}}
+{{- $image := dict "root" .root "image" $exporter.image "own" true -}}
+name: exporter
+image: {{ include "quorate.image" $image }}
+imagePullPolicy: {{ include "quorate.imagePullPolicy" $image }}
+args:
+  {{- toYaml (concat .descriptor.exporter.args $exporter.extraArgs) | nindent 2 }}
+env:
+  {{- include "quorate.podEnv" . | nindent 2 }}
+  {{- with .descriptor.exporter.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: exporter
+    containerPort: {{ $exporter.port }}
+    protocol: TCP
+{{- with $exporter.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "quorate.restrictedContainer" . | nindent 2 }}
+{{- with .descriptor.tlsSecret }}
+volumeMounts:
+  - name: tls
+    mountPath: {{ $.descriptor.tlsDirectory }}
+    readOnly: true
+{{- end }}
+{{- end -}}
+
+{{/* (context key): a key of the component's secret as the value of an environment variable. */}}
+{{- define "quorate.secretValue" -}}
+valueFrom:
+  secretKeyRef:
+    name: {{ include "quorate.secretName" .context }}
+    key: {{ .key }}
 {{- end -}}
 
 {{/* (context keys): a secret's keys as files, readable by the pod's group alone. */}}
@@ -251,6 +294,9 @@ spec:
     - {{- include "quorate.agent.container" . | nindent 6 }}
   containers:
     - {{- include "quorate.mainContainer" . | nindent 6 }}
+    {{- if .descriptor.exporter }}
+    - {{- include "quorate.exporterContainer" . | nindent 6 }}
+    {{- end }}
     {{- with .values.extraContainers }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -184,9 +184,9 @@ kafka.external: loadBalancerClass and loadBalancerSourceRanges need kafka.extern
 {{- end -}}
 
 {{- define "quorate.mongodb.validate" -}}
-{{- range $user := list "agent" "quorate-agent" -}}
+{{- range $user := list "agent" "quorate-agent" "quorate-metrics" -}}
 {{- if hasKey $.values.auth.users $user }}
-mongodb.auth.users.{{ $user }}: the agent has that name for itself, choose another
+mongodb.auth.users.{{ $user }}: the chart has that name for itself, choose another
 {{- end -}}
 {{- end -}}
 {{- if and (not .root.Values.secretsJob.enabled) (not .values.auth.existingSecret) }}

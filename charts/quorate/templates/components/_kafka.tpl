@@ -44,10 +44,26 @@ ports:
   {{- if $kraft }}
   controller: {{ .values.ports.controller }}
   {{- end }}
+  {{- if .values.metrics.exporter.enabled }}
+  exporter: {{ .values.metrics.exporter.port }}
+  {{- end }}
 clientPorts: [client]
 peerPorts: [{{ if $kraft }}controller{{ end }}]
 outsidePorts: [{{ if .values.external.enabled }}external{{ end }}]
-metricsPorts: []
+metricsPorts: [{{ if .values.metrics.exporter.enabled }}exporter{{ end }}]
+{{- if .values.metrics.exporter.enabled }}
+# Of the cluster as this broker sees it; the broker's own are in JMX alone.
+exporter:
+  args:
+    - --web.listen-address=:{{ .values.metrics.exporter.port }}
+    - --kafka.server=$(POD_NAME).{{ include "quorate.headlessService" $context }}.{{ include "quorate.serviceDomain" $context }}:{{ .values.ports.client }}
+    {{- if $secure }}
+    - --tls.enabled
+    - --tls.ca-file=/etc/quorate-tls/ca.crt
+    - --tls.cert-file=/etc/quorate-tls/tls.crt
+    - --tls.key-file=/etc/quorate-tls/tls.key
+    {{- end }}
+{{- end }}
 services:
   - suffix: bootstrap
 memberServices: {{ .values.external.enabled | ternary (include "quorate.kafka.memberServices" $context) 0 }}

@@ -20,9 +20,28 @@ tlsDirectory: /etc/quorate-tls
 treeTlsSecret: {{ include "quorate.treeTlsSecret" . | trim | quote }}
 ports:
   mongodb: {{ .values.ports.mongodb }}
+  {{- if .values.metrics.exporter.enabled }}
+  exporter: {{ .values.metrics.exporter.port }}
+  {{- end }}
 clientPorts: [mongodb]
 peerPorts: []
-metricsPorts: []
+metricsPorts: [{{ if .values.metrics.exporter.enabled }}exporter{{ end }}]
+{{- if .values.metrics.exporter.enabled }}
+{{- $tls := ne .values.tls.existingSecret "" | ternary "&tls=true&tlsCAFile=/etc/quorate-tls/ca.crt" "" }}
+exporter:
+  args:
+    - --web.listen-address=:{{ .values.metrics.exporter.port }}
+    - --compatible-mode
+    - --collector.diagnosticdata
+    - --collector.replicasetstatus
+  env:
+    - name: MONGODB_USER
+      value: {{ include "quorate.mongodb.metricsUser" . }}
+    - name: MONGODB_PASSWORD
+      {{- include "quorate.secretValue" (dict "context" $context "key" (printf "%s-password" (include "quorate.mongodb.metricsUser" .))) | nindent 6 }}
+    - name: MONGODB_URI
+      value: mongodb://$(POD_NAME).{{ include "quorate.headlessService" $context }}.{{ include "quorate.serviceDomain" $context }}:{{ .values.ports.mongodb }}/admin?directConnection=true{{ $tls }}
+{{- end }}
 services: []
 env: []
 claims:
@@ -60,11 +79,24 @@ secretTexts:
   {{- end }}
 {{- end -}}
 
+{{- define "quorate.mongodb.metricsUser" -}}
+quorate-metrics
+{{- end -}}
+
+{{/* Those of the values, and the exporter's. */}}
+{{- define "quorate.mongodb.allUsers" -}}
+{{- $users := deepCopy .values.auth.users -}}
+{{- if .values.metrics.exporter.enabled -}}
+{{- $_ := set $users (include "quorate.mongodb.metricsUser" .) (dict "roles" (list "clusterMonitor@admin" "read@local")) -}}
+{{- end -}}
+{{- toYaml $users -}}
+{{- end -}}
+
 {{/* Of the secret: the key of the members, the agent's password, and one password a user. */}}
 {{- define "quorate.mongodb.secretKeys" -}}
 - key
 - agent-password
-{{- range $user := keys .values.auth.users | sortAlpha }}
+{{- range $user := keys (include "quorate.mongodb.allUsers" . | fromYaml) | sortAlpha }}
 - {{ $user }}-password
 {{- end }}
 {{- end -}}
@@ -73,8 +105,8 @@ secretTexts:
 {{- define "quorate.mongodb.users" -}}
 {{- $directory := include "quorate.agent.secretDirectory" . -}}
 {{- $users := list -}}
-{{- range $user := keys .values.auth.users | sortAlpha -}}
-{{- $roles := (index $.values.auth.users $user).roles -}}
+{{- range $user, $account := include "quorate.mongodb.allUsers" . | fromYaml -}}
+{{- $roles := $account.roles -}}
 {{- $users = append $users (printf "%s=%s:%s/%s-password" $user (join "+" $roles) $directory $user) -}}
 {{- end -}}
 {{- join "," $users -}}

@@ -27,9 +27,25 @@ sharedMemory: {{ .values.sharedMemory | quote }}
 ports:
   postgresql: {{ .values.ports.postgresql }}
   patroni: {{ .values.ports.patroni }}
+  {{- if .values.metrics.exporter.enabled }}
+  exporter: {{ .values.metrics.exporter.port }}
+  {{- end }}
 clientPorts: [postgresql]
 peerPorts: [patroni]
-metricsPorts: [patroni]
+metricsPorts: [patroni{{ if .values.metrics.exporter.enabled }}, exporter{{ end }}]
+{{- if .values.metrics.exporter.enabled }}
+exporter:
+  args:
+    - --web.listen-address=:{{ .values.metrics.exporter.port }}
+  env:
+    - name: DATA_SOURCE_USER
+      value: postgres
+    - name: DATA_SOURCE_PASS
+      {{- include "quorate.secretValue" (dict "context" $context "key" $keys.superuserPassword) | nindent 6 }}
+    # Within the pod, where the image lets in who has a password and no TLS.
+    - name: DATA_SOURCE_URI
+      value: 127.0.0.1:{{ .values.ports.postgresql }}/postgres?sslmode=disable
+{{- end }}
 services:
   - suffix: rw
     role: primary
