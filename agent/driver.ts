@@ -174,7 +174,9 @@ export class Driver {
     this.#lastReason = reason
     const { logger, cluster } = this.#options
     logger.info({ phase: state.phase, action: action.kind }, reason)
-    if (reason.startsWith('refuses')) void cluster.event('Warning', 'StartRefused', reason)
+    if (!reason.startsWith('refuses')) return
+    const what = state.drain === null ? 'StartRefused' : 'LeaveRefused'
+    void cluster.event('Warning', what, reason)
   }
 
   async #act({ action, reason }: Decision, observation: Observation): Promise<void> {

@@ -1,10 +1,11 @@
 const POLL_MS = 20
+const POLL_MS_MAX = 1_000
 /** Between two checks there are so many times what a check takes, which may be a process of its own. */
 const REST_SHARE = 2
 const REST_MS_MAX = 1_000
 
 /**
- * Polls until `condition` gives something other than undefined, null or false, and returns that.
+ * Polls, the less often the longer that takes, until `condition` gives something other than undefined, null or false, and returns that.
  * A condition that throws is taken as not yet met; its last error is told when time is up.
  */
 export async function waitFor<T>(
@@ -25,7 +26,8 @@ export async function waitFor<T>(
     } catch (error) {
       lastError = error
     }
-    if (performance.now() > deadline) {
+    const nowMs = performance.now()
+    if (nowMs > deadline) {
       const because = lastError instanceof Error ? `: ${lastError.message}` : ''
       throw new Error(`${what}: not within ${timeoutMs} ms${because}`)
     }

@@ -2,23 +2,17 @@ import { waitFor } from '../../support/wait-for.ts'
 import { AcknowledgedWrites } from './acknowledged-writes.ts'
 import type { Dependent } from './dependent.ts'
 import type { Subject } from './dependent-story.ts'
-import { KafkaTools } from './kafka-tools.ts'
+import { type KafkaImage, KafkaTools } from './kafka-tools.ts'
 
 const TOPIC = 'story'
 const WRITES_PER_SECOND = 40
 const REASSIGNED_WITHIN_MS = 120_000
+const READ_WITHIN_MS = 240_000
 /** Where a server has its certificates. */
 const CERTIFICATES = '/etc/quorate-tls'
 
-/** Values that all stories of Kafka share. Few partitions of offsets: they are made while all else runs. */
-export const KAFKA_VALUES = ['--set', 'kafka.config.offsets\\.topic\\.num\\.partitions=3'] as const
-
-export interface KafkaSubjectOptions {
+export interface KafkaSubjectOptions extends KafkaImage {
   readonly mode: 'kraft' | 'zookeeper'
-  /** Of the image. */
-  readonly tag: string
-  /** Name of the secret of certificates; null: everything is plain. */
-  readonly tls: string | null
   /** Where the partitions of the story have their copies, as broker ids. */
   readonly copies: readonly (readonly number[])[]
 }
@@ -47,7 +41,13 @@ class KafkaWrites extends AcknowledgedWrites {
 
   async lost(): Promise<string[]> {
     const acknowledged = await this.acknowledged()
-    const present = new Set((await this.#tools.script(reader(this.#tools.bootstrap))).split('\n'))
+    const script = reader(this.#tools.bootstrap, this.#copies.length)
+    const read = await waitFor(
+      'the topic is read',
+      () => this.#tools.script(script),
+      READ_WITHIN_MS,
+    )
+    const present = new Set(read.split('\n'))
     return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
   }
 }
@@ -70,21 +70,25 @@ while read -r line; do
   fi
 done`
 
-/** Every value up to where each partition ended when it began; the consumer ends when nobody reads it. */
-const reader = (bootstrap: string) => `
+/**
+ * Every value up to where each partition ended when it began, of all partitions: where one is not told, it fails.
+ * The consumer ends when nobody reads it.
+ */
+const reader = (bootstrap: string, partitions: number) => `
 ends=$(/opt/kafka/bin/kafka-get-offsets.sh --bootstrap-server ${bootstrap} --command-config $CLIENT \\
   --topic ${TOPIC} | tr '\\n' ' ')
-/opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server ${bootstrap} --consumer.config $CLIENT \\
-  --topic ${TOPIC} --from-beginning --timeout-ms 60000 \\
+timeout 120 /opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server ${bootstrap} --topic ${TOPIC} \\
+  --consumer.config $CLIENT --from-beginning --timeout-ms 60000 \\
   --property print.partition=true --property print.offset=true 2> /tmp/reader.log |
 awk -v ends="$ends" '
-  BEGIN { for (n = split(ends, all, " "); n > 0; n--) {
-    split(all[n], end, ":"); if (end[3] > 0) { ends_at[end[2]] = end[3] + 0; left++ } } }
+  BEGIN { count = split(ends, all, " "); if (count != ${partitions}) exit
+    for (n = 1; n <= count; n++) {
+      split(all[n], end, ":"); if (end[3] > 0) { ends_at[end[2]] = end[3] + 0; left++ } } }
   { split($1, partition, ":"); split($2, offset, ":"); last = ends_at[partition[2]] - 1
     if (offset[2] <= last) print $3
     if (offset[2] >= last && !(partition[2] in whole)) { whole[partition[2]]; left-- }
     if (left == 0) exit }
-  END { if (left != 0) exit 1 }'`
+  END { if (count != ${partitions} || left != 0) { print "of " ends, left " are not whole"; exit 1 } }'`
 
 /** What a story asks of Kafka, by its own tools. */
 export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions): Subject {
@@ -122,6 +126,11 @@ export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions)
     return [...line.matchAll(/"id": (\d+)/g)].map(([, id]) => Number(id))
   }
 
+  async function clusterIdInTree(): Promise<string> {
+    const { id } = JSON.parse(await tools.tree('get', '/cluster/id')) as { id: string }
+    return id
+  }
+
   return {
     load: new KafkaWrites(dependent, tools, copies),
     leader,
@@ -130,6 +139,7 @@ export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions)
       const [, id = ''] = /^Cluster ID: (\S+)$/m.exec(told) ?? []
       return id
     },
+    ...(kraft ? {} : { onRecord: clusterIdInTree }),
     async members() {
       const brokers = await registered()
       const gone = [...brokers].filter(([, serves]) => !serves).map(([id]) => id)
@@ -146,16 +156,24 @@ export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions)
     async beforeFewer(from, to) {
       const leaving = Array.from({ length: from - to }, (_, n) => to + n)
       await spread(tools, copies, leaving)
-      const { release } = dependent
-      const secure = ['--ca', `${CERTIFICATES}/ca.crt`, '--certificate', `${CERTIFICATES}/tls.crt`]
-      const flags = options.tls === null ? [] : [...secure, '--key', `${CERTIFICATES}/tls.key`]
-      const ids = leaving.map(String)
-      const bootstrap = ['--bootstrap', tools.bootstrap]
-      console.log(
-        await release.exec(0, 'quorate', 'kafka', 'drain', ...ids, ...bootstrap, ...flags),
-      )
+      await drainBrokers(dependent, tools, options, leaving)
     },
   }
+}
+
+/** Moves everything away from brokers as people do it, by the command in a server's pod. */
+export async function drainBrokers(
+  { release }: Dependent,
+  { bootstrap }: KafkaTools,
+  { tls }: KafkaImage,
+  leaving: readonly number[],
+): Promise<void> {
+  const [ca, certificate, key] = ['ca.crt', 'tls.crt', 'tls.key'].map((file) => {
+    return `${CERTIFICATES}/${file}`
+  })
+  const secure = [`--ca=${ca}`, `--certificate=${certificate}`, `--key=${key}`]
+  const flags = [`--bootstrap=${bootstrap}`, ...(tls === null ? [] : secure)]
+  console.log(await release.exec(0, 'quorate', 'kafka', 'drain', ...leaving.map(String), ...flags))
 }
 
 /** Gives those that are to leave something to lose: copies that are written to, and lead. */

@@ -1,5 +1,5 @@
 import { waitFor } from '../../support/wait-for.ts'
-import { attempt, RESTRICTED_CONTAINER, RESTRICTED_POD } from './cluster.ts'
+import { attempt, type Namespace, RESTRICTED_CONTAINER, RESTRICTED_POD } from './cluster.ts'
 import type { Dependent } from './dependent.ts'
 
 const POD = 'kafka-tools'
@@ -70,9 +70,9 @@ export class KafkaTools {
     return (await this.script(shell)).split('\n').at(-1) ?? ''
   }
 
-  /** A pod that runs a script with the tools at hand. */
-  async start(pod: string, script: string): Promise<void> {
-    const { namespace } = this.#dependent
+  /** A pod that runs a script with the tools at hand; with `outside` it has the network of its node. */
+  async start(pod: string, script: string, outside: Namespace | null = null): Promise<void> {
+    const namespace = outside ?? this.#dependent.namespace
     const { tag, tls } = this.#image
     const certificates = tls === null ? [] : [{ name: 'certificates', secret: { secretName: tls } }]
     await namespace.apply({
@@ -82,6 +82,7 @@ export class KafkaTools {
       spec: {
         restartPolicy: 'Never',
         terminationGracePeriodSeconds: 5,
+        hostNetwork: outside !== null,
         securityContext: RESTRICTED_POD,
         containers: [
           {

@@ -1,21 +1,8 @@
 import { dependentStory } from './dependent-story.ts'
-import { KAFKA_VALUES, kafkaSubject } from './kafka-subject.ts'
-
-const TAG = '4.2.0'
-const COPIES = [
-  [0, 1, 2],
-  [1, 2, 0],
-  [2, 0, 1],
-]
+import { kafkaDepartures } from './kafka-departures.ts'
+import { KRAFT_TAG, kraftStory } from './kafka-stories.ts'
 
 dependentStory({
-  component: 'kafka',
-  name: 'kafka',
-  values: [
-    ...['--values', 'charts/quorate/ci/kafka-values.yaml', '--set', 'server.replicaCount=3'],
-    ...['--set-string', `kafka.image.tag=${TAG}`, ...KAFKA_VALUES],
-  ],
-  plannedGapMsMax: 15_000,
-  subject: (dependent, tls) =>
-    kafkaSubject(dependent, { mode: 'kraft', tag: TAG, tls, copies: COPIES }),
+  ...kraftStory('kafka'),
+  more: (place) => kafkaDepartures(place, { tag: KRAFT_TAG, tls: null }),
 })
