@@ -5,6 +5,7 @@ import type { LockName } from './core/cluster/facts.ts'
 import { type Decision, decide } from './core/decide.ts'
 import type { LeaseStatus } from './core/lease.ts'
 import type { Observation, PeerReport, Rules, Self } from './core/observation.ts'
+import { refusalOf } from './core/refusal.ts'
 import type { StartMode } from './core/start-rule.ts'
 import {
   type Action,
@@ -161,7 +162,7 @@ export class Driver {
 
   /** True while a member of a formed cluster serves: nothing is in the making. */
   #isSettled(): boolean {
-    if (this.#decision?.publication?.enabled !== true) return false
+    if (this.#state.drain !== null || this.#decision?.publication?.enabled !== true) return false
     if (this.#options.store !== null) {
       return this.#decision.wants.locks.every((lock) => lock === 'election')
     }
@@ -174,9 +175,8 @@ export class Driver {
     this.#lastReason = reason
     const { logger, cluster } = this.#options
     logger.info({ phase: state.phase, action: action.kind }, reason)
-    if (!reason.startsWith('refuses')) return
-    const what = state.drain === null ? 'StartRefused' : 'LeaveRefused'
-    void cluster.event('Warning', what, reason)
+    const refusal = refusalOf(reason)
+    if (refusal !== null) void cluster.event('Warning', refusal, reason)
   }
 
   async #act({ action, reason }: Decision, observation: Observation): Promise<void> {

@@ -113,6 +113,8 @@ export const limits = {
   postgresqlLagBytesMax: 16 * 1024 * 1024,
   /** A PostgreSQL server that is to stop waits so long for a synchronous standby, before and after a switchover. */
   postgresqlStandbyMs: 30_000,
+  /** Patroni makes the slot of a removed member again for a while: it is dropped again after so long. */
+  postgresqlSlotMs: 300_000,
   /** Between tries to label the own pod with its role. */
   roleLabelRetryMs: 5_000,
   /** What is left for goodbyes when the process ends. */

@@ -7,27 +7,32 @@ import { bundle, ROOT, runSeeds } from './simulation/workers.ts'
 import { agentCrashLoop } from './soak/agent-crash-loop.ts'
 import { agentIdle } from './soak/agent-idle.ts'
 import { clientSuites } from './soak/client-suites.ts'
+import { dependentsInterleavings } from './soak/dependents-interleavings.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
 import { frames } from './soak/frames.ts'
 import { halfOpen } from './soak/half-open.ts'
 import { javaSuites } from './soak/java-suites.ts'
 import { kafka } from './soak/kafka.ts'
+import { mongodbInstalls } from './soak/mongodb-installs.ts'
 import { patroni } from './soak/patroni.ts'
 import { reconnectStorm } from './soak/reconnect-storm.ts'
 
 /**
  * `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. A run
  * on a cluster takes a number of seconds, for a trial; `frames` a number of frames, `kafka` a number of
- * records, `half-open` one of connections, `reconnect-storm` one of sessions.
+ * records, `half-open` one of connections, `reconnect-storm` one of sessions, `mongodb-installs` one of installs.
  */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
   fuzz: () => fuzz(Number(process.argv[3] ?? 200)),
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
+  'dependents-interleavings': () =>
+    dependentsInterleavings(Number(process.argv[3] ?? 10_000), Number(process.argv[4] ?? 1)),
   'first-install-kills': () => firstInstallKills(200),
   'java-suites': () => javaSuites(),
   kafka: () => kafka(Number(process.argv[3] ?? 100_000)),
+  'mongodb-installs': () => mongodbInstalls(Number(process.argv[3] ?? 50)),
   patroni: () => patroni(),
   'client-suites': () => clientSuites(),
   'half-open': () =>
@@ -79,6 +84,7 @@ const SUBJECTS = [
   'build.ts',
   'test/simulation',
   'test/conformance',
+  'test/unit/agent',
 ]
 
 const name = process.argv[2] ?? ''

@@ -132,7 +132,7 @@ function publicationOf<View extends EngineView>(
 ): Publication | null {
   if (state.drain !== null) {
     const gone = state.drain.removed && state.phase === 'drained'
-    return gone ? null : { status: 'STOPPING', enabled: false }
+    return gone ? null : { status: 'STOPPING', enabled: policy.isNeeded(observation) }
   }
   if (state.phase !== 'serving') return { status: 'STARTING', enabled: false }
   return policy.isUsable(observation)

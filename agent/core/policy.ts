@@ -30,6 +30,8 @@ export interface Policy<View extends EngineView = EngineView> {
   drain(observation: Observation<View>, state: AgentState, drain: Drain, rules: Rules): Step
   /** Clients may use the member, which serves. Never depends on the tree being there. */
   isUsable(observation: Observation<View>): boolean
+  /** The same of a member that is about to be stopped: it is the only one for what it does. */
+  isNeeded(observation: Observation<View>): boolean
 }
 
 export const NO_ACTION: Action = { kind: 'none' }

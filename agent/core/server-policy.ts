@@ -24,6 +24,8 @@ export const serverPolicy: Policy = {
   serve: servingStep,
   drain: drainStep,
   isUsable: (observation) => observation.engine.ready && !isForming(observation),
+  // Every server takes all requests.
+  isNeeded: () => false,
 }
 
 function waitStep(_observation: Observation, state: AgentState): Step {

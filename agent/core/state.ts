@@ -33,6 +33,8 @@ export interface AgentState {
   readonly missingSince: Readonly<Record<string, Ms>>
   /** When the position of the cluster was noted in the tree; null before the first time. */
   readonly positionAtMs: Ms | null
+  /** The command that failed last, until it succeeds: others that are due go before it. */
+  readonly failedCommand: string | null
   /** No side effect before this. */
   readonly retryAtMs: Ms
 }
@@ -45,6 +47,7 @@ export function initialState(nowMs: Ms): AgentState {
     prestopDoneAtMs: null,
     missingSince: {},
     positionAtMs: null,
+    failedCommand: null,
     retryAtMs: nowMs,
   }
 }
@@ -130,11 +133,12 @@ export interface Outcome {
 
 /** The state after a side effect. A failure only delays the next try: what to do is decided afresh. */
 export function settle(
-  state: AgentState,
+  before: AgentState,
   action: Action,
   outcome: Outcome,
   retryMs: Ms,
 ): AgentState {
+  const state = { ...before, failedCommand: failedCommand(before, action, outcome) }
   if (!outcome.ok) return { ...state, retryAtMs: outcome.atMs + retryMs }
   const { drain } = state
   switch (action.kind) {
@@ -157,6 +161,15 @@ export function settle(
     default:
       return state
   }
+}
+
+function failedCommand(
+  { failedCommand: before }: AgentState,
+  action: Action,
+  { ok }: Outcome,
+): string | null {
+  if (!ok) return action.kind === 'command' ? action.name : null
+  return action.kind === 'command' && action.name === before ? null : before
 }
 
 /** How long each member of the configuration has had no document, as far as the tree can be read. */

@@ -2,9 +2,11 @@ import type { Logger } from 'pino'
 import type { AgentConfig } from '../config.ts'
 import type { Coordination } from '../coordination/coordination.ts'
 import type { Engine } from './engine.ts'
+import { kafkaEngine } from './kafka/kafka-kind.ts'
 import { kafkaSettings } from './kafka/kafka-settings.ts'
 import type { MemberDisk } from './member-disk.ts'
 import { mongodbSettings } from './mongodb/mongodb-settings.ts'
+import { postgresqlEngine } from './postgresql/postgresql-kind.ts'
 import { postgresqlSettings } from './postgresql/postgresql-settings.ts'
 import { quorateEngine } from './quorate/quorate-kind.ts'
 import { quorateSettings } from './quorate/quorate-settings.ts'
@@ -22,16 +24,17 @@ export interface EngineSetup {
 type EngineMaker = (setup: EngineSetup) => Promise<Engine>
 
 /**
- * Every engine, by the value of the setting `engine`. One with a driver of its own imports its code in
- * its maker: every agent has the memory of what it imports.
+ * Every engine, by the value of the setting `engine`. Every agent has the memory of what it imports: so a
+ * driver is imported where it is first used, or with the engine that is made of it. What such an import
+ * reaches is bundled with all that it exports, so it may not reach the Kubernetes client, of which
+ * one class is used.
  */
 export const engineKinds = {
   quorate: async (setup: EngineSetup) => quorateEngine(setup),
   mongodb: async (setup: EngineSetup) =>
     (await import('./mongodb/mongodb-kind.ts')).mongodbEngine(setup),
-  kafka: async (setup: EngineSetup) => (await import('./kafka/kafka-kind.ts')).kafkaEngine(setup),
-  postgresql: async (setup: EngineSetup) =>
-    (await import('./postgresql/postgresql-kind.ts')).postgresqlEngine(setup),
+  kafka: async (setup: EngineSetup) => kafkaEngine(setup),
+  postgresql: async (setup: EngineSetup) => postgresqlEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds

@@ -1,11 +1,10 @@
 const POLL_MS = 20
-const POLL_MS_MAX = 1_000
 /** Between two checks there are so many times what a check takes, which may be a process of its own. */
 const REST_SHARE = 2
 const REST_MS_MAX = 1_000
 
 /**
- * Polls, the less often the longer that takes, until `condition` gives something other than undefined, null or false, and returns that.
+ * Polls until `condition` gives something other than undefined, null or false, and returns that.
  * A condition that throws is taken as not yet met; its last error is told when time is up.
  */
 export async function waitFor<T>(
@@ -26,8 +25,7 @@ export async function waitFor<T>(
     } catch (error) {
       lastError = error
     }
-    const nowMs = performance.now()
-    if (nowMs > deadline) {
+    if (performance.now() > deadline) {
       const because = lastError instanceof Error ? `: ${lastError.message}` : ''
       throw new Error(`${what}: not within ${timeoutMs} ms${because}`)
     }

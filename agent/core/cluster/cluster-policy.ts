@@ -17,5 +17,6 @@ export function clusterPolicy<View extends EngineView>(plan: ClusterPlan<View>):
       drainStep(situationOf(observation, state, rules, plan), drain),
     // Without the tree, and before it has said anything, the engine's own word counts.
     isUsable: (observation) => observation.engine.ready && isOfTheTree({ observation, plan }),
+    isNeeded: (observation) => plan.isNeeded?.(observation) ?? false,
   }
 }

@@ -64,8 +64,7 @@ function serveMove<View extends EngineView>(situation: Situation<View>): Move {
     const move =
       (plan.forming === 'itself' ? null : formingMove(situation, facts)) ??
       returnMove(situation, facts) ??
-      dutyMove(situation, facts) ??
-      setMove(situation, facts)
+      dutiesMove(situation, facts)
     if (move !== null) return move
   }
   if (!engine.ready) return pause(`not ready: ${engine.reason}`)
@@ -171,6 +170,24 @@ function returnMove<View extends EngineView>(
   // Without a leader the lock would only keep others from what brings one back.
   if (!engine.ready && readyMember(situation, facts) === null) return null
   return underLock(facts, 'reconfig', { kind: 'rejoin' }, 'within the replicas again')
+}
+
+/**
+ * Its own duty comes first, unless it failed when it was last tried, or waits: one that fails again and again,
+ * say for a full disk, must not keep this agent from what it does for the set.
+ */
+function dutiesMove<View extends EngineView>(
+  situation: Situation<View>,
+  facts: ClusterFacts,
+): Move | null {
+  const own = dutyMove(situation, facts)
+  const ofTheSet = setMove(situation, facts)
+  if (own === null || ofTheSet === null) return own ?? ofTheSet
+  const { action } = own
+  const failed = action.kind === 'command' && action.name === situation.state.failedCommand
+  const [first, second] = failed ? [ofTheSet, own] : [own, ofTheSet]
+  const move = first.action.kind === 'none' ? second : first
+  return { ...move, locks: [...first.locks, ...second.locks] }
 }
 
 function dutyMove<View extends EngineView>(

@@ -58,6 +58,11 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
    * then: `drain.verdict`.
    */
   drain(observation: Observation<View>, drain: Drain, rules: Rules): DrainStep
+  /**
+   * Clients have nobody else yet for what this member does, which is about to be stopped: they are sent to it
+   * until they have. Left out: a member that drains is never needed.
+   */
+  isNeeded?(observation: Observation<View>): boolean
 }
 
 /** For plans: positions that are whole numbers in decimal. */

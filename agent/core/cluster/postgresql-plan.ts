@@ -65,6 +65,8 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
     duty,
     setDuty: () => null,
     drain: (observation, drain) => drainStep(observation, drain, bounds),
+    // Nobody else takes writes as long as it leads.
+    isNeeded: ({ engine }) => engine.leads && engine.ready,
   }
 }
 
@@ -98,15 +100,16 @@ function startGate(
 
 /**
  * A removed pod's slot would hold WAL back for as long as Patroni remembers the member (member_slots_ttl). The
- * agent that removed it dropped its own server's slot; each server has one.
+ * agent that removed it dropped its own server's slot; each server has one. Not before the removal is done: until
+ * then the pod may come back, and needs the WAL.
  */
 function duty({ engine, cluster, statefulSet, self }: Observation<PostgresqlView>): Duty | null {
   if (cluster === null || statefulSet.kind !== 'ok') return null
   const { value: set } = statefulSet
   const gone = engine.idleSlots.find((pod) => {
     const ordinal = ordinalOf(pod, self.set)
-    const buried = cluster.tombstones[pod] !== undefined
-    return buried && ordinal !== null && !isExpected(ordinal, set)
+    const removed = cluster.tombstones[pod]?.done === true
+    return removed && ordinal !== null && !isExpected(ordinal, set)
   })
   if (gone === undefined) return null
   const reason = `${gone} was removed, and its slot still holds WAL`
@@ -121,8 +124,27 @@ function drainStep(
   const { engine, statefulSet } = observation
   // All of them stop; the one that leads last is the one that leads first.
   if (statefulSet.kind === 'ok' && statefulSet.value.replicas === 0) return { kind: 'ready' }
+  if (isMissedWithoutTree(observation)) {
+    return { kind: 'wait', reason: 'the tree is away, and a primary without it needs every member' }
+  }
   if (engine.leads) return primaryStep(observation, drain, bounds)
   return standbyStep(observation, drain, bounds)
+}
+
+/**
+ * Without the tree a primary takes writes for as long as every member that was on record answers it, and no
+ * longer (Patroni's failsafe_mode). So nobody else stops then, for as long as the drain may last; but where the
+ * set itself goes, tree and all.
+ */
+function isMissedWithoutTree({
+  engine,
+  cluster,
+  lease,
+  statefulSet,
+}: Observation<PostgresqlView>): boolean {
+  const isAway = cluster === null || lease !== 'held'
+  const goesOn = statefulSet.kind === 'ok' && !statefulSet.value.deleting
+  return isAway && goesOn && engine.members.length > 0
 }
 
 /**

@@ -25,6 +25,8 @@ export interface PostgresqlOptions extends VolumeOptions {
   readonly everyMs: number
   readonly everyMsDown: number
   readonly standbyWaitMs: number
+  /** A slot that was dropped and is back is left alone for so long. */
+  readonly slotEveryMs: number
   readonly nowMs: () => number
 }
 
@@ -70,6 +72,8 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   readonly #volume: DataVolume
   #last: PostgresqlView = SILENT
   #version = ''
+  /** When the slot of a pod was dropped: Patroni may go on making it for the time of member_slots_ttl. */
+  readonly #droppedAtMs = new Map<string, number>()
 
   constructor(options: PostgresqlOptions) {
     this.#options = options
@@ -125,12 +129,12 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
 
   /** What is left of a member that is gone: its key, should its session live on, and its slot here. */
   async leave(name: string, { fence }: EngineCall<PostgresqlView>): Promise<void> {
-    const { coordination, patroniPath, session } = this.#options
+    const { coordination, patroniPath } = this.#options
     const path = `${patroniPath}/members/${name}`
     const key = await coordination.read(path)
     fence.check()
     if (key !== null) await coordination.delete(path, key.version)
-    await session.dropSlot(slotOf(name))
+    await this.#dropSlot(name)
     this.#roster.forget()
   }
 
@@ -138,7 +142,13 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     if (name !== 'dropSlot' || pod === undefined) {
       throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
     }
-    await this.#options.session.dropSlot(slotOf(pod))
+    await this.#dropSlot(pod)
+  }
+
+  async #dropSlot(pod: string): Promise<void> {
+    const { session, nowMs } = this.#options
+    await session.dropSlot(slotOf(pod))
+    this.#droppedAtMs.set(pod, nowMs())
   }
 
   async #look(): Promise<Sight | null> {
@@ -181,14 +191,18 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     loops: boolean | null,
     nowMs: number,
   ): PostgresqlView {
-    const { set, pod } = this.#options
+    const { set, pod, slotEveryMs } = this.#options
     const roster = this.#roster
     const role = roleOf(is)
     const leads = role === 'primary'
     if (is.server_version !== undefined) this.#version = versionOf(is.server_version)
     const reason = troubleOf(usable, is, server, trouble)
     const slots = (server?.idleSlots ?? []).flatMap((slot) => podOfSlot(slot, set) ?? [])
-    const idleSlots = slots.filter((name) => !roster.members.some((other) => other.name === name))
+    const idleSlots = slots.filter((name) => {
+      const droppedAtMs = this.#droppedAtMs.get(name) ?? Number.NEGATIVE_INFINITY
+      const isDue = nowMs - droppedAtMs >= slotEveryMs
+      return isDue && !roster.members.some((other) => other.name === name)
+    })
     const left = idleSlots.map((name) => ({ name, voter: true, heard: false }))
     return {
       answers: true,

@@ -41,6 +41,7 @@ export function postgresqlEngine(setup: EngineSetup): PostgresqlEngine {
     everyMs: limits.patroniEveryMs,
     everyMsDown: limits.engineEveryMs,
     standbyWaitMs: limits.postgresqlStandbyMs,
+    slotEveryMs: limits.postgresqlSlotMs,
     volatile: settings.volatile,
     nowMs,
   })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { within } from '../../deadline.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 
@@ -76,7 +76,8 @@ export class PostgresqlSession {
 
   async #connect(): Promise<Client> {
     const { host, port, user, passwordFile, timeoutMs } = this.#options
-    const client = new Client({
+    const { default: driver } = await import('pg')
+    const client = new driver.Client({
       host,
       port,
       user,

@@ -1,16 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Document } from 'bson'
+import { Binary, type Document } from 'bson'
 import type { ReplicaMember } from './replica-member.ts'
 import { keysOf } from './scram-server.ts'
 import { Refusal } from './set-commands.ts'
 import type { OplogEntry, SetStore } from './set-store.ts'
 
 const WAIT_MS = 10_000
+/** Of a first answer to a find, where it asks for no other number. */
+const BATCH = 101
 
 /** Users, and documents that are inserted and read back. */
 export class DataCommands {
   readonly #member: ReplicaMember
   readonly #store: SetStore
+  /** What cursors have yet to give. */
+  readonly #cursors = new Map<bigint, { readonly ns: string; readonly rest: Document[] }>()
+  #lastCursor = 0n
 
   constructor(member: ReplicaMember, store: SetStore) {
     this.#member = member
@@ -33,36 +38,74 @@ export class DataCommands {
     return { ok: 1, users: users.map(({ user, roles }) => ({ user, db: 'admin', roles })) }
   }
 
-  async insert({ insert, documents, writeConcern, $db }: Document): Promise<Document> {
+  /** Without a write concern: a majority's, MongoDB's default since 5.0. */
+  async insert(command: Document): Promise<Document> {
+    const { insert, documents, writeConcern, $db } = command
     this.#mustLead()
     const namespace = `${$db}.${insert}`
+    const write = writeOf(command)
+    const writeErrors: Document[] = []
     let index = 0
-    for (const document of documents) {
-      index = this.#member.write({ kind: 'insert', namespace, document })
+    for (const [at, document] of documents.entries()) {
+      const there = this.#store.inserted(namespace, document['_id'])
+      if (there === null) {
+        index = this.#member.write({ kind: 'insert', namespace, document, write })
+      } else if (this.#isWrite(there, write)) index = Math.max(index, there)
+      else {
+        const errmsg = `E11000 duplicate key error collection: ${namespace}`
+        writeErrors.push({ index: at, code: 11_000, errmsg })
+        break
+      }
     }
-    const answer = { ok: 1, n: documents.length }
-    if (writeConcern?.w !== 'majority') return answer
+    const failed = writeErrors.length === 0 ? {} : { writeErrors }
+    const answer = { ok: 1, n: writeErrors[0]?.['index'] ?? documents.length, ...failed }
+    if ((writeConcern?.w ?? 'majority') !== 'majority') return answer
     if (await this.#committed(index, writeConcern.wtimeout ?? WAIT_MS)) return answer
     const error = { code: 64, codeName: 'WriteConcernFailed', errmsg: 'waiting timed out' }
     return { ...answer, writeConcernError: error }
   }
 
-  find({ find, filter, $db }: Document): Document {
+  find({ find, filter, batchSize = BATCH, $db }: Document): Document {
     if (!['primary', 'secondary'].includes(this.#member.role)) {
       throw new Refusal(13_436, 'NotPrimaryOrSecondary', `in the state ${this.#member.role}`)
     }
-    const namespace = `${$db}.${find}`
+    const ns = `${$db}.${find}`
     const wanted = Object.entries(filter ?? {})
-    const firstBatch = this.#operations('insert')
-      .filter((op) => op.namespace === namespace)
+    const rest = this.#operations('insert')
+      .filter((op) => op.namespace === ns)
       .map(({ document }) => document)
       .filter((document) => wanted.every(([key, value]) => document[key] === value))
-    return { ok: 1, cursor: { id: 0n, ns: namespace, firstBatch } }
+    const firstBatch = rest.splice(0, batchSize)
+    if (rest.length === 0) return { ok: 1, cursor: { id: 0n, ns, firstBatch } }
+    this.#lastCursor += 1n
+    this.#cursors.set(this.#lastCursor, { ns, rest })
+    return { ok: 1, cursor: { id: this.#lastCursor, ns, firstBatch } }
+  }
+
+  getMore({ getMore, batchSize }: Document): Document {
+    const id = BigInt(getMore)
+    const cursor = this.#cursors.get(id)
+    if (cursor === undefined) throw new Refusal(43, 'CursorNotFound', `cursor id ${id} not found`)
+    const { ns, rest } = cursor
+    const nextBatch = rest.splice(0, batchSize ?? rest.length)
+    if (rest.length === 0) this.#cursors.delete(id)
+    return { ok: 1, cursor: { id: rest.length === 0 ? 0n : id, ns, nextBatch } }
+  }
+
+  killCursors({ cursors }: Document): Document {
+    for (const id of cursors) this.#cursors.delete(BigInt(id))
+    return { ok: 1, cursorsKilled: cursors, cursorsNotFound: [], cursorsAlive: [] }
   }
 
   #mustLead(): void {
-    if (this.#member.role !== 'primary')
-      throw new Refusal(10_107, 'NotWritablePrimary', 'not primary')
+    if (this.#member.role === 'primary' && !this.#member.steppingDown) return
+    throw new Refusal(10_107, 'NotWritablePrimary', 'not primary')
+  }
+
+  /** The entry is the same write, whose client did not hear what became of it. */
+  #isWrite(index: number, write: string): boolean {
+    const op = this.#store.log[index - 1]?.op
+    return write !== '' && op?.kind === 'insert' && op.write === write
   }
 
   /** False when a majority does not have it in time; a primary that was deposed refuses. */
@@ -89,4 +132,11 @@ export class DataCommands {
       .map(({ op }) => op)
       .filter((op): op is Extract<OplogEntry['op'], { kind: Kind }> => op.kind === kind)
   }
+}
+
+/** Names a write that its client repeats under the same number: '' for one that it would not repeat. */
+function writeOf({ lsid, txnNumber }: Document): string {
+  if (txnNumber === undefined) return ''
+  const id: unknown = lsid?.['id']
+  return id instanceof Binary ? `${id.toString('hex')}/${txnNumber}` : ''
 }

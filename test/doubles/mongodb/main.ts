@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { MongodDouble } from './mongod-double.ts'
 
 /**
  * The double as a process that is started as mongod is: `--replSet`, `--port`, `--dbpath`, `--keyFile`,
- * `--tlsCertificateKeyFile` and `--tlsCAFile` mean the same; all else of mongod's is taken and ignored.
+ * `--tlsCertificateKeyFile` and `--tlsCAFile` mean the same, and a key or a directory that mongod would not start
+ * with ends it, too; all else of mongod's is taken and ignored.
  */
 const words = process.argv.slice(2)
 const argument = (flag: string, value = ''): string => {
@@ -15,6 +16,10 @@ const contentOf = (flag: string): string => {
   const path = argument(flag)
   return path === '' ? '' : readFileSync(path, 'utf8')
 }
+const fail = (what: string, code: number): never => {
+  process.stderr.write(`double of mongod: ${what}\n`)
+  process.exit(code)
+}
 const tls = () => ({
   pem: contentOf('--tlsCertificateKeyFile'),
   ca: contentOf('--tlsCAFile'),
@@ -24,15 +29,21 @@ const options = {
   port: Number(argument('--port', '27017')),
   dbPath: argument('--dbpath', '/data/db'),
 }
+const keyFile = argument('--keyFile')
+if (keyFile !== '' && (statSync(keyFile).mode & 0o077) !== 0) {
+  fail(`permissions on ${keyFile} are too open`, 1)
+}
+if (!existsSync(options.dbPath)) fail(`data directory ${options.dbPath} not found`, 100)
 const double = new MongodDouble({
   ...options,
   key: contentOf('--keyFile').trim(),
   tls: words.includes('--tlsCertificateKeyFile') ? tls() : null,
   renew: tls,
   host: '0.0.0.0',
-  // Between pods, whose network is slower than a loopback.
-  heartbeatMs: 200,
-  electionMs: 2_000,
+  // MongoDB's: ten seconds, and up to 15% more. A heartbeat carries what is new, so it is more frequent.
+  electionMs: 10_000,
+  electionSpread: 0.15,
+  heartbeatMs: 100,
   initialSyncMs: 1_000,
 })
 const tell = (event: string) =>

@@ -27,6 +27,7 @@ export interface DoubleOptions {
   readonly heartbeatMs?: number
   readonly electionMs?: number
   readonly initialSyncMs?: number
+  readonly electionSpread?: number
 }
 
 /** What goes wrong with the next commands of a name. */
@@ -76,7 +77,8 @@ export class MongodDouble {
 
   constructor(options: DoubleOptions) {
     this.#options = options
-    const { replSet, port, key, heartbeatMs = 25, electionMs = 250, initialSyncMs = 100 } = options
+    const { replSet, port, key, heartbeatMs = 25, electionMs = 250 } = options
+    const { initialSyncMs = 100, electionSpread = 1 } = options
     const tls: LinkTls = options.tls ? { ca: options.tls.ca } : null
     this.#store = new SetStore(options.dbPath)
     this.#member = new ReplicaMember({
@@ -86,6 +88,7 @@ export class MongodDouble {
       heartbeatMs,
       electionMs,
       initialSyncMs,
+      electionSpread,
     })
     const isSelf = (place: string) => {
       const colon = place.lastIndexOf(':')
@@ -199,7 +202,7 @@ export class MongodDouble {
       case 'hello':
       case 'isMaster':
       case 'ismaster':
-        return { ...this.#set.hello(), ...limits(), helloOk: true, localTime: new Date(), ok: 1 }
+        return { ...this.#set.hello(), ...limits(), ...this.#mechanisms(command), ok: 1 }
       case 'ping':
       case 'endSessions':
         return { ok: 1 }
@@ -228,9 +231,19 @@ export class MongodDouble {
         return await this.#data.insert(command)
       case 'find':
         return this.#data.find(command)
+      case 'getMore':
+        return this.#data.getMore(command)
+      case 'killCursors':
+        return this.#data.killCursors(command)
       default:
         throw new Refusal(59, 'CommandNotFound', `no such command: '${name}'`)
     }
+  }
+
+  /** How a user may log in, where a handshake asks for it. */
+  #mechanisms({ saslSupportedMechs: asked }: Document): Document {
+    const known = this.#data.users().some(({ user }) => `admin.${user}` === asked)
+    return known ? { saslSupportedMechs: ['SCRAM-SHA-256'] } : {}
   }
 
   #login(session: Session, name: string, command: Document): Document {
@@ -270,5 +283,7 @@ function limits(): Document {
     maxWriteBatchSize: 100_000,
     logicalSessionTimeoutMinutes: 30,
     readOnly: false,
+    helloOk: true,
+    localTime: new Date(),
   }
 }

@@ -19,6 +19,8 @@ export interface MemberOptions {
   readonly electionMs: number
   /** So long a member that was empty takes to copy the data. */
   readonly initialSyncMs: number
+  /** By so much of `electionMs` members differ in their patience. */
+  readonly electionSpread: number
 }
 
 const BATCH = 200
@@ -36,11 +38,14 @@ export class ReplicaMember {
   #electing = false
   #heardAtMs = performance.now()
   #syncedAtMs = 0
+  #patience = 1
   #leads = false
   #lostAt: string | null = null
   primary: string | null = null
   committed = 0
   frozenUntilMs = 0
+  /** It waits for another to catch up, and takes no writes meanwhile. */
+  steppingDown = false
 
   constructor(options: MemberOptions) {
     this.#options = options
@@ -49,7 +54,7 @@ export class ReplicaMember {
   }
 
   start(): void {
-    this.#heardAtMs = performance.now()
+    this.#hear()
     this.#timer = setInterval(() => this.#tick(), this.#options.heartbeatMs)
   }
 
@@ -67,7 +72,8 @@ export class ReplicaMember {
     const { config } = this.#store
     if (config === null) return 'uninitiated'
     if (this.own === undefined) return 'removed'
-    if (performance.now() < this.#syncedAtMs) return 'startup'
+    const syncs = this.#store.log.length < this.#store.syncUntil
+    if (syncs || performance.now() < this.#syncedAtMs) return 'startup'
     return this.#leads ? 'primary' : 'secondary'
   }
 
@@ -102,6 +108,7 @@ export class ReplicaMember {
   write(op: OplogEntry['op']): number {
     this.#store.append([{ term: this.#store.term, atMs: Date.now(), op }])
     this.#count()
+    for (const { host } of this.others()) void this.#append(host)
     return this.#store.log.length
   }
 
@@ -165,9 +172,7 @@ export class ReplicaMember {
       else for (const { host } of this.others()) void this.#append(host)
       return
     }
-    const { electionMs } = this.#options
-    const patience = electionMs * (1 + Math.random())
-    const silent = now - this.#heardAtMs > patience
+    const silent = now - this.#heardAtMs > this.#options.electionMs * this.#patience
     if (silent) this.primary = null
     const { own } = this
     if (own === undefined || this.role !== 'secondary') return
@@ -182,7 +187,7 @@ export class ReplicaMember {
   async #inquire(): Promise<void> {
     this.#electing = true
     await this.#collect(this.#store.term + 1, true)
-    this.#heardAtMs = performance.now()
+    this.#hear()
     this.#electing = false
   }
 
@@ -197,8 +202,14 @@ export class ReplicaMember {
       const { term } = store
       if ((await this.#collect(term, false)) && store.term === term) this.#lead()
     }
-    this.#heardAtMs = performance.now()
+    this.#hear()
     this.#electing = false
+  }
+
+  /** Whoever is not heard from now on is waited for, by each member for a while of its own. */
+  #hear(): void {
+    this.#heardAtMs = performance.now()
+    this.#patience = 1 + this.#options.electionSpread * Math.random()
   }
 
   async #collect(term: number, dry: boolean): Promise<boolean> {
@@ -231,7 +242,7 @@ export class ReplicaMember {
   #follow(primary: string | null): void {
     this.#leads = false
     this.primary = primary
-    this.#heardAtMs = performance.now()
+    this.#hear()
   }
 
   async #append(host: string): Promise<void> {
@@ -249,6 +260,7 @@ export class ReplicaMember {
       beginTerm: log[begin - 1]?.term ?? 0,
       entries: log.slice(begin, begin + BATCH).map((entry) => EJSON.stringify(entry)),
       committed: this.committed,
+      optimeMs: this.optimeMs,
     })
     if (reply === null || !this.#leads || this.#store.term !== term) return
     if (reply['term'] > term) {
@@ -264,6 +276,7 @@ export class ReplicaMember {
     peer.next = reply['matched'] >= 0 ? reply['matched'] : Math.max(0, begin - BATCH)
     if (reply['matched'] >= 0) peer.matched = reply['matched']
     this.#count()
+    if (peer.next < log.length) void this.#append(host)
   }
 
   /** How far a majority of voters is, in the term of this primary (Raft, section 5.4.2). */
@@ -287,11 +300,15 @@ export class ReplicaMember {
     })
     if (message['term'] < store.term) return answer(-1)
     if (message['term'] > store.term) Object.assign(store, { term: message['term'], votedFor: '' })
-    if (store.config === null) this.#syncedAtMs = performance.now() + this.#options.initialSyncMs
+    if (store.config === null) {
+      this.#syncedAtMs = performance.now() + this.#options.initialSyncMs
+      store.syncUntil = message['committed']
+    }
     store.me = message['to']
     this.#adopt(EJSON.parse(message['config']))
     store.save()
     this.#follow(message['from'])
+    this.#peers.of(message['from']).optimeMs = message['optimeMs']
     const { begin, beginTerm } = message
     if (store.log.length < begin || (store.log[begin - 1]?.term ?? 0) !== beginTerm)
       return answer(-1)

@@ -125,15 +125,21 @@ export class SetCommands {
     this.#mustLead()
     const waitMs = 1_000 * (secondaryCatchUpPeriodSecs ?? 10)
     const deadlineMs = performance.now() + waitMs
-    while (this.#member.caughtUp().length === 0 && force !== true) {
-      if (performance.now() > deadlineMs) {
-        throw new Refusal(262, 'ExceededTimeLimit', 'No electable secondaries caught up')
+    // No more writes, so that there is something to catch up with.
+    this.#member.steppingDown = true
+    try {
+      while (this.#member.caughtUp().length === 0 && force !== true) {
+        if (performance.now() > deadlineMs) {
+          throw new Refusal(262, 'ExceededTimeLimit', 'No electable secondaries caught up')
+        }
+        await pause(10)
+        this.#mustLead()
       }
-      await pause(10)
-      this.#mustLead()
+      this.#member.stepDown(replSetStepDown)
+      return { ok: 1 }
+    } finally {
+      this.#member.steppingDown = false
     }
-    this.#member.stepDown(replSetStepDown)
-    return { ok: 1 }
   }
 
   hello(): Document {
@@ -149,7 +155,7 @@ export class SetCommands {
         info,
       }
     }
-    const leads = role === 'primary'
+    const leads = role === 'primary' && !this.#member.steppingDown
     const electable = config.members.filter(({ priority }) => priority > 0)
     const passives = config.members.filter(({ priority }) => priority === 0)
     return {

@@ -15,7 +15,13 @@ export interface OplogEntry {
   readonly atMs: number
   readonly op:
     | { readonly kind: 'noop' }
-    | { readonly kind: 'insert'; readonly namespace: string; readonly document: Document }
+    | {
+        readonly kind: 'insert'
+        readonly namespace: string
+        readonly document: Document
+        /** Session and number of a write that its client may repeat; '' for another. */
+        readonly write: string
+      }
     | {
         readonly kind: 'user'
         readonly user: string
@@ -62,39 +68,77 @@ export class SetStore {
   /** As this member is listed. */
   me = ''
   config: SetConfig | null = null
+  /** An initial sync is not done before there are so many entries. */
+  syncUntil = 0
   readonly log: OplogEntry[] = []
+  /** The index of the entry that inserted it, by namespace and _id. */
+  readonly #inserted = new Map<string, number>()
 
   constructor(dbPath: string) {
     mkdirSync(dbPath, { recursive: true })
     this.#state = join(dbPath, 'double.json')
     this.#oplog = join(dbPath, 'double-oplog.jsonl')
     if (existsSync(this.#state)) {
-      const { term, votedFor, me, config } = EJSON.parse(readFileSync(this.#state, 'utf8'))
-      Object.assign(this, { term, votedFor, me, config })
+      const kept = EJSON.parse(readFileSync(this.#state, 'utf8'))
+      const { term, votedFor, me, config, syncUntil } = kept
+      Object.assign(this, { term, votedFor, me, config, syncUntil })
     }
     if (existsSync(this.#oplog)) {
-      const lines = readFileSync(this.#oplog, 'utf8').split('\n').slice(0, -1)
-      this.log.push(...lines.map((line): OplogEntry => EJSON.parse(line)))
+      const text = readFileSync(this.#oplog, 'utf8')
+      const lines = text.split('\n').slice(0, -1)
+      this.#take(lines.map((line): OplogEntry => EJSON.parse(line)))
+      // A death in the middle of a write leaves a piece of a line, which the next one must not go on.
+      if (!text.endsWith('\n')) this.#write()
     }
   }
 
   save(): void {
-    const { term, votedFor, me, config } = this
-    writeFileSync(`${this.#state}.tmp`, EJSON.stringify({ term, votedFor, me, config }))
+    const { term, votedFor, me, config, syncUntil } = this
+    const text = EJSON.stringify({ term, votedFor, me, config, syncUntil })
+    writeFileSync(`${this.#state}.tmp`, text)
     renameSync(`${this.#state}.tmp`, this.#state)
   }
 
   append(entries: readonly OplogEntry[]): void {
-    this.log.push(...entries)
-    const lines = entries.map((entry) => `${EJSON.stringify(entry)}\n`)
-    appendFileSync(this.#oplog, lines.join(''))
+    if (entries.length === 0) return
+    this.#take(entries)
+    appendFileSync(this.#oplog, linesOf(entries))
   }
 
   /** Keeps the first `length` entries. */
   truncate(length: number): void {
-    this.log.length = length
-    writeFileSync(this.#oplog, '')
-    const kept = this.log.splice(0)
-    this.append(kept)
+    const kept = this.log.slice(0, length)
+    this.log.length = 0
+    this.#inserted.clear()
+    this.#take(kept)
+    this.#write()
   }
+
+  /** The index of the insert that is there, counted from one; null: there is none. */
+  inserted(namespace: string, id: unknown): number | null {
+    return this.#inserted.get(keyOf(namespace, id)) ?? null
+  }
+
+  #take(entries: readonly OplogEntry[]): void {
+    for (const entry of entries) {
+      const { op } = entry
+      this.log.push(entry)
+      if (op.kind !== 'insert') continue
+      this.#inserted.set(keyOf(op.namespace, op.document['_id']), this.log.length)
+    }
+  }
+
+  /** All or nothing of it: what was acknowledged outlives a death in the middle of a rollback. */
+  #write(): void {
+    writeFileSync(`${this.#oplog}.tmp`, linesOf(this.log))
+    renameSync(`${this.#oplog}.tmp`, this.#oplog)
+  }
+}
+
+function linesOf(entries: readonly OplogEntry[]): string {
+  return entries.map((entry) => `${EJSON.stringify(entry)}\n`).join('')
+}
+
+function keyOf(namespace: string, id: unknown): string {
+  return `${namespace} ${EJSON.stringify({ id })}`
 }

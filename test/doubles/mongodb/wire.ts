@@ -135,9 +135,7 @@ export class Link {
     const host = this.#place.slice(0, colon)
     const port = Number(this.#place.slice(colon + 1))
     const socket =
-      this.#tls === null
-        ? connect({ host, port })
-        : connectTls({ host, port, ca: this.#tls.ca, checkServerIdentity: () => undefined })
+      this.#tls === null ? connect({ host, port }) : connectTls({ host, port, ca: this.#tls.ca })
     const reader = new MessageReader()
     socket.on('data', (chunk: Buffer) => {
       for (const { document } of reader.read(chunk)) this.#waiting?.(document)

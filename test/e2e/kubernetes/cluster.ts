@@ -122,8 +122,10 @@ export class Namespace {
     return attempt('kubectl', ['-n', this.name, ...args])
   }
 
+  /** By the server, which does not keep the whole manifest in an annotation: a program may be long. */
   apply(manifest: object): Promise<string> {
-    return run('kubectl', ['-n', this.name, 'apply', '-f', '-'], JSON.stringify(manifest))
+    const words = ['apply', '--server-side', '--force-conflicts', '-f', '-']
+    return run('kubectl', ['-n', this.name, ...words], JSON.stringify(manifest))
   }
 
   async json<T>(...args: string[]): Promise<T> {

@@ -249,10 +249,14 @@ export function dependentStory(story: Story): void {
     })
 
     it('comes back when all pods are deleted at once', async () => {
+      const before = await dependent.uids(3)
       await writesThrough('all pods deleted', async () => {
         const now = ['--grace-period=0', '--force', '--wait=false']
         await namespace.kubectl('delete', 'pod', '-l', dependent.selector, ...now)
-        await waitFor('pods go', async () => (await dependent.pods()).length < 3)
+        await waitFor('there are others', async () => {
+          const uids = await dependent.uids(3)
+          return uids.every((uid) => !before.includes(uid))
+        })
         await dependent.ready(3)
       })
       await hasMembers(3)

@@ -13,6 +13,29 @@ export const STAND_IN = [
   ...['--set', 'postgresql.image.tag=4.0-p2'],
 ]
 
+const AUTHENTICATION = [
+  'local all all trust',
+  // The agent's own connection.
+  'host all all 127.0.0.1/32 md5',
+  'hostssl replication standby all md5',
+  'hostssl all all all md5',
+]
+
+/** What Spilo makes of SSL_CERTIFICATE_FILE and its like: nobody else is let in without TLS. */
+export const STAND_IN_TLS = [
+  ...Object.entries({
+    ssl: 'on',
+    ssl_ca_file: '/etc/quorate-tls/ca.crt',
+    ssl_cert_file: '/etc/quorate-tls/tls.crt',
+    ssl_key_file: '/etc/quorate-tls/tls.key',
+  }).flatMap(([name, value]) => [
+    '--set-string',
+    `postgresql.config.postgresql.parameters.${name}=${value}`,
+  ]),
+  '--set-json',
+  `postgresql.config.postgresql.pg_hba=${JSON.stringify(AUTHENTICATION)}`,
+]
+
 /** What all stories of PostgreSQL have in common. */
 export const POSTGRESQL: Pick<Story, 'component' | 'plannedGapMsMax' | 'subject'> = {
   component: 'postgresql',

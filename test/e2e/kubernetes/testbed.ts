@@ -37,14 +37,15 @@ export class Testbed {
     this.#run('down')
   }
 
-  /** Builds the image of the repository, gives it to every node, and resolves with its name. */
-  provideImage(): string {
+  /** Builds an image, of the repository unless another context is named, gives it to every node, and returns its name. */
+  provideImage(name = IMAGE, context = '.'): string {
     // It looks for what it has built in a list that it stops reading, which now and then ends the lister
     // and is taken for an image that is not there; all layers are built then.
-    const build = () => spawnSync(this.#command('build-image'), [IMAGE, '.'], { stdio: 'inherit' })
-    if (build().status !== 0) this.#run('build-image', IMAGE, '.')
-    this.#run('load', IMAGE)
-    return IMAGE
+    const build = () =>
+      spawnSync(this.#command('build-image'), [name, context], { stdio: 'inherit' })
+    if (build().status !== 0) this.#run('build-image', name, context)
+    this.#run('load', name)
+    return name
   }
 
   /** Cuts or mends the cable of a node, `cp` being the one with the API server. */

@@ -78,6 +78,30 @@ describe('a member that serves', () => {
     expect(serve(plan, facts({ initialized })).action).toEqual(none)
     expect(serve(plan, facts({ initialized }, ['election'])).action.kind).toBe('command')
   })
+
+  it('lets a duty of its own that fails hold up none of the set', () => {
+    const own = { name: 'own', args: {}, lock: null, reason: 'why' } as const
+    const ofTheSet = { ...own, name: 'set' }
+    const plan = { ...atStart, duty: () => own, setDuty: () => ofTheSet }
+    const agent = new ClusterAgent(plan)
+    const observed = { ...formed, cluster: facts({ initialized }, ['election']) }
+    const names = [false, true, true, false, false, true].map((ok) => {
+      const decision = agent.see(observed)
+      agent.done(decision, ok)
+      return decision.action.kind === 'command' ? decision.action.name : decision.action.kind
+    })
+    // As long as the one that failed has not succeeded, the other one goes first; then it has its turn.
+    expect(names).toEqual(['own', 'set', 'set', 'set', 'own', 'set'])
+  })
+
+  it('does what it can while a duty waits for its lock', () => {
+    const own = { name: 'own', args: {}, lock: 'reconfig', reason: 'why' } as const
+    const ofTheSet = { name: 'set', args: {}, lock: null, reason: 'why' } as const
+    const plan = { ...atStart, duty: () => own, setDuty: () => ofTheSet }
+    const decision = serve(plan, facts({ initialized }, ['election']))
+    expect(decision.action).toMatchObject({ kind: 'command', name: 'set' })
+    expect(decision.wants.locks).toContain('reconfig')
+  })
 })
 
 describe('what is on record of a cluster', () => {

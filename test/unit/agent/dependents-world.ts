@@ -44,7 +44,11 @@ export interface EngineModel {
   start(pod: Pod, mode: string, facts: ClusterFacts | null): void
   bootstrap(pod: Pod): boolean
   join(pod: Pod): boolean
-  drain(pod: Pod): boolean
+  drain(pod: Pod, to: string | null): boolean
+  /** A duty of the engine's plan; the lock that it needs is held. */
+  perform(pod: Pod, name: string, args: Readonly<Record<string, string>>): boolean
+  /** All that was in the tree is gone, the engine's own part too. */
+  loseTree(): void
   /** Evidence and tombstone were checked. */
   leave(name: string): boolean
   stopped(pod: Pod): void
@@ -181,7 +185,10 @@ export class DependentsWorld {
         return true
       }
       case 'handOver':
-        return this.model.drain(pod)
+        return this.model.drain(pod, action.to)
+      case 'command':
+        if (action.lock !== null && !this.#holds(pod, action.lock)) return false
+        return this.model.perform(pod, action.name, action.args)
       case 'bootstrap':
         return this.#holds(pod, 'bootstrap') && this.model.bootstrap(pod)
       case 'join':

@@ -17,7 +17,7 @@ const plain: Omit<ClusterPlan, 'forming' | 'restart' | 'joins' | 'removedReturns
   },
 }
 
-const silent: EngineView = {
+export const silent: EngineView = {
   answers: false,
   retired: false,
   ready: false,
@@ -33,7 +33,7 @@ const silent: EngineView = {
  * Engines with a configuration of members and a majority: a leader wherever most of the members run. What they
  * differ in is how the first one comes to be.
  */
-abstract class QuorumModel implements EngineModel {
+export abstract class QuorumModel implements EngineModel {
   abstract readonly policy: Policy
   protected readonly world: DependentsWorld
   /** Ordinal to identity. */
@@ -99,9 +99,15 @@ abstract class QuorumModel implements EngineModel {
     })
   }
 
+  /** The ordinals that count. */
+  protected voters(): number[] {
+    return [...this.members.keys()]
+  }
+
   protected elect(): void {
-    const running = this.running()
-    const majority = 2 * running.length > this.members.size
+    const voters = this.voters()
+    const running = this.running().filter((ordinal) => voters.includes(ordinal))
+    const majority = 2 * running.length > voters.length
     if (!majority) this.leader = null
     else if (this.leader === null || !running.includes(this.leader)) {
       this.leader = running[0] ?? null
@@ -133,7 +139,7 @@ abstract class QuorumModel implements EngineModel {
     }
   }
 
-  drain(pod: Pod): boolean {
+  drain(pod: Pod, _to: string | null): boolean {
     const next = this.running().find((ordinal) => ordinal !== pod.ordinal)
     if (this.leader !== pod.ordinal || next === undefined) return false
     this.leader = next
@@ -163,8 +169,17 @@ abstract class QuorumModel implements EngineModel {
   }
 
   isCurable(ordinals: readonly number[]): boolean {
-    const left = [...this.members.keys()].filter((ordinal) => ordinals.includes(ordinal))
-    return this.members.size === 0 || 2 * left.length > this.members.size
+    const voters = this.voters()
+    const left = voters.filter((ordinal) => ordinals.includes(ordinal))
+    return voters.length === 0 || 2 * left.length > voters.length
+  }
+
+  perform(_pod: Pod, name: string, _args: Readonly<Record<string, string>>): boolean {
+    throw new Error(`safety: no duty ${name}`)
+  }
+
+  loseTree(): void {
+    // Nothing of the engine is there.
   }
 
   lacks(ordinals: readonly number[]): string | null {
@@ -177,7 +192,7 @@ abstract class QuorumModel implements EngineModel {
 }
 
 /** Formed by one permit; members with data just start; a removed one comes back empty. */
-export class KraftModel extends QuorumModel {
+export class PermitModel extends QuorumModel {
   readonly policy = clusterPolicy({
     ...plain,
     forming: 'atStart',
@@ -202,71 +217,6 @@ export class KraftModel extends QuorumModel {
     for (const pod of this.world.pods) {
       if (pod.engine === 'running' && pod.disk.kind === 'empty') this.fill(pod)
     }
-  }
-}
-
-/** A process that runs in no cluster is initiated, and others are added, by calls. */
-export class MongodbModel extends QuorumModel {
-  readonly policy = clusterPolicy({
-    ...plain,
-    forming: 'whileRunning',
-    restart: 'itself',
-    joins: 'freely',
-    removedReturns: 'asIs',
-  })
-
-  start(_pod: Pod, mode: string): void {
-    must(mode !== 'bootstrap', 'it is not formed by a permit')
-  }
-
-  override bootstrap(pod: Pod): boolean {
-    if (pod.engine !== 'running') return false
-    // It was done before, and its answer was lost.
-    if (pod.disk.kind === 'member') return true
-    this.found(pod, `c${this.founded + 1}`)
-    return true
-  }
-
-  override join(pod: Pod): boolean {
-    const joined = super.join(pod)
-    if (joined && pod.disk.kind === 'empty') this.fill(pod)
-    return joined
-  }
-
-  settle(): void {
-    this.elect()
-    if (this.leader === null) return
-    // An empty process whose host is in the configuration is told of it by the others.
-    for (const pod of this.world.pods) {
-      const listed = this.members.has(pod.ordinal)
-      if (pod.engine === 'running' && pod.disk.kind === 'empty' && listed) this.fill(pod)
-    }
-  }
-}
-
-/** The engine races through the tree by itself; whoever runs is a member. */
-export class PatroniModel extends QuorumModel {
-  readonly policy = clusterPolicy({
-    ...plain,
-    forming: 'itself',
-    restart: 'itself',
-    joins: 'freely',
-    removedReturns: 'asIs',
-  })
-
-  start(_pod: Pod, mode: string): void {
-    must(mode !== 'bootstrap', 'agents do not form it')
-  }
-
-  settle(): void {
-    const running = this.world.pods.filter(({ engine }) => engine === 'running')
-    for (const pod of running) {
-      if (this.founded === 0) this.found(pod, 'c1')
-      if (pod.disk.kind === 'empty') this.fill(pod)
-      if (pod.disk.kind === 'member') this.members.set(pod.ordinal, pod.disk.incarnation)
-    }
-    const leads = running.some(({ ordinal }) => ordinal === this.leader)
-    if (!leads) this.leader = running[0]?.ordinal ?? null
   }
 }
 
@@ -352,6 +302,14 @@ export class GaleraModel implements EngineModel {
 
   drain(): boolean {
     return true
+  }
+
+  perform(_pod: Pod, name: string): boolean {
+    throw new Error(`safety: no duty ${name}`)
+  }
+
+  loseTree(): void {
+    // Nothing of the engine is there.
   }
 
   leave(): boolean {

@@ -1,4 +1,4 @@
-import { MongoClient } from 'mongodb'
+import { Long, MongoClient, UUID } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   firstConfig,
@@ -155,12 +155,38 @@ describe(`the contract with MongoDB, of ${what}`, () => {
       await waitFor('a write after that', () => write(acknowledged.length + 1_000).then(() => true))
       await servers.start(killed)
       await waitFor('it is back', async () => (await stateOf(killed)) === 'SECONDARY')
-      const found = await orders.find().toArray()
+      const found = await orders.find({}, { batchSize: 5 }).toArray()
       expect(found.map(({ _id }) => _id)).toEqual(expect.arrayContaining(acknowledged))
     } finally {
       await driver.close()
     }
   }, 90_000)
+
+  it('takes a repeated write for the one that it was, and no other with its _id', async () => {
+    const client = servers.client(await servers.primary())
+    const first = { insert: 'once', documents: [{ _id: 1 }], writeConcern: { w: 'majority' } }
+    const numbered = { ...first, lsid: { id: new UUID() }, txnNumber: Long.fromNumber(1) }
+    for (const _ of ['first', 'again']) {
+      const answer = await client.asAgent(numbered, 20_000)
+      expect(answer).toMatchObject({ ok: 1, n: 1 })
+      expect(answer['writeErrors']).toBeUndefined()
+    }
+    expect(await client.asAgent(first, 20_000)).toMatchObject({
+      n: 0,
+      writeErrors: [{ index: 0, code: 11_000 }],
+    })
+    const { cursor } = await client.asAgent({ find: 'once' })
+    expect(cursor.firstBatch).toEqual([{ _id: 1 }])
+  })
+
+  it('says how a user that it has logs in', async () => {
+    const asks = async (user: string) =>
+      (await servers.client(0).plain({ hello: 1, saslSupportedMechs: `admin.${user}` }))[
+        'saslSupportedMechs'
+      ]
+    expect(await asks(agentCredentials.user)).toEqual(['SCRAM-SHA-256'])
+    expect(await asks('nobody')).toBeUndefined()
+  })
 
   it('acknowledges nothing to a majority that is not there, and has no primary then', async () => {
     const primary = await servers.primary()

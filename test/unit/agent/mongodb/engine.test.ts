@@ -141,7 +141,7 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
   })
 
   it('knows the set of a member that has no users yet', async () => {
-    await servers.start(3, join(servers.root, 'slow', 'db'))
+    await servers.start(3, join(servers.root, 'slow', 'db'), 60_000)
     const slow = engineOf(servers, 3, { dataDirectory: join(servers.root, 'slow') })
     servers.fail(3, {
       command: 'saslStart',

@@ -21,6 +21,24 @@ import { observation, set } from '../observations.ts'
 const main = fileURLToPath(new URL('../../../doubles/mongodb/main.ts', import.meta.url))
 const nowMs = () => performance.now()
 
+describe('the double of mongod as a process', () => {
+  const root = mkdtempSync(join(tmpdir(), 'quorate-mongodb-'))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+  const ends = async (...words: string[]) => {
+    const double = spawn(process.execPath, ['--import', 'tsx', main, ...words])
+    const [code] = await once(double, 'exit')
+    return code
+  }
+
+  it('starts with no key that others may read, and without no directory, as mongod', async () => {
+    const key = join(root, 'key')
+    writeFileSync(key, 'a2V5', { mode: 0o440 })
+    expect(await ends('--dbpath', root, '--keyFile', key, '--port', '0')).toBe(1)
+    expect(await ends('--dbpath', join(root, 'none'), '--port', '0')).toBe(100)
+  }, 30_000)
+})
+
 describe('the engine of MongoDB over TLS, with a double in a process of its own', () => {
   const root = mkdtempSync(join(tmpdir(), 'quorate-mongodb-'))
   const authority = new CertificateAuthority()

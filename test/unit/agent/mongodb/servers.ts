@@ -42,11 +42,16 @@ export class Servers {
     return this.ports.map((_, index) => this.place(index))
   }
 
-  async start(index: number, dbPath = join(this.root, `db-${index}`)): Promise<void> {
+  /** `initialSyncMs`: how long a double takes to copy the data at least. */
+  async start(
+    index: number,
+    dbPath = join(this.root, `db-${index}`),
+    initialSyncMs = 100,
+  ): Promise<void> {
     mkdirSync(dbPath, { recursive: true })
     const port = this.ports[index] ?? 0
     if (isDouble) {
-      const double = new MongodDouble({ replSet: SET, port, dbPath, key: KEY })
+      const double = new MongodDouble({ replSet: SET, port, dbPath, key: KEY, initialSyncMs })
       await double.start()
       this.#running.set(index, double)
       return

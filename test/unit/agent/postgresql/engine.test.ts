@@ -64,6 +64,7 @@ describe('what a disk holds, before a start', () => {
       everyMs: 0,
       everyMsDown: 0,
       standbyWaitMs: 1_000,
+      slotEveryMs: 1_000,
       volatile,
       nowMs: () => performance.now(),
     })
@@ -155,6 +156,52 @@ describe('what a disk holds, before a start', () => {
   it('gives no start away when the tree does not answer', async () => {
     tree.isAway = true
     await expect(engineOf().prepare('join')).rejects.toThrow('away')
+  })
+})
+
+describe('the slot of a member that was removed', () => {
+  it('is dropped, and left alone for a while when Patroni makes it again', async () => {
+    const status = { state: 'running', role: 'primary', database_system_identifier: '7' }
+    const dropped: string[] = []
+    let nowMs = 1_000
+    const volume = mkdtempSync(join(tmpdir(), 'quorate-pgdata-'))
+    const engine = new PostgresqlEngine({
+      set: 'q',
+      pod: 'q-0',
+      disk: new MemberDisk([volume]),
+      dataDirectory: volume,
+      coordination: new Znodes().coordination,
+      patroniPath: '/service/q',
+      // Doubles of Patroni and of its server, whose slot comes back at once.
+      patroni: {
+        status: async () => ({ usable: true, is: status }),
+        loops: async () => true,
+        members: async () => [],
+        isSynchronous: async () => true,
+      } as unknown as PatroniClient,
+      session: {
+        look: async () => ({ recovering: false, idleSlots: ['q_3'] }),
+        dropSlot: async (slot: string) => dropped.push(slot),
+      } as unknown as PostgresqlSession,
+      label: null,
+      clientPorts: { port: 5432, sslPort: null },
+      ports: {},
+      everyMs: 0,
+      everyMsDown: 0,
+      standbyWaitMs: 1_000,
+      slotEveryMs: 300_000,
+      volatile: false,
+      nowMs: () => nowMs,
+    })
+    expect((await engine.observe()).idleSlots).toEqual(['q-3'])
+    await engine.perform('dropSlot', { pod: 'q-3' })
+    expect(dropped).toEqual(['q_3'])
+    nowMs += 299_999
+    const { idleSlots, members } = await engine.observe()
+    expect([idleSlots, members]).toEqual([[], []])
+    nowMs += 1
+    expect((await engine.observe()).members.map(({ name }) => name)).toEqual(['q-3'])
+    rmSync(volume, { recursive: true, force: true })
   })
 })
 

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { clusterPolicy } from '../../../../agent/core/cluster/cluster-policy.ts'
 import {
   type PostgresqlView,
   postgresqlPlan,
 } from '../../../../agent/core/cluster/postgresql-plan.ts'
+import { decide } from '../../../../agent/core/decide.ts'
 import type { DiskReport, Observation } from '../../../../agent/core/observation.ts'
-import type { Drain } from '../../../../agent/core/state.ts'
+import { type Drain, initialState } from '../../../../agent/core/state.ts'
 import { dataReport, emptyReport, facts } from '../cluster-observations.ts'
 import { empty, holding, NOW, observation, rules, set } from '../observations.ts'
 
@@ -255,6 +257,31 @@ describe('a standby that is to stop', () => {
   })
 })
 
+describe('a stop while the tree is away', () => {
+  const away: [string, Partial<Observation>][] = [
+    ['the tree cannot be read', { cluster: null }],
+    ['the session is lost', { lease: 'lost' }],
+  ]
+  const goes: [string, PostgresqlView, Partial<Observation>][] = [
+    ['when there is no set any more', view(), { statefulSet: { kind: 'notFound', atMs: NOW } }],
+    ['when the set goes', view(), { statefulSet: set({ deleting: true }) }],
+    ['when all of the set stop', view(), { statefulSet: set({ replicas: 0 }) }],
+    ['when nobody else is there', view({ members: [] }), {}],
+  ]
+
+  it.each(away)('waits for as long as it may, since %s', (_, changes) => {
+    for (const engine of [view(), primary()]) {
+      const long = drain('temporary', NOW - 3 * STANDBY_WAIT_MS)
+      expect(plan.drain(seen(engine, changes), long, rules).kind).toBe('wait')
+    }
+  })
+
+  it.each(goes)('does not wait %s', (_, engine, changes) => {
+    const at = seen(engine, { cluster: null, ...changes })
+    expect(plan.drain(at, drain('temporary'), rules).kind).toBe('ready')
+  })
+})
+
 describe('the way out of service', () => {
   const ordinals = fc.uniqueArray(fc.nat(5))
   const anyView = fc
@@ -324,11 +351,30 @@ describe('the way out of service', () => {
   })
 })
 
+describe('a member that is about to be stopped', () => {
+  const published = (engine: PostgresqlView) => {
+    const stopping = seen(engine, { prestopAtMs: NOW })
+    return decide(stopping, initialState(NOW), rules, clusterPolicy(plan)).publication
+  }
+
+  it('is sent clients for as long as it takes writes, which nobody else does', () => {
+    expect(published(primary())).toEqual({ status: 'STOPPING', enabled: true })
+    expect(published(primary({ ready: false }))).toEqual({ status: 'STOPPING', enabled: false })
+    expect(published(view())).toEqual({ status: 'STOPPING', enabled: false })
+  })
+})
+
 describe('a slot that nobody reads', () => {
   const tombstones = { 'q-3': { identity: '', at: 0, reason: '', done: true } }
   const cases: [string, string, Partial<Observation>, string | null][] = [
     ['of a removed pod goes', 'q-3', { cluster: facts({ tombstones }) }, 'q-3'],
     ['of a pod that was not removed stays', 'q-3', {}, null],
+    [
+      'stays until the removal is done',
+      'q-3',
+      { cluster: facts({ tombstones: { 'q-3': { ...tombstones['q-3'], done: false } } }) },
+      null,
+    ],
     [
       'of a pod that is wanted again stays',
       'q-3',

@@ -1,0 +1,274 @@
+import { clusterPolicy } from '../../../agent/core/cluster/cluster-policy.ts'
+import { type MongodbView, mongodbPlan } from '../../../agent/core/cluster/mongodb-plan.ts'
+import { type PostgresqlView, postgresqlPlan } from '../../../agent/core/cluster/postgresql-plan.ts'
+import { must, type Pod } from './dependents-world.ts'
+import { QuorumModel, silent } from './engine-models.ts'
+
+/** MongoDB and PostgreSQL as their plans see them: everything that a plan asks about happens here too. */
+
+/** Members without a vote copy the data first; the configuration names hosts, not disks. */
+export class MongodbModel extends QuorumModel {
+  readonly policy = clusterPolicy(mongodbPlan)
+  readonly #votes = new Set<number>()
+  #usersMade = false
+
+  start(_pod: Pod, mode: string): void {
+    must(mode !== 'bootstrap', 'it is not formed by a permit')
+  }
+
+  override bootstrap(pod: Pod): boolean {
+    if (pod.engine !== 'running') return false
+    // It was done before, and its answer was lost.
+    if (pod.disk.kind === 'member') return true
+    this.found(pod, `c${this.founded + 1}`)
+    this.#votes.clear()
+    this.#votes.add(pod.ordinal)
+    return true
+  }
+
+  protected override fill(pod: Pod): void {
+    super.fill(pod)
+    const { disk } = pod
+    if (disk.kind === 'member') pod.disk = { ...disk, incarnation: '' }
+    this.members.set(pod.ordinal, '')
+  }
+
+  protected override voters(): number[] {
+    return [...this.#votes]
+  }
+
+  override join(pod: Pod): boolean {
+    const joined = super.join(pod)
+    this.retired.clear()
+    if (joined && pod.disk.kind === 'empty') this.fill(pod)
+    return joined
+  }
+
+  override perform(pod: Pod, name: string): boolean {
+    this.elect()
+    if (name === 'users') {
+      must(this.leader === pod.ordinal, 'users are made on the primary')
+      this.#usersMade = true
+      return true
+    }
+    must(name === 'promote', `no duty ${name}`)
+    if (this.leader === null || !this.members.has(pod.ordinal)) return false
+    must(pod.disk.kind === 'member', 'a vote for a member without data')
+    this.#votes.add(pod.ordinal)
+    must(this.#votes.size <= 7, 'more than seven voters')
+    return true
+  }
+
+  override leave(name: string): boolean {
+    const left = super.leave(name)
+    this.retired.clear()
+    if (left) this.#votes.delete(Number(name.slice(2)))
+    return left
+  }
+
+  settle(): void {
+    this.elect()
+    if (this.leader === null) return
+    // An empty process whose host is in the configuration is told of it by the others.
+    for (const pod of this.world.pods) {
+      const listed = this.members.has(pod.ordinal)
+      if (pod.engine === 'running' && pod.disk.kind === 'empty' && listed) this.fill(pod)
+    }
+  }
+
+  override view(pod: Pod): MongodbView {
+    const view = super.view(pod)
+    const leads = view.leads && view.ready
+    const listed = this.members.has(pod.ordinal)
+    return {
+      ...view,
+      state: this.#stateOf(pod, listed),
+      members: view.members.map((member) => {
+        const ordinal = Number(member.name.slice(2))
+        const voter = this.#votes.has(ordinal)
+        const { heard } = member
+        const state = heard ? ('secondary' as const) : ('unreachable' as const)
+        return {
+          ...member,
+          voter,
+          electable: voter,
+          state: ordinal === this.leader ? ('primary' as const) : state,
+          lagMs: heard ? 0 : null,
+        }
+      }),
+      usersMissing: leads ? (this.#usersMade ? [] : ['app']) : null,
+      certificatesRenewed: false,
+      resolves: true,
+      silentMs: 0,
+    }
+  }
+
+  #stateOf(pod: Pod, listed: boolean): MongodbView['state'] {
+    if (pod.engine !== 'running') return 'unknown'
+    if (pod.disk.kind !== 'member') return listed ? 'startup' : 'uninitiated'
+    if (!listed) return 'removed'
+    return this.leader === pod.ordinal ? 'primary' : 'secondary'
+  }
+
+  override lacks(ordinals: readonly number[]): string | null {
+    const votes = [...this.#votes].sort()
+    if (votes.join() !== ordinals.join()) return `votes ${votes.join()}`
+    return this.#usersMade ? super.lacks(ordinals) : 'no users'
+  }
+}
+
+/** Patroni forms, elects and repairs by itself through the tree; a slot for each of the others on every server. */
+export class PostgresqlModel extends QuorumModel {
+  readonly policy = clusterPolicy(postgresqlPlan({ standbyWaitMs: 20_000, volatile: false }))
+  /** The znode `initialize`; null: there is none, '': whoever is named has begun. */
+  #systemId: string | null = null
+  #begun: Pod | null = null
+  readonly #ledAtMs = new Map<Pod, number>()
+  readonly #slots = new Map<Pod, Set<string>>()
+
+  start(pod: Pod, mode: string): void {
+    must(mode !== 'bootstrap', 'agents do not form it')
+    if (pod.disk.kind === 'member' || this.leader !== null) return
+    // Patroni races for `initialize` with whoever else is empty; of one that died there it is left over.
+    const others = this.world.pods.filter((other) => other !== pod && other.engine === 'running')
+    const racer = others.find(({ disk }) => disk.kind === 'empty')
+    must(racer === undefined, `${pod.name} races with ${racer?.name}`)
+    const holder = this.world.holder(pod)
+    must(holder === undefined, `${pod.name} may form a cluster, and ${holder?.name} holds data`)
+  }
+
+  override loseTree(): void {
+    this.#systemId = null
+    this.#begun = null
+    this.leader = null
+  }
+
+  override perform(pod: Pod, name: string, args: Readonly<Record<string, string>>): boolean {
+    must(name === 'dropSlot', `no duty ${name}`)
+    const gone = args['pod'] ?? ''
+    must(!this.#named(gone), `the slot of ${gone}, which runs, is dropped`)
+    this.#slots.get(pod)?.delete(gone)
+    return true
+  }
+
+  override drain(pod: Pod, to: string | null): boolean {
+    const next = this.#running().find(({ name }) => name === to)
+    if (this.leader !== pod.ordinal || next === undefined) return false
+    this.#leads(next)
+    return true
+  }
+
+  override leave(name: string): boolean {
+    for (const pod of this.#running()) this.#slots.get(pod)?.delete(name)
+    return true
+  }
+
+  override isCurable(): boolean {
+    return true
+  }
+
+  settle(): void {
+    if (!this.world.tree.up) return
+    for (const pod of this.#running()) {
+      const { disk } = pod
+      if (disk.kind === 'member') {
+        this.#systemId ??= disk.clusterId
+        if (this.leader === null) this.#leads(pod)
+      }
+    }
+    for (const pod of this.#running()) {
+      if (pod.disk.kind !== 'empty') continue
+      if (this.leader !== null) this.fill(pod)
+      else this.#form(pod)
+    }
+    this.#keepSlots()
+  }
+
+  /** First the znode, then the data, then the znode's content: a death between them is seen. */
+  #form(pod: Pod): void {
+    if (this.#begun !== pod) {
+      this.#systemId = ''
+      this.#begun = pod
+      return
+    }
+    this.found(pod, `c${this.founded + 1}`)
+    this.#systemId = this.clusterId
+    this.#leads(pod)
+  }
+
+  #keepSlots(): void {
+    const running = this.#running().filter(({ disk }) => disk.kind === 'member')
+    for (const pod of running) {
+      const slots = this.#slots.get(pod) ?? new Set<string>()
+      for (const { name } of running) if (name !== pod.name) slots.add(name)
+      this.#slots.set(pod, slots)
+    }
+  }
+
+  override stopped(pod: Pod): void {
+    super.stopped(pod)
+    if (this.#begun === pod) this.#begun = null
+  }
+
+  #running(): Pod[] {
+    return this.world.pods.filter(({ engine }) => engine === 'running')
+  }
+
+  #named(name: string): boolean {
+    return this.#running().some((pod) => pod.name === name)
+  }
+
+  #leads(pod: Pod): void {
+    this.leader = pod.ordinal
+    this.#ledAtMs.set(pod, this.world.nowMs)
+  }
+
+  override view(pod: Pod): PostgresqlView {
+    const { disk, name, ordinal, connected } = pod
+    const runs = pod.engine === 'running'
+    const leads = runs && this.leader === ordinal
+    const { nowMs, tree } = this.world
+    if (leads) this.#ledAtMs.set(pod, nowMs)
+    const ready = runs && disk.kind === 'member' && (leads || this.leader !== null)
+    const standbys = this.#running().filter(
+      (other) => other.disk.kind === 'member' && other.ordinal !== this.leader,
+    )
+    const idleSlots = [...(this.#slots.get(pod) ?? [])].filter((slot) => !this.#named(slot))
+    const leader = this.leader === null ? null : `q-${this.leader}`
+    const others = this.#running().filter((other) => other !== pod)
+    return {
+      ...silent,
+      answers: runs,
+      clusterId: runs && disk.kind === 'member' ? disk.clusterId : '',
+      ready,
+      reason: ready ? '' : 'PostgreSQL: starting',
+      leads,
+      leader,
+      role: leads ? 'primary' : 'replica',
+      members: runs
+        ? [
+            ...others.map((other) => ({ name: other.name, voter: true, heard: true })),
+            ...idleSlots.map((slot) => ({ name: slot, voter: true, heard: false })),
+          ].filter((member) => member.name !== name)
+        : [],
+      state: runs ? 'running' : 'stopped',
+      loops: runs ? true : null,
+      record: tree.up && connected ? { systemId: this.#systemId, leader } : null,
+      rosterAtMs: runs ? nowMs : null,
+      synchronous: true,
+      candidates: standbys.map((standby) => ({ name: standby.name, lagBytes: 0 })),
+      ledAtMs: this.#ledAtMs.get(pod) ?? null,
+      idleSlots,
+    }
+  }
+
+  override lacks(ordinals: readonly number[]): string | null {
+    if (this.founded !== 1) return `${this.founded} foundings`
+    const serving = this.#running().filter(({ disk }) => disk.kind === 'member')
+    const names = serving.map(({ ordinal }) => ordinal).sort()
+    if (names.join() !== ordinals.join()) return `running ${names.join()}`
+    const buried = [...this.world.tree.tombstones.keys()]
+    const kept = serving.flatMap((pod) => buried.filter((slot) => this.#slots.get(pod)?.has(slot)))
+    return kept.length === 0 ? null : `slots of ${kept.join()} are kept`
+  }
+}
