@@ -31,12 +31,15 @@ import {
   unregisterBroker,
 } from './kafka-quorum-requests.ts'
 import { highestVersions, metadata } from './kafka-requests.ts'
+import { LeaderlessMark } from './leaderless-mark.ts'
 
 export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeRoot'> {
   /** Where the other controllers reach this one. */
   readonly controller: ControllerPlace
   /** So many of the lowest ordinals are controllers. */
   readonly controllers: number
+  /** Path of the file that tells the container's script of a quorum without a leader. */
+  readonly leaderlessMark: string
 }
 
 /** What is done to the disk before a start: flags of `kafka-storage.sh format`. */
@@ -55,6 +58,7 @@ export class KraftEngine implements Engine<KraftView> {
   readonly ports: Readonly<Record<string, number>>
   readonly #options: KraftOptions
   readonly #broker: LocalBroker
+  readonly #leaderless: LeaderlessMark
   #quorum: QuorumView | null = null
   /** Of the process that runs: whether it can tell of brokers that do not. */
   #tellsFenced: boolean | null = null
@@ -67,6 +71,13 @@ export class KraftEngine implements Engine<KraftView> {
     const { host, port, tls, clientPorts, nowMs, brokerId, controller, controllers } = options
     this.policy = clusterPolicy(kraftPlan({ ...limits, controllers }))
     this.#broker = new LocalBroker({ id: brokerId, place: { host, port }, tls, nowMs })
+    this.#leaderless = new LeaderlessMark(
+      options.leaderlessMark,
+      limits.kafkaLeaderlessMs,
+      options.nowMs,
+    )
+    // An agent that was started again does not know how long it has been so.
+    this.#leaderless.clear()
     this.clientPorts = clientPorts
     this.ports = { kafka: port, controller: controller.port }
   }
@@ -88,6 +99,7 @@ export class KraftEngine implements Engine<KraftView> {
     if (answers) await this.#lookAtFenced()
     const obstacle = answers ? this.#broker.obstacle : 'the broker does not answer'
     const leaderId = quorum?.leaderId ?? -1
+    if (answers) this.#leaderless.look(leaderId >= 0)
     const leads = leaderId === brokerId
     const unregistered = [...this.#unregistered].filter(([, untilMs]) => nowMs() < untilMs)
     return {
@@ -137,6 +149,7 @@ export class KraftEngine implements Engine<KraftView> {
     ]
     this.#broker.begin()
     this.#tellsFenced = null
+    this.#leaderless.clear()
     return safeLine(words.join(' '))
   }
 
