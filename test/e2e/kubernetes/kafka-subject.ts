@@ -84,7 +84,8 @@ awk -v ends="$ends" '
   BEGIN { count = split(ends, all, " "); if (count != ${partitions}) exit
     for (n = 1; n <= count; n++) {
       split(all[n], end, ":"); if (end[3] > 0) { ends_at[end[2]] = end[3] + 0; left++ } } }
-  { split($1, partition, ":"); split($2, offset, ":"); last = ends_at[partition[2]] - 1
+  # The tool warns of its own options among them.
+  /^Partition:/ { split($1, partition, ":"); split($2, offset, ":"); last = ends_at[partition[2]] - 1
     if (offset[2] <= last) print $3
     if (offset[2] >= last && !(partition[2] in whole)) { whole[partition[2]]; left-- }
     if (left == 0) exit }
