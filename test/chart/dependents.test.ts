@@ -184,6 +184,17 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     expect(JSON.stringify(jobs)).toContain('quorate-metrics-password')
   })
 
+  it('have a mongod stop in less than the drain leaves of the grace period, unless told otherwise', () => {
+    const parameters = (set = {}) => {
+      const { data } = pick<ConfigMap>(all(set), 'ConfigMap', 'test-quorate-mongodb-config')
+      return parse(data['mongod.conf'] ?? '').setParameter
+    }
+    const name = 'shutdownTimeoutMillisForSignaledShutdown'
+    expect(parameters()).toEqual({ [name]: 5_000 })
+    const own = { setParameter: { [name]: 9_000, ttlMonitorEnabled: false } }
+    expect(parameters({ 'mongodb.config': own })).toEqual(own.setParameter)
+  })
+
   it('have a Service for each broker, at the port that the agent advertises', () => {
     const manifests = all({ 'kafka.external': { enabled: true }, 'kafka.replicaCount': 4 })
     const services = manifests.filter(

@@ -40,10 +40,11 @@ const double = new MongodDouble({
   tls: words.includes('--tlsCertificateKeyFile') ? tls() : null,
   renew: tls,
   host: '0.0.0.0',
-  // MongoDB's: ten seconds, and up to 15% more. A heartbeat carries what is new, so it is more frequent.
+  // MongoDB's: ten seconds, and up to 15% more. A heartbeat is more frequent than its two seconds: what a
+  // member does not say by itself, as that its copy is done, is said by the next one.
   electionMs: 10_000,
   electionSpread: 0.15,
-  heartbeatMs: 100,
+  heartbeatMs: 500,
   initialSyncMs: 1_000,
 })
 const tell = (event: string) =>

@@ -63,6 +63,7 @@ export function isNewer(config: SetConfig | null, than: SetConfig | null): boole
 export class SetStore {
   readonly #state: string
   readonly #oplog: string
+  #saved = ''
   term = 0
   votedFor = ''
   /** As this member is listed. */
@@ -95,6 +96,8 @@ export class SetStore {
   save(): void {
     const { term, votedFor, me, config, syncUntil } = this
     const text = EJSON.stringify({ term, votedFor, me, config, syncUntil })
+    if (text === this.#saved) return
+    this.#saved = text
     writeFileSync(`${this.#state}.tmp`, text)
     renameSync(`${this.#state}.tmp`, this.#state)
   }

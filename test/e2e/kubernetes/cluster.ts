@@ -44,7 +44,7 @@ function image(): string {
 }
 
 /** The image as values of the chart. */
-function imageValues(): string[] {
+export function imageValues(): string[] {
   const [, registry = '', repository = '', tag = ''] =
     /^([^/]+)\/(.+):([^:/]+)$/.exec(image()) ?? []
   return ['registry', registry, 'repository', repository, 'tag', tag].flatMap((word, at, all) =>

@@ -3,7 +3,8 @@ import { isExpected } from '../../../agent/core/observation.ts'
 import { DependentsWorld, type EngineModel, type Fate, PODS, type Pod } from './dependents-world.ts'
 import { GaleraModel, PermitModel } from './engine-models.ts'
 import { KafkaModel, KraftModel } from './kafka-models.ts'
-import { MongodbModel, PostgresqlModel } from './plan-models.ts'
+import { MongodbModel } from './mongodb-model.ts'
+import { PostgresqlModel } from './postgresql-model.ts'
 
 type World = DependentsWorld
 type Event = readonly [name: string, run: (world: World) => void]
@@ -78,6 +79,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     on('replace pod', (world, pod) => world.replacePod(pod, true)),
   ),
   of(2, fc.integer({ min: 0, max: PODS }).map(scale)),
+  of(
+    2,
+    on('trouble', (world, pod) => world.model.trouble?.(pod)),
+  ),
   of(1, fc.boolean().map(api)),
   of(1, fc.boolean().map(tree)),
   of(1, fc.constantFrom(0, 10_000).map(late)),
@@ -237,6 +242,7 @@ function heal(world: World, replicas: number): string | null {
   world.apiUp = true
   world.tree.up = true
   world.tree.lateMs = 0
+  world.model.cure?.()
   if (world.set.replicas !== replicas) world.scale(replicas)
   for (const pod of world.pods) {
     pod.prestopAtMs = null

@@ -52,6 +52,12 @@ export interface EngineModel {
   /** Evidence and tombstone were checked. */
   leave(name: string): boolean
   stopped(pod: Pod): void
+  /** Of engines that keep more of a disk than the pod has. */
+  loseDisk?(pod: Pod): void
+  /** Something particular to the engine goes wrong with a pod, or is well again. */
+  trouble?(pod: Pod): void
+  /** All of that is well again. */
+  cure?(): void
   /** What engines do among themselves: elect, catch up, give up. */
   settle(): void
   /** Nothing is missing for a set that serves with these ordinals. Null: whole; else what is missing. */
@@ -130,7 +136,9 @@ export class DependentsWorld {
     this.killEngine(pod)
     this.crashAgent(pod)
     pod.sigtermAtMs = null
-    if (!keepDisk) pod.disk = { kind: 'empty', founding: null }
+    if (keepDisk) return
+    pod.disk = { kind: 'empty', founding: null }
+    this.model.loseDisk?.(pod)
   }
 
   /** One turn of an agent: it decides on what it knows, and its action meets its fate. */

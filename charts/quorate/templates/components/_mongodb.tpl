@@ -134,9 +134,14 @@ processManagement: the container
 systemLog: the container
 {{- end -}}
 
+{{/*
+A mongod that is told to stop serves on for 15 seconds, all that the agent's drain leaves of the grace period: five are
+enough for clients to see it, since the agent has handed over by then.
+*/}}
 {{- define "quorate.mongodb.config" -}}
+{{- $defaults := dict "setParameter" (dict "shutdownTimeoutMillisForSignaledShutdown" 5000) -}}
 {{- $settings := dict "net" (dict "bindIpAll" true) "security" (dict "authorization" "enabled") -}}
-{{- toYaml (mergeOverwrite (deepCopy (default dict .values.config)) $settings) -}}
+{{- toYaml (mergeOverwrite $defaults (deepCopy (default dict .values.config)) $settings) -}}
 {{- end -}}
 
 {{- define "quorate.mongodb.notes" -}}

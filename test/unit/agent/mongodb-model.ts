@@ -1,0 +1,251 @@
+import { clusterPolicy } from '../../../agent/core/cluster/cluster-policy.ts'
+import {
+  type ConfigStep,
+  firstConfig,
+  isVoter,
+  type SetConfig,
+  withMember,
+  withoutMember,
+  withVote,
+} from '../../../agent/core/cluster/mongodb-config.ts'
+import { type MongodbView, mongodbPlan } from '../../../agent/core/cluster/mongodb-plan.ts'
+import { type DependentsWorld, type EngineModel, must, type Pod } from './dependents-world.ts'
+import { silent } from './engine-models.ts'
+
+/**
+ * Replica sets under MongoDB's real plan and its real steps of a configuration. A process without a configuration
+ * is initiated, and others are added, by calls; whether a disk was ever a member's the agent knows by a note alone,
+ * which it makes when the process tells it.
+ */
+export class MongodbModel implements EngineModel {
+  readonly policy = clusterPolicy(mongodbPlan)
+  founded = 0
+  readonly #world: DependentsWorld
+  /** What is committed; hosts are the names of pods. */
+  #config: SetConfig | null = null
+  /** Pods whose disks have the data. */
+  readonly #filled = new Set<Pod>()
+  readonly #nameless = new Set<Pod>()
+  #leader: Pod | null = null
+  #hasUsers = false
+
+  constructor(world: DependentsWorld) {
+    this.#world = world
+  }
+
+  start(pod: Pod, mode: string): void {
+    must(mode !== 'bootstrap', 'it is not formed by a permit')
+    must(!this.#nameless.has(pod), `${pod.name} starts while its name does not resolve`)
+  }
+
+  bootstrap(pod: Pod): boolean {
+    if (pod.engine !== 'running') return false
+    // It was done before, and its answer was lost.
+    if (this.#filled.has(pod)) return true
+    const holder = this.#world.holder(pod)
+    must(holder === undefined, `${pod.name} is initiated while ${holder?.name} holds data`)
+    this.founded += 1
+    this.#config = firstConfig('rs0', pod.name, pod.ordinal)
+    this.#filled.clear()
+    this.#filled.add(pod)
+    this.#leader = pod
+    return true
+  }
+
+  /** Without a vote: that is given when the member has the data. */
+  join(pod: Pod): boolean {
+    if (pod.engine !== 'running') return false
+    return this.#change((config) => withMember(config, pod.name, pod.ordinal))
+  }
+
+  perform(pod: Pod, name: string): boolean {
+    if (pod.engine !== 'running') return false
+    if (name === 'users') {
+      this.#elect()
+      if (this.#leader !== pod) return false
+      this.#hasUsers = true
+      return true
+    }
+    must(name === 'promote', `there is no duty ${name}`)
+    must(this.#filled.has(pod), `${pod.name} gets a vote before it has the data`)
+    return this.#change((config) => withVote(config, pod.name))
+  }
+
+  leave(name: string): boolean {
+    this.#elect()
+    if (this.#leader?.name === name) return false
+    must(this.#world.treeLost || this.#world.tree.tombstones.has(name), `${name} is not buried`)
+    return this.#change((config) => withoutMember(config, name))
+  }
+
+  drain(pod: Pod): boolean {
+    const next = this.#electable().find((other) => other !== pod)
+    if (this.#leader !== pod || next === undefined) return false
+    this.#leader = next
+    return true
+  }
+
+  loseTree(): void {
+    // Nothing of MongoDB is there.
+  }
+
+  stopped(pod: Pod): void {
+    if (this.#leader === pod) this.#leader = null
+  }
+
+  loseDisk(pod: Pod): void {
+    this.#filled.delete(pod)
+  }
+
+  trouble(pod: Pod): void {
+    if (!this.#nameless.delete(pod)) this.#nameless.add(pod)
+  }
+
+  cure(): void {
+    this.#nameless.clear()
+  }
+
+  write(): void {
+    // A majority keeps what is written: nothing to follow here.
+  }
+
+  settle(): void {
+    this.#elect()
+    if (this.#leader === null) return
+    for (const pod of this.#world.pods) {
+      // A process whose host is in the configuration is told of it by the others, and copies the data.
+      if (pod.engine === 'running' && this.#memberOf(pod) !== undefined) this.#filled.add(pod)
+    }
+  }
+
+  view(pod: Pod): MongodbView {
+    const resolves = !this.#nameless.has(pod)
+    if (pod.engine !== 'running') return { ...SILENT, resolves }
+    const clusterId = this.#filled.has(pod) ? `c${this.founded}` : ''
+    // The agent notes whose data it is when it is told: until then the disk says nothing.
+    if (clusterId === '' && pod.disk.kind === 'empty') {
+      return { ...SILENT, answers: true, role: 'uninitiated', state: 'uninitiated' }
+    }
+    if (clusterId !== '' && pod.disk.kind === 'empty') {
+      pod.disk = { kind: 'member', clusterId, incarnation: '', departed: false }
+    }
+    const listed = this.#memberOf(pod) !== undefined
+    if (!listed) {
+      return {
+        ...SILENT,
+        answers: true,
+        retired: true,
+        clusterId,
+        role: 'removed',
+        state: 'removed',
+      }
+    }
+    const leads = this.#leader === pod
+    const state = leads ? 'primary' : 'secondary'
+    return {
+      ...SILENT,
+      answers: true,
+      ready: true,
+      reason: '',
+      clusterId,
+      leads,
+      leader: this.#leader?.name ?? null,
+      role: state,
+      state,
+      members: this.#members(),
+      usersMissing: leads ? (this.#hasUsers ? [] : ['app']) : null,
+    }
+  }
+
+  isCurable(ordinals: readonly number[]): boolean {
+    if (this.#config === null) return true
+    const left = this.#voters().filter(
+      (pod) => ordinals.includes(pod.ordinal) && this.#filled.has(pod),
+    )
+    return 2 * left.length > this.#voters().length
+  }
+
+  lacks(ordinals: readonly number[]): string | null {
+    if (this.founded !== 1) return `${this.founded} foundings`
+    const names = (pods: readonly Pod[]) =>
+      pods
+        .map(({ ordinal }) => ordinal)
+        .sort()
+        .join()
+    const members = this.#config?.members.length ?? 0
+    const voters = this.#voters()
+    if (members !== ordinals.length || names(voters) !== ordinals.join()) {
+      return `${members} members, of which ${names(voters)} vote`
+    }
+    if (!this.#hasUsers) return 'no users'
+    const serving = names(this.#electable())
+    return serving === ordinals.join() ? null : `${serving} serve`
+  }
+
+  #memberOf({ name }: Pod) {
+    return this.#config?.members.find(({ host }) => host === name)
+  }
+
+  #members(): MongodbView['members'] {
+    return (this.#config?.members ?? []).map((member) => {
+      const pod = this.#podOf(member.host)
+      const heard = pod.engine === 'running'
+      const serves = pod === this.#leader ? 'primary' : 'secondary'
+      return {
+        name: member.host,
+        voter: isVoter(member),
+        electable: isVoter(member),
+        heard,
+        state: !heard ? 'unreachable' : this.#filled.has(pod) ? serves : 'startup',
+        lagMs: 0,
+      }
+    })
+  }
+
+  #podOf(name: string): Pod {
+    return this.#world.pod(Number(name.slice(2)))
+  }
+
+  #voters(config = this.#config): readonly Pod[] {
+    return (config?.members ?? []).filter(isVoter).map(({ host }) => this.#podOf(host))
+  }
+
+  #electable(): readonly Pod[] {
+    return this.#voters().filter((pod) => pod.engine === 'running' && this.#filled.has(pod))
+  }
+
+  #elect(): void {
+    const able = this.#electable()
+    if (2 * able.length <= this.#voters().length) this.#leader = null
+    else if (this.#leader === null || !able.includes(this.#leader)) this.#leader = able[0] ?? null
+  }
+
+  /** Each step commits before the next: a majority of the voters runs, by either configuration. */
+  #change(stepOf: (config: SetConfig) => ConfigStep): boolean {
+    for (;;) {
+      this.#elect()
+      if (this.#config === null || this.#leader === null) return false
+      const next = stepOf(this.#config)
+      if (next === null) return true
+      const voters = this.#voters(next)
+      const before = this.#voters()
+      const changed = [...voters, ...before].filter(
+        (pod) => voters.includes(pod) !== before.includes(pod),
+      )
+      must(changed.length <= 1, 'more than one vote changes at a time')
+      const running = voters.filter(({ engine }) => engine === 'running')
+      if (2 * running.length <= voters.length) return false
+      this.#config = next
+    }
+  }
+}
+
+const SILENT: MongodbView = {
+  ...silent,
+  state: 'unknown',
+  members: [],
+  usersMissing: null,
+  certificatesRenewed: false,
+  resolves: true,
+  silentMs: 0,
+}
