@@ -14,7 +14,7 @@ interface Event {
 }
 
 /** How a broker leaves that was not emptied, or could not say a word. */
-export function kafkaDepartures({ dependent, subject }: StoryPlace, image: KafkaImage): void {
+export function kafkaDepartures({ dependent, subject, host }: StoryPlace, image: KafkaImage): void {
   const { namespace } = dependent
   const tools = new KafkaTools(dependent, image)
 
@@ -31,11 +31,20 @@ export function kafkaDepartures({ dependent, subject }: StoryPlace, image: Kafka
       FORGOTTEN_WITHIN_MS,
     )
 
-  it('forgets a broker that is scaled away and killed at once', async () => {
+  it('forgets a broker that is killed and scaled away before it is back', async () => {
     await grow()
+    const name = `${dependent.name}-3`
+    const env = { POD: name, IN: namespace.name }
+    await host.startProgram(
+      'kill-the-fourth',
+      'kill',
+      Object.entries(env).map(([key, value]) => ({ name: key, value })),
+      'Succeeded',
+      { nodeName: (await dependent.pod(3)).spec.nodeName, hostPID: true },
+    )
     await dependent.scale(3)
     const now = ['--grace-period=0', '--force', '--wait=false']
-    await namespace.kubectl('delete', 'pod', `${dependent.name}-3`, ...now)
+    await namespace.kubectl('delete', 'pod', name, ...now)
     await isBackToThree()
     await subject.load.goesOn()
   })
