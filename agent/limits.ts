@@ -85,6 +85,8 @@ export const limits = {
   kafkaBehindMs: 600_000,
   /** The controller lets others stop first, for so long. */
   kafkaControllerLastMs: 60_000,
+  /** Controllers without a leader for so long: a node that stops does not wait for one any more. */
+  kafkaLeaderlessMs: 20_000,
   /** A broker that left with copies stays registered; it is looked at again after this. */
   kafkaUnregisterAgainMs: 60_000,
   /** A member document. */

@@ -71,6 +71,8 @@ sleep 60 & wait
   const textOf = (path: string) =>
     existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : ''
   return {
+    root,
+    write,
     fifo: join(root, 'run/quorate/permit'),
     start: (...args: string[]) => {
       const child = spawn('bash', [join(root, 'etc/quorate/start.sh'), ...args], {
@@ -147,6 +149,21 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     await waitFor('mongod runs', () => box.calls().length > 0)
     const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
     process.kill(Number(children.trim().split(' ')[0]), 'SIGKILL')
+    expect(await once(child, 'exit')).toEqual([137, null])
+  })
+
+  it('is not waited for longer, when it was told to stop and its controllers have no leader', async () => {
+    const box = container('kafka')
+    box.write(
+      'opt/kafka/bin/kafka-server-start.sh',
+      `#!/bin/bash\ntrap 'echo told >> ${box.root}/calls' TERM\necho runs >> ${box.root}/calls\nfor (( ; ; )); do sleep 0.1; done\n`,
+    )
+    const { child } = await permitted(box, 'node.id=0')
+    await waitFor('Kafka runs', () => box.calls().includes('runs'))
+    child.kill('SIGTERM')
+    await waitFor('Kafka is told', () => box.calls().includes('told'))
+    expect(child.exitCode).toBeNull()
+    box.write('run/quorate/leaderless', '')
     expect(await once(child, 'exit')).toEqual([137, null])
   })
 

@@ -115,6 +115,11 @@ describe.skipIf(tool.found === null)(titleOf('Kafka under its agents', tool), ()
     })
     await pod.says(/^refuses to leave: 3 partitions have copies here; `quorate kafka drain 2`/)
     expect(answer).toBe(0)
+    await waitFor('an event says so, too', () =>
+      release.kubernetes.events.some(({ reason, message }) => {
+        return reason === 'LeaveRefused' && message.startsWith('refuses to leave: 3 partitions')
+      }),
+    )
     const told = await run('kafka', 'drain', '2', '--bootstrap', `127.0.0.1:${pod.port}`)
     expect(told).toMatch(/3 partitions to go[\s\S]*nothing is left on 2/)
     await stopped

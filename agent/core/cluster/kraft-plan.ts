@@ -1,4 +1,4 @@
-import { isExpected, type Observation, ordinalOf } from '../observation.ts'
+import { isExpected, isFresh, type Ms, type Observation, ordinalOf } from '../observation.ts'
 import { isWanted } from '../stop-verdict.ts'
 import { type BrokerView, type StopBounds, stopStep } from './kafka-stop.ts'
 import { type ClusterPlan, compareCounts, type Duty } from './plan.ts'
@@ -6,18 +6,22 @@ import { type ClusterPlan, compareCounts, type Duty } from './plan.ts'
 export interface KraftView extends BrokerView {
   /** Of the disk that the process runs on: a voter is a node with its disk. Null: not known. */
   readonly votes: boolean | null
-  /** Buried pods whose broker needs no more care, as `<pod>@<when it was buried>`. */
+  /** Pods whose broker is registered and does not run; null: brokers before 4 do not tell. */
+  readonly fenced: readonly string[] | null
+  /** Pods whose broker needs no care for now, as `<pod>@<when it was buried>`; 0 of one that was not. */
   readonly unregistered: readonly string[]
 }
 
 export interface KraftBounds extends StopBounds {
   /** So many of the lowest ordinals are controllers. */
   readonly controllers: number
+  /** An answer of the StatefulSet older than this is no evidence. */
+  readonly verdictFreshMs: Ms
 }
 
 /** The duty of a node that runs: to have a vote, in place of one that its former disk had. */
 export const ADD_VOTER = 'addVoter'
-/** The duty of the set: a broker that has left is forgotten. */
+/** The duty of the set: a broker that has left, or was killed on its way, is forgotten. */
 export const UNREGISTER = 'unregister'
 
 /**
@@ -35,7 +39,7 @@ export function kraftPlan(bounds: KraftBounds): ClusterPlan<KraftView> {
     // A registration of the former process is waited for by the broker itself.
     startGate: () => null,
     duty: (observation) => voterDuty(observation, bounds),
-    setDuty: unregisterDuty,
+    setDuty: (observation) => unregisterDuty(observation, bounds),
     drain: (observation, drain) => stopStep(observation, drain, bounds),
   }
 }
@@ -56,19 +60,25 @@ export function mayVote(
   return self.ordinal - statefulSet.value.firstOrdinal < controllers
 }
 
-/** Only of pods that were taken out, whose agents are gone and whose ordinals the set does not run. */
-function unregisterDuty(observation: Observation<KraftView>): Duty | null {
-  const { engine, cluster, statefulSet, self } = observation
+/**
+ * Of pods whose agents are gone and whose ordinals the set does not run: killed before they could leave, or
+ * taken out. What brokers do not tell is known of the latter alone.
+ */
+function unregisterDuty(observation: Observation<KraftView>, bounds: KraftBounds): Duty | null {
+  const { engine, cluster, statefulSet, self, nowMs } = observation
   if (cluster === null || statefulSet.kind !== 'ok' || statefulSet.value.deleting) return null
-  const set = statefulSet.value
-  const found = Object.entries(cluster.tombstones).find(([pod, { at, done: removed }]) => {
+  const { value: set } = statefulSet
+  if (set.replicas === 0 || !isFresh(statefulSet, nowMs, bounds.verdictFreshMs)) return null
+  const { tombstones, reports, members } = cluster
+  const buried = Object.keys(tombstones).filter((pod) => tombstones[pod]?.done === true)
+  const name = (engine.fenced ?? buried).find((pod) => {
     const ordinal = ordinalOf(pod, self.set)
-    const silent = cluster.reports[pod] === undefined && cluster.members[pod] === undefined
-    const done = engine.unregistered.includes(`${pod}@${at}`)
-    return removed && ordinal !== null && !isExpected(ordinal, set) && silent && !done
+    const silent = reports[pod] === undefined && members[pod] === undefined
+    const leaving = tombstones[pod]?.done === false
+    const done = engine.unregistered.includes(`${pod}@${tombstones[pod]?.at ?? 0}`)
+    return ordinal !== null && !isExpected(ordinal, set) && silent && !leaving && !done
   })
-  if (found === undefined) return null
-  const [name, { at }] = found
-  const args = { name, at: String(at) }
+  if (name === undefined) return null
+  const args = { name, at: String(tombstones[name]?.at ?? 0) }
   return { name: UNREGISTER, args, lock: 'reconfig', reason: `${name} has left: its broker goes` }
 }

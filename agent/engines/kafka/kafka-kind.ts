@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { AgentConfig } from '../../config.ts'
 import type { EngineSetup } from '../kinds.ts'
 import { KafkaEngine } from './kafka-engine.ts'
@@ -17,9 +17,14 @@ export function kafkaEngine(setup: EngineSetup): KafkaEngine | KraftEngine {
     const treeRoot = settings.kafkaRoot.replace(/\/+$/, '')
     return new KafkaEngine({ ...options, coordination, treeRoot })
   }
-  const { advertisedHost: host, kafkaControllerPort: port, kafkaControllers } = settings
+  const {
+    advertisedHost: host,
+    kafkaControllerPort: port,
+    kafkaControllers: controllers,
+  } = settings
   const controller = { listener: CONTROLLER, host, port }
-  return new KraftEngine({ ...options, controller, controllers: kafkaControllers })
+  const leaderlessMark = join(dirname(settings.permitPipe), 'leaderless')
+  return new KraftEngine({ ...options, controller, controllers, leaderlessMark })
 }
 
 function optionsOf({ config, disk, nowMs }: EngineSetup) {

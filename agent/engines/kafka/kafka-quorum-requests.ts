@@ -25,6 +25,8 @@ export interface ControllerPlace {
 }
 
 const TOPIC = '__cluster_metadata'
+/** DescribeCluster's type of endpoints: of brokers, not of controllers. */
+const BROKERS = 1
 
 /** Brokers pass it on to the leader of the quorum. */
 export const describeQuorum: KafkaRequest<QuorumView> = {
@@ -102,6 +104,31 @@ export function removeVoter({
     encode: (writer: KafkaWriter) => void writer.string(null).int32(id).uuid(directoryId).end(),
     decode: (reader) => checkChange('RemoveRaftVoter', reader),
   }
+}
+
+/** The ids of brokers that are registered and do not run: told from version 2 on, which 3.9 does not have. */
+export const fencedBrokers: KafkaRequest<readonly number[]> = {
+  name: 'DescribeCluster',
+  key: 60,
+  version: 2,
+  encode: (writer) => void writer.boolean(false).int8(BROKERS).boolean(true).end(),
+  decode: (reader) => {
+    reader.int32()
+    check('DescribeCluster', reader.int16(), reader.nullableString())
+    reader.int8()
+    reader.string()
+    reader.int32()
+    const brokers = reader.array(() => {
+      const id = reader.int32()
+      reader.string()
+      reader.int32()
+      reader.nullableString()
+      const fenced = reader.boolean()
+      reader.end()
+      return { id, fenced }
+    })
+    return brokers.filter(({ fenced }) => fenced).map(({ id }) => id)
+  },
 }
 
 /** Of a broker that does not run any more; refused with BROKER_ID_NOT_REGISTERED when it was done before. */

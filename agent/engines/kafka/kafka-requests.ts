@@ -53,6 +53,22 @@ export const apiVersions: KafkaRequest<void> = {
   decode: (reader) => check('ApiVersions', reader.int16()),
 }
 
+/** The highest version that a broker speaks of each request, by the request's key. */
+export const highestVersions: KafkaRequest<ReadonlyMap<number, number>> = {
+  ...apiVersions,
+  decode: (reader) => {
+    check('ApiVersions', reader.int16())
+    const spoken = reader.array((): [number, number] => {
+      const key = reader.int16()
+      reader.int16()
+      const highest = reader.int16()
+      reader.end()
+      return [key, highest]
+    })
+    return new Map(spoken)
+  },
+}
+
 /** `topics` null: all of them; none: the brokers alone. */
 export function metadata(topics: readonly string[] | null): KafkaRequest<KafkaMetadata> {
   return {

@@ -25,17 +25,21 @@ import {
   addVoter,
   type ControllerPlace,
   describeQuorum,
+  fencedBrokers,
   type QuorumView,
   removeVoter,
   unregisterBroker,
 } from './kafka-quorum-requests.ts'
-import { metadata } from './kafka-requests.ts'
+import { highestVersions, metadata } from './kafka-requests.ts'
+import { LeaderlessMark } from './leaderless-mark.ts'
 
 export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeRoot'> {
   /** Where the other controllers reach this one. */
   readonly controller: ControllerPlace
   /** So many of the lowest ordinals are controllers. */
   readonly controllers: number
+  /** Path of the file that tells the container's script of a quorum without a leader. */
+  readonly leaderlessMark: string
 }
 
 /** What is done to the disk before a start: flags of `kafka-storage.sh format`. */
@@ -54,7 +58,11 @@ export class KraftEngine implements Engine<KraftView> {
   readonly ports: Readonly<Record<string, number>>
   readonly #options: KraftOptions
   readonly #broker: LocalBroker
+  readonly #leaderless: LeaderlessMark
   #quorum: QuorumView | null = null
+  /** Of the process that runs: whether it can tell of brokers that do not. */
+  #tellsFenced: boolean | null = null
+  #fenced: readonly number[] | null = null
   /** By `<pod>@<when it was buried>`: when to look at it again. */
   readonly #unregistered = new Map<string, number>()
 
@@ -63,6 +71,13 @@ export class KraftEngine implements Engine<KraftView> {
     const { host, port, tls, clientPorts, nowMs, brokerId, controller, controllers } = options
     this.policy = clusterPolicy(kraftPlan({ ...limits, controllers }))
     this.#broker = new LocalBroker({ id: brokerId, place: { host, port }, tls, nowMs })
+    this.#leaderless = new LeaderlessMark(
+      options.leaderlessMark,
+      limits.kafkaLeaderlessMs,
+      options.nowMs,
+    )
+    // An agent that was started again does not know how long it has been so.
+    this.#leaderless.clear()
     this.clientPorts = clientPorts
     this.ports = { kafka: port, controller: controller.port }
   }
@@ -81,8 +96,10 @@ export class KraftEngine implements Engine<KraftView> {
     const { brokerId, nowMs } = this.#options
     const answers = await this.#broker.look()
     const quorum = answers ? await this.#lookAtQuorum() : null
+    if (answers) await this.#lookAtFenced()
     const obstacle = answers ? this.#broker.obstacle : 'the broker does not answer'
     const leaderId = quorum?.leaderId ?? -1
+    if (answers) this.#leaderless.look(leaderId >= 0)
     const leads = leaderId === brokerId
     const unregistered = [...this.#unregistered].filter(([, untilMs]) => nowMs() < untilMs)
     return {
@@ -99,6 +116,7 @@ export class KraftEngine implements Engine<KraftView> {
       brokerId,
       survey: this.#broker.survey,
       votes: quorum === null ? null : this.#hasVote(quorum),
+      fenced: this.#fenced?.map((id) => this.#podOf(id)) ?? null,
       unregistered: unregistered.map(([name]) => name),
     }
   }
@@ -130,6 +148,8 @@ export class KraftEngine implements Engine<KraftView> {
       ...(advertisedListeners === '' ? [] : [`advertised.listeners=${advertisedListeners}`]),
     ]
     this.#broker.begin()
+    this.#tellsFenced = null
+    this.#leaderless.clear()
     return safeLine(words.join(' '))
   }
 
@@ -186,7 +206,9 @@ export class KraftEngine implements Engine<KraftView> {
       })
     }
     const untilMs = this.#options.nowMs() + limits.kafkaUnregisterAgainMs
-    this.#unregistered.set(`${name}@${at}`, isEmpty ? Number.POSITIVE_INFINITY : untilMs)
+    // Brokers that tell who is registered need no memory of who is not any more.
+    const forGood = isEmpty && this.#fenced === null
+    this.#unregistered.set(`${name}@${at}`, forGood ? Number.POSITIVE_INFINITY : untilMs)
   }
 
   /** Null while the quorum has no leader that could say; who votes stays known. */
@@ -196,6 +218,20 @@ export class KraftEngine implements Engine<KraftView> {
       return this.#quorum
     } catch {
       return null
+    }
+  }
+
+  /** What was seen before stays while there is no answer. */
+  async #lookAtFenced(): Promise<void> {
+    try {
+      if (this.#tellsFenced === null) {
+        const versions = await this.#broker.ask(highestVersions, limits.kafkaPatienceMs)
+        this.#tellsFenced = (versions.get(fencedBrokers.key) ?? 0) >= fencedBrokers.version
+      }
+      if (!this.#tellsFenced) return
+      this.#fenced = await this.#broker.ask(fencedBrokers, limits.kafkaPatienceMs)
+    } catch {
+      // Whoever is fenced is so for longer than one answer takes.
     }
   }
 

@@ -166,7 +166,7 @@ volumeMounts:
 
 {{/*
 A script in an engine's container begins and ends with these: it waits for one line of the agent, the permit for
-one start, and then runs the engine by `exec`. All that happens in a child of the shell. A signal that reaches
+one start, and then runs the engine by `exec`; permitEnd runs `.whileStopping` beside an engine that was told to stop. All that happens in a child of the shell. A signal that reaches
 process 1 before it is handled is lost, and the stop would wait for the kill; a shell that is process 1 may
 also go on waiting for the line. A child simply ends, and the engine takes its place.
 */}}
@@ -181,7 +181,7 @@ until IFS= read -r permit < {{ include "quorate.agent.permitPipe" . }}; do sleep
 {{- define "quorate.permitEnd" -}}
 ) &
 engine=$!
-trap 'kill -TERM "$engine" 2>/dev/null || true' TERM INT
+trap 'kill -TERM "$engine" 2>/dev/null || true{{ with .whileStopping }}; {{ . }} &{{ end }}' TERM INT
 # A signal ends the wait, not the engine.
 while kill -0 "$engine" 2>/dev/null; do
   code=0

@@ -1,6 +1,9 @@
 import { waitFor } from '../../support/wait-for.ts'
 import type { Namespace } from './cluster.ts'
 
+/** So many more mean that writes go on. */
+const GOES_ON = 20
+
 export interface AcknowledgedWrite {
   readonly key: string
   /** Of the clock of the pod that writes. */
@@ -42,12 +45,20 @@ export abstract class AcknowledgedWrites {
 
   /** Resolves when writes are acknowledged that were not a moment ago. */
   async goesOn(withinMs = 30_000): Promise<void> {
-    const before = (await this.acknowledged()).length
+    const before = (await this.#newest()).at(-1)
     await waitFor(
       'writes are acknowledged',
-      async () => (await this.acknowledged()).length > before + 20,
+      async () => {
+        const newest = await this.#newest()
+        return newest.length - 1 - newest.findLastIndex(({ key }) => key === before?.key) > GOES_ON
+      },
       withinMs,
     )
+  }
+
+  /** Of the last lines of a log that may be long. */
+  async #newest(): Promise<AcknowledgedWrite[]> {
+    return this.read(await this.namespace.kubectl('logs', this.pod, `--tail=${4 * GOES_ON}`))
   }
 
   /** The longest time without an acknowledged write since the `from`th of them. */

@@ -52,12 +52,12 @@ export function imageValues(): string[] {
   )
 }
 
-const RESTRICTED_POD = {
+export const RESTRICTED_POD = {
   runAsNonRoot: true,
   runAsUser: 65532,
   seccompProfile: { type: 'RuntimeDefault' },
 }
-const RESTRICTED_CONTAINER = {
+export const RESTRICTED_CONTAINER = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   capabilities: { drop: ['ALL'] },

@@ -42,6 +42,15 @@ export interface Story {
   readonly plannedGapMsMax: number
   readonly podSecurity?: 'restricted' | 'privileged'
   subject(dependent: Dependent, tls: string | null): Subject
+  /** Tests of the engine's own, of the set as the story has left it: three members, and writers. */
+  more?(place: StoryPlace): void
+}
+
+export interface StoryPlace {
+  readonly dependent: Dependent
+  readonly subject: Subject
+  /** A namespace for privileged pods. */
+  readonly host: Namespace
 }
 
 /**
@@ -254,6 +263,8 @@ export function dependentStory(story: Story): void {
       expect(await subject.clusterId()).toBe(clusterId)
       await dependent.published(3)
     })
+
+    story.more?.({ dependent, subject, host })
 
     it('finds its volumes again when it is uninstalled and installed', async () => {
       await writesThrough('uninstalled and installed', async () => {

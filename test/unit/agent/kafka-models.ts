@@ -38,12 +38,13 @@ const CONTROLLERS = 3
 
 /** Formatted by the first permit; the lowest ordinals are given votes; brokers are on record until they are not. */
 export class KraftModel extends QuorumModel {
-  readonly policy = clusterPolicy(kraftPlan({ ...STOP_BOUNDS, controllers: CONTROLLERS }))
+  readonly policy = clusterPolicy(
+    kraftPlan({ ...STOP_BOUNDS, controllers: CONTROLLERS, verdictFreshMs: 2_000 }),
+  )
   /** Ordinal to the disk that votes for it. */
   readonly #votes = new Map<number, string>()
   /** Brokers that were never unregistered. */
   readonly #brokers = new Set<number>()
-  readonly #unregistered = new Set<string>()
   readonly #surveys = new Surveys()
 
   start(pod: Pod, mode: string, facts: ClusterFacts | null): void {
@@ -96,7 +97,6 @@ export class KraftModel extends QuorumModel {
     if (this.leader === null) return false
     must(!this.#votes.has(ordinal), `${args['name']} is forgotten, and votes`)
     this.#brokers.delete(ordinal)
-    this.#unregistered.add(`${args['name']}@${args['at']}`)
     return true
   }
 
@@ -158,7 +158,11 @@ export class KraftModel extends QuorumModel {
       brokerId: ordinal,
       survey: this.#surveys.of(pod),
       votes: leader === null ? null : votes,
-      unregistered: [...this.#unregistered],
+      // Brokers of 4 tell who is on record and does not run.
+      fenced: [...this.#brokers]
+        .filter((id) => !brokers.some((broker) => broker.ordinal === id))
+        .map((id) => `q-${id}`),
+      unregistered: [],
     }
   }
 

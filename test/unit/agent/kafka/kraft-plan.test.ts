@@ -8,10 +8,11 @@ const plan = kraftPlan({
   kafkaSurveyFreshMs: 2_000,
   kafkaControllerLastMs: 60_000,
   controllers: 2,
+  verdictFreshMs: 2_000,
 })
 
 function view(changes: Partial<KraftView> = {}): KraftView {
-  const own = { brokerId: 0, survey: null, votes: false, unregistered: [] }
+  const own = { brokerId: 0, survey: null, votes: false, fenced: null, unregistered: [] }
   return { ...idle, answers: true, ready: true, ...own, ...changes }
 }
 
@@ -84,5 +85,45 @@ describe('a broker that has left', () => {
     expect(duty({}, { engine: view({ unregistered: ['q-3@6'] }) })).toMatchObject(due)
     expect(duty({}, { statefulSet: { kind: 'never' } })).toBeNull()
     expect(plan.setDuty(seen({ cluster: null }))).toBeNull()
+  })
+})
+
+describe('a broker that was killed and scaled away', () => {
+  const due = { name: 'unregister', args: { name: 'q-3', at: '0' }, lock: 'reconfig' }
+  const duty = (
+    changes: Partial<ClusterFacts>,
+    more: Partial<Observation<KraftView>> = {},
+    engine: Partial<KraftView> = {},
+  ) =>
+    plan.setDuty(
+      seen({ engine: view({ fenced: ['q-3'], ...engine }), cluster: facts(changes), ...more }),
+    )
+
+  it('is forgotten without a word of it, when the set does not run it', () => {
+    expect(duty({})).toMatchObject(due)
+    expect(duty({}, { statefulSet: set({ replicas: 4 }) })).toBeNull()
+    expect(duty({}, { statefulSet: set({ replicas: 0 }) })).toBeNull()
+    expect(duty({}, {}, { fenced: ['q-2', 'else-7'] })).toBeNull()
+    expect(duty({}, {}, { unregistered: ['q-3@0'] })).toBeNull()
+  })
+
+  it('is not while its agent has a session, or takes its vote away', () => {
+    const report = { engineClusterId: 'c', position: null, empty: false, started: true }
+    expect(duty({ reports: { 'q-3': { ...report, incarnation: 1 } } })).toBeNull()
+    const tombstone = { identity: '', done: false, at: 7, reason: 'scaled down' }
+    expect(duty({ tombstones: { 'q-3': tombstone } })).toBeNull()
+  })
+
+  it('is not on an answer of the StatefulSet that is old', () => {
+    const value = { uid: 'uid-1', replicas: 3, firstOrdinal: 0, deleting: false }
+    const at = (atMs: number) => ({ statefulSet: { kind: 'ok', atMs, value } }) as const
+    expect(duty({}, at(NOW - 2_000))).toMatchObject(due)
+    expect(duty({}, at(NOW - 2_001))).toBeNull()
+  })
+
+  it('is what brokers say that can tell, not what was buried', () => {
+    const tombstones = { 'q-3': { identity: '', done: true, at: 7, reason: 'scaled down' } }
+    expect(duty({ tombstones }, {}, { fenced: [] })).toBeNull()
+    expect(duty({ tombstones })).toMatchObject({ args: { name: 'q-3', at: '7' } })
   })
 })
