@@ -11,7 +11,7 @@ const READ_WITHIN_MS = 240_000
 /** Where a server has its certificates. */
 const CERTIFICATES = '/etc/quorate-tls'
 
-export interface KafkaSubjectOptions extends KafkaImage {
+interface KafkaSubjectOptions extends KafkaImage {
   readonly mode: 'kraft' | 'zookeeper'
   /** Where the partitions of the story have their copies, as broker ids. */
   readonly copies: readonly (readonly number[])[]
