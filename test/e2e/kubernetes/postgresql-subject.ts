@@ -52,7 +52,7 @@ interface PatroniMember {
 }
 
 /** PostgreSQL as its own tools see it: Patroni's REST API, and the views of the primary. */
-export class PostgresqlSubject implements Subject {
+class PostgresqlSubject implements Subject {
   readonly load: PostgresqlWrites
   readonly #dependent: Dependent
 
