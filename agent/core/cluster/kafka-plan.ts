@@ -74,5 +74,9 @@ function formingObstacle({
     return `refuses to start: ${pod} holds data of cluster ${engineClusterId}, and the tree names none`
   }
   const missing = pods.filter((pod) => pod !== self.pod && cluster.reports[pod] === undefined)
-  return missing.length === 0 ? null : `no report yet of ${missing.join(', ')}`
+  if (missing.length > 0) return `no report yet of ${missing.join(', ')}`
+  // One of them alone, so that what another may be doing can be waited for.
+  if (self.ordinal !== firstOrdinal) return `ordinal ${firstOrdinal} forms the cluster`
+  const started = pods.filter((pod) => pod !== self.pod && cluster.reports[pod]?.started === true)
+  return started.length === 0 ? null : `${started.join(', ')} may hold data by now`
 }

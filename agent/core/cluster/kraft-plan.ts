@@ -74,7 +74,9 @@ function unregisterDuty(observation: Observation<KraftView>, bounds: KraftBounds
   const name = (engine.fenced ?? buried).find((pod) => {
     const ordinal = ordinalOf(pod, self.set)
     const silent = reports[pod] === undefined && members[pod] === undefined
-    const leaving = tombstones[pod]?.done === false
+    // A vote goes first, and by the rules of removals.
+    const votes = engine.members.some((member) => member.name === pod && member.voter)
+    const leaving = votes || tombstones[pod]?.done === false
     const done = engine.unregistered.includes(`${pod}@${tombstones[pod]?.at ?? 0}`)
     return ordinal !== null && !isExpected(ordinal, set) && silent && !leaving && !done
   })

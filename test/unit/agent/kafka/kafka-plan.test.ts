@@ -92,6 +92,17 @@ describe('when a broker may start', () => {
     if (expected === null) expect(gate).toBeNull()
     else expect(gate).toMatch(expected)
   })
+
+  it('the first ordinal alone forms a cluster, and not beside a broker that may run', () => {
+    const self = { set: 'q', pod: 'q-1', ordinal: 1 }
+    const reports = { 'q-0': reported(''), 'q-2': reported('') }
+    const engine = view({ tree: known('') })
+    const other = plan.startGate(seen({ disk: empty, cluster: facts({ reports }), engine, self }))
+    expect(other).toBe('ordinal 0 forms the cluster')
+    const begun = { 'q-1': reported(''), 'q-2': { ...reported(''), started: true } }
+    const first = plan.startGate(seen({ disk: empty, cluster: facts({ reports: begun }), engine }))
+    expect(first).toBe('q-2 may hold data by now')
+  })
 })
 
 describe('when a broker may stop', () => {

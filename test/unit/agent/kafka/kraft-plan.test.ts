@@ -107,7 +107,9 @@ describe('a broker that was killed and scaled away', () => {
     expect(duty({}, {}, { unregistered: ['q-3@0'] })).toBeNull()
   })
 
-  it('is not while its agent has a session, or takes its vote away', () => {
+  it('is not while its agent has a session, or it votes', () => {
+    const members = [{ name: 'q-3', identity: 'd3', voter: true, heard: false }]
+    expect(duty({}, {}, { members })).toBeNull()
     const report = { engineClusterId: 'c', position: null, empty: false, started: true }
     expect(duty({ reports: { 'q-3': { ...report, incarnation: 1 } } })).toBeNull()
     const tombstone = { identity: '', done: false, at: 7, reason: 'scaled down' }
