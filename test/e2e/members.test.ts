@@ -99,6 +99,12 @@ describe('who reads the member documents', () => {
   async function sees(next: ReturnType<typeof follow>): Promise<void> {
     await next(isWhole)
     const leader = await servers.primary()
+    // Only those that vote can follow it.
+    await waitFor('all three vote', async () => {
+      const { config } = await servers.client(leader).asAgent({ replSetGetConfig: 1 })
+      const members: readonly { readonly votes: number }[] = config.members
+      return members.filter(({ votes }) => votes > 0).length === 3
+    })
     const pod = pods[leader]
     if (pod === undefined) throw new Error(`there is no pod ${leader}`)
     await pod.end()
