@@ -246,7 +246,9 @@ export class GaleraModel implements EngineModel {
     must(!this.#synced.has(pod), 'it runs already')
     must(mode !== 'resume', 'whoever has data joins or bootstraps')
     if (mode === 'join') return
-    must(this.#synced.size === 0, `${pod.name} bootstraps beside a component`)
+    // Of those that the set was scaled away from nobody knows any more when the tree is lost, too.
+    const forgotten = this.#world.treeLost && this.#world.holder(pod) === undefined
+    must(forgotten || this.#synced.size === 0, `${pod.name} bootstraps beside a component`)
     if (pod.disk.kind === 'empty') {
       const holder = this.#world.holder(pod)
       must(holder === undefined, `${pod.name} bootstraps while ${holder?.name} holds data`)
