@@ -65,7 +65,8 @@ export class PostgresqlModel extends QuorumModel {
     for (const pod of this.#running()) {
       if (pod.disk.kind !== 'empty') continue
       if (this.leader !== null) this.fill(pod)
-      else this.#form(pod)
+      // While `initialize` names a cluster, an empty member waits for its leader.
+      else if (!this.#systemId) this.#form(pod)
     }
     this.#keepSlots()
   }
