@@ -99,13 +99,7 @@ async function uidsOf(agents: Agents): Promise<string[]> {
 async function startKilling(agents: Agents, release: Release, host: Namespace, seconds: number) {
   const { metadata, spec } = await agents.pod(KILLED)
   const env = { POD: metadata.name, IN: release.namespace.name, SECONDS: String(seconds) }
-  await host.startProgram(
-    'kill-agent',
-    'kill-agent',
-    Object.entries(env).map(([name, value]) => ({ name, value })),
-    'Running',
-    { nodeName: spec.nodeName, hostPID: true },
-  )
+  await host.startOnNode('kill-agent', 'kill-agent', spec.nodeName, env, 'Running')
   const log = () => host.kubectl('logs', 'kill-agent')
   return {
     hasEnded: async () => /^kills \d+$/m.test(await log()),

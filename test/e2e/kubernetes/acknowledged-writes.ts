@@ -23,8 +23,15 @@ export abstract class AcknowledgedWrites {
   /** Starts the writers, on a node if one is named, and resolves when they are answered. */
   abstract start(node?: string): Promise<void>
 
-  /** The acknowledged writes that are not there, seen by the member of `ordinal` where that can be. */
-  abstract lost(ordinal?: number): Promise<string[]>
+  /** The keys that are there, seen by the member of `ordinal` where that can be. */
+  protected abstract present(ordinal: number): Promise<ReadonlySet<string>>
+
+  /** The acknowledged writes that are not there; what is acknowledged by now, before anybody looks. */
+  async lost(ordinal = 0): Promise<string[]> {
+    const acknowledged = await this.acknowledged()
+    const present = await this.present(ordinal)
+    return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
+  }
 
   async stop(): Promise<void> {
     await this.namespace.kubectl('delete', 'pod', this.pod, '--ignore-not-found')
@@ -32,15 +39,7 @@ export abstract class AcknowledgedWrites {
 
   /** Every acknowledged write so far, in their order. */
   async acknowledged(): Promise<AcknowledgedWrite[]> {
-    return this.read(await this.namespace.kubectl('logs', this.pod))
-  }
-
-  /** What the log says: lines of `acknowledged KEY MS`, unless a writer has others. */
-  protected read(log: string): AcknowledgedWrite[] {
-    return [...log.matchAll(/^acknowledged (\S+) (\d+)$/gm)].map(([, key = '', at]) => ({
-      key,
-      atMs: Number(at),
-    }))
+    return acknowledgedIn(await this.namespace.kubectl('logs', this.pod))
   }
 
   /** Resolves when writes are acknowledged that were not a moment ago. */
@@ -58,7 +57,7 @@ export abstract class AcknowledgedWrites {
 
   /** Of the last lines of a log that may be long. */
   async #newest(): Promise<AcknowledgedWrite[]> {
-    return this.read(await this.namespace.kubectl('logs', this.pod, `--tail=${4 * GOES_ON}`))
+    return acknowledgedIn(await this.namespace.kubectl('logs', this.pod, `--tail=${4 * GOES_ON}`))
   }
 
   /** The longest time without an acknowledged write since the `from`th of them. */
@@ -66,4 +65,12 @@ export abstract class AcknowledgedWrites {
     const times = (await this.acknowledged()).slice(Math.max(0, from - 1)).map(({ atMs }) => atMs)
     return times.reduce((longest, at, n) => Math.max(longest, at - (times[n - 1] ?? at)), 0)
   }
+}
+
+/** Of the lines `acknowledged KEY MS`. */
+function acknowledgedIn(log: string): AcknowledgedWrite[] {
+  return [...log.matchAll(/^acknowledged (\S+) (\d+)$/gm)].map(([, key = '', at]) => ({
+    key,
+    atMs: Number(at),
+  }))
 }

@@ -183,6 +183,18 @@ export class Namespace {
     await this.kubectl('wait', condition, `pod/${pod}`, `--timeout=${withinSeconds}s`)
   }
 
+  /** Starts a program as root among the processes of a node, told by variables; this namespace lets it. */
+  async startOnNode(
+    pod: string,
+    program: string,
+    nodeName: string,
+    variables: Readonly<Record<string, string>>,
+    phase: 'Running' | 'Succeeded',
+  ): Promise<void> {
+    const env = Object.entries(variables).map(([name, value]) => ({ name, value }))
+    await this.startProgram(pod, program, env, phase, { nodeName, hostPID: true })
+  }
+
   /** What a person would look at first when a test has failed. */
   async report(): Promise<string> {
     const parts = [

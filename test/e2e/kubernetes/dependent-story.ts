@@ -132,13 +132,7 @@ export function dependentStory(story: Story): void {
       const gapMs = await writesThrough(`kill -9 of the leader ${leader}`, async () => {
         const { nodeName } = (await dependent.pod(leader)).spec
         const env = { POD: `${dependent.name}-${leader}`, IN: namespace.name }
-        await host.startProgram(
-          'kill',
-          'kill',
-          Object.entries(env).map(([key, value]) => ({ name: key, value })),
-          'Succeeded',
-          { nodeName, hostPID: true },
-        )
+        await host.startOnNode('kill', 'kill', nodeName, env, 'Succeeded')
         await waitFor(
           'its container is started again',
           async () => (await dependent.restarts(3))[leader] === 1,
@@ -158,13 +152,7 @@ export function dependentStory(story: Story): void {
       await writesThrough('kill -9 of an agent for a minute', async () => {
         const { nodeName } = (await dependent.pod(1)).spec
         const env = { POD: `${dependent.name}-1`, IN: namespace.name, SECONDS: '60' }
-        await host.startProgram(
-          'kill-agent',
-          'kill-agent',
-          Object.entries(env).map(([key, value]) => ({ name: key, value })),
-          'Succeeded',
-          { nodeName, hostPID: true },
-        )
+        await host.startOnNode('kill-agent', 'kill-agent', nodeName, env, 'Succeeded')
         await dependent.ready(3)
       })
       expect(await dependent.restarts(3)).toEqual(restarts)

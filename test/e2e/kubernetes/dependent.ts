@@ -27,6 +27,11 @@ export class Dependent {
     return `${this.release.name}-${this.component}`
   }
 
+  /** Of a pod of the set. */
+  ordinalOf(pod: string): number {
+    return Number(pod.slice(this.name.length + 1))
+  }
+
   get selector(): string {
     const { name } = this.release
     return `app.kubernetes.io/instance=${name},app.kubernetes.io/component=${this.component}`

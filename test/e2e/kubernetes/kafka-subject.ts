@@ -39,16 +39,14 @@ class KafkaWrites extends AcknowledgedWrites {
     await this.goesOn(60_000)
   }
 
-  async lost(): Promise<string[]> {
-    const acknowledged = await this.acknowledged()
+  protected async present(): Promise<ReadonlySet<string>> {
     const script = reader(this.#tools.bootstrap, this.#copies.length)
     const read = await waitFor(
       'the topic is read',
       () => this.#tools.script(script),
       READ_WITHIN_MS,
     )
-    const present = new Set(read.split('\n'))
-    return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
+    return new Set(read.split('\n'))
   }
 }
 

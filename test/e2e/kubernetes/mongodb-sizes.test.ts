@@ -127,13 +127,7 @@ describe.sequential(`${NAME}: sets of every size`, { timeout: 900_000 }, () => {
     const pod = `${dependent.name}-2`
     const env = { POD: pod, IN: namespace.name }
     const { nodeName } = (await dependent.pod(2)).spec
-    await host.startProgram(
-      'freeze-agent',
-      'freeze-agent',
-      Object.entries(env).map(([name, value]) => ({ name, value })),
-      'Succeeded',
-      { nodeName, hostPID: true },
-    )
+    await host.startOnNode('freeze-agent', 'freeze-agent', nodeName, env, 'Succeeded')
     await dependent.scale(2)
     await namespace.kubectl('delete', 'pod', pod, '--grace-period=0', '--force', '--wait=false')
     await waitFor(

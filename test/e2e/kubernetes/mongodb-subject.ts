@@ -153,7 +153,7 @@ export class MongodbSubject implements Subject {
 
   #ordinal(host: string): number {
     const [label = ''] = host.split('.')
-    return Number(label.slice(this.#dependent.name.length + 1))
+    return this.#dependent.ordinalOf(label)
   }
 
   async #ask(what: string): Promise<string> {
@@ -190,11 +190,9 @@ class MongodbWrites extends AcknowledgedWrites {
     await this.goesOn()
   }
 
-  /** Those that the primary has not. */
-  async lost(): Promise<string[]> {
-    const acknowledged = await this.acknowledged()
-    const present = await this.#subject.keys()
-    return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
+  /** What the primary has. */
+  protected present(): Promise<ReadonlySet<string>> {
+    return this.#subject.keys()
   }
 }
 

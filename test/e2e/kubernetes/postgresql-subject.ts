@@ -66,18 +66,18 @@ class PostgresqlSubject implements Subject {
     const cluster = await this.cluster()
     const leader = leaderOf(cluster)
     const text = await this.sql(
-      this.#ordinal(leader.name),
+      this.#dependent.ordinalOf(leader.name),
       "select application_name from pg_stat_replication where state = 'streaming'",
     )
     const streaming = new Set([leader.name, ...text.split('\n')])
     return cluster
       .filter(({ name, state }) => streaming.has(name) && /^(running|streaming)$/.test(state))
-      .map(({ name }) => this.#ordinal(name))
+      .map(({ name }) => this.#dependent.ordinalOf(name))
       .sort((one, other) => one - other)
   }
 
   async leader(): Promise<number> {
-    return this.#ordinal(leaderOf(await this.cluster()).name)
+    return this.#dependent.ordinalOf(leaderOf(await this.cluster()).name)
   }
 
   /** A standby that no commit waits for: without the tree Patroni cannot choose another such one. */
@@ -86,7 +86,7 @@ class PostgresqlSubject implements Subject {
       ({ role, state }) => role === 'replica' && state === 'streaming',
     )
     if (spare === undefined) throw new Error('there is no standby but synchronous ones')
-    return this.#ordinal(spare.name)
+    return this.#dependent.ordinalOf(spare.name)
   }
 
   async clusterId(): Promise<string> {
@@ -119,10 +119,6 @@ class PostgresqlSubject implements Subject {
       }
     }
     throw last
-  }
-
-  #ordinal(member: string): number {
-    return Number(member.slice(this.#dependent.name.length + 1))
   }
 }
 
@@ -165,12 +161,10 @@ class PostgresqlWrites extends AcknowledgedWrites {
     await this.goesOn()
   }
 
-  /** Those that the primary has not. */
-  async lost(): Promise<string[]> {
-    const acknowledged = await this.acknowledged()
+  /** What the primary has. */
+  protected async present(): Promise<ReadonlySet<string>> {
     const leader = await this.#subject.leader()
-    const present = new Set((await this.#subject.sql(leader, 'select key from writes')).split('\n'))
-    return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
+    return new Set((await this.#subject.sql(leader, 'select key from writes')).split('\n'))
   }
 }
 

@@ -152,13 +152,7 @@ export class Strikes {
       AT: at,
       SIGNAL: signal,
     }
-    await this.#host.startProgram(
-      name,
-      'strike',
-      Object.entries(env).map(([key, value]) => ({ name: key, value })),
-      phase,
-      { nodeName: spec.nodeName, hostPID: true },
-    )
+    await this.#host.startOnNode(name, 'strike', spec.nodeName, env, phase)
     return name
   }
 }

@@ -29,10 +29,8 @@ export class WriteLoad extends AcknowledgedWrites {
     await this.goesOn()
   }
 
-  async lost(ordinal = 0): Promise<string[]> {
-    const acknowledged = await this.acknowledged()
+  protected async present(ordinal: number): Promise<ReadonlySet<string>> {
     const listed = await this.#release.exec(ordinal, 'zkCli.sh', 'ls', '/quorate/data')
-    const present = new Set(listed.replace(/^\[|\]$/g, '').split(', '))
-    return acknowledged.map(({ key }) => key).filter((key) => !present.has(key))
+    return new Set(listed.replace(/^\[|\]$/g, '').split(', '))
   }
 }

@@ -11,13 +11,16 @@ export function read(pid: string, file: string): string {
   }
 }
 
-/** The process with these lines in its environment and this word in its command, if it runs. */
+/** The processes with these lines in their environment. */
+export function processesWith(lines: readonly string[]): string[] {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false
+    const environment = read(name, 'environ').split('\0')
+    return lines.every((line) => environment.includes(line))
+  })
+}
+
+/** The one of them with this word in its command, if it runs. */
 export function processWith(lines: readonly string[], word: string): string | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .find((pid) => {
-      const environment = read(pid, 'environ').split('\0')
-      const isIts = lines.every((line) => environment.includes(line))
-      return isIts && read(pid, 'cmdline').split('\0').includes(word)
-    })
+  return processesWith(lines).find((pid) => read(pid, 'cmdline').split('\0').includes(word))
 }
