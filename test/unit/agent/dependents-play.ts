@@ -5,9 +5,10 @@ import { GaleraModel, PermitModel } from './engine-models.ts'
 import { KafkaModel, KraftModel } from './kafka-models.ts'
 import { MongodbModel } from './mongodb-model.ts'
 import { PostgresqlModel } from './postgresql-model.ts'
+import { api, later, of, scale, type WorldEvent } from './world-events.ts'
 
 type World = DependentsWorld
-type Event = readonly [name: string, run: (world: World) => void]
+type Event = WorldEvent<World>
 
 // The first three most of all: they are what a set of three runs.
 const ordinal = fc.constantFrom(0, 0, 1, 1, 2, 2, 3, PODS - 1)
@@ -88,10 +89,6 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   of(1, fc.constantFrom(0, 10_000).map(late)),
 )
 
-function of(weight: number, arbitrary: fc.Arbitrary<Event>) {
-  return { weight, arbitrary }
-}
-
 function on(name: string, run: (world: World, pod: Pod) => void): fc.Arbitrary<Event> {
   return ordinal.map((i): Event => [`${name} ${i}`, (world) => run(world, world.pod(i))])
 }
@@ -164,28 +161,6 @@ function powerCut(world: World): void {
 function sigterm(world: World, pod: Pod): void {
   world.killEngine(pod)
   pod.sigtermAtMs = world.nowMs
-}
-
-function later(ms: number): Event {
-  return [
-    `+${ms}`,
-    (world) => {
-      world.nowMs += ms
-    },
-  ]
-}
-
-function scale(replicas: number): Event {
-  return [`scale ${replicas}`, (world) => world.scale(replicas)]
-}
-
-function api(up: boolean): Event {
-  return [
-    `api ${up}`,
-    (world) => {
-      world.apiUp = up
-    },
-  ]
 }
 
 function tree(up: boolean): Event {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isExpected } from '../../../agent/core/observation.ts'
 import { type Fate, PODS, World } from './world.ts'
+import { api, later, of, scale, type WorldEvent } from './world-events.ts'
 
 // The first three most of all: they are what a set of three runs.
 const pod = fc.constantFrom(0, 0, 1, 1, 2, 2, 3, PODS - 1)
@@ -18,7 +19,7 @@ const fate = fc.constantFrom<Fate>(
 const RUNS = Number(process.env['INTERLEAVINGS_RUNS'] ?? 1_000)
 const SEED = Number(process.env['INTERLEAVINGS_SEED'] ?? 1)
 
-type Event = readonly [name: string, run: (world: World) => void]
+type Event = WorldEvent<World>
 
 /** What happens in and around a release, as single events; agents' turns are the most frequent. */
 const event: fc.Arbitrary<Event> = fc.oneof(
@@ -62,10 +63,6 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   of(1, fc.boolean().map(api)),
 )
 
-function of(weight: number, arbitrary: fc.Arbitrary<Event>) {
-  return { weight, arbitrary }
-}
-
 function turns([i, count, last]: [number, number, Fate]): Event {
   const run = (world: World) => {
     for (let n = 1; n < count; n += 1) world.turn(i, 'done')
@@ -107,28 +104,6 @@ function prestop(world: World, i: number): void {
 function sigterm(world: World, i: number): void {
   world.killEngine(i)
   world.pod(i).sigtermAtMs = world.nowMs
-}
-
-function later(ms: number): Event {
-  return [
-    `+${ms}`,
-    (world) => {
-      world.nowMs += ms
-    },
-  ]
-}
-
-function scale(replicas: number): Event {
-  return [`scale ${replicas}`, (world) => world.scale(replicas)]
-}
-
-function api(up: boolean): Event {
-  return [
-    `api ${up}`,
-    (world) => {
-      world.apiUp = up
-    },
-  ]
 }
 
 const loss: fc.Arbitrary<Event> = on('loseDisk', (w, i) => w.replacePod(i, false))
