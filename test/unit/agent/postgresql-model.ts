@@ -14,7 +14,9 @@ export class PostgresqlModel extends QuorumModel {
 
   start(pod: Pod, mode: string): void {
     must(mode !== 'bootstrap', 'agents do not form it')
-    if (pod.disk.kind === 'member' || this.leader !== null) return
+    if (pod.disk.kind === 'member') return
+    // It copies the leader first of all. A tree that is lost between its permit and that is beyond agents.
+    if (this.leader !== null) return this.fill(pod)
     // Patroni races for `initialize` with whoever else is empty; of one that died there it is left over.
     const others = this.world.pods.filter((other) => other !== pod && other.engine === 'running')
     const racer = others.find(({ disk }) => disk.kind === 'empty')
