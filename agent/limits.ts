@@ -87,6 +87,10 @@ export const limits = {
   kafkaControllerLastMs: 60_000,
   /** Controllers without a leader for so long: a node that stops does not wait for one any more. */
   kafkaLeaderlessMs: 20_000,
+  /** A controller that has not had all of the metadata for longer is behind. */
+  kafkaBehindLeaderMs: 5_000,
+  /** Where several controllers stop at once, each waits so long for what others do. */
+  kafkaTurnsMs: 10_000,
   /** A broker that left with copies stays registered; it is looked at again after this. */
   kafkaUnregisterAgainMs: 60_000,
   /** A member document. */

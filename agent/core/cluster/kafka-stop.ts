@@ -73,8 +73,8 @@ function stopObstacle(
   return null
 }
 
-/** All brokers stop, and none comes back for whose sake one could wait. */
-function isSetGoing({ statefulSet }: Observation<BrokerView>): boolean {
+/** All of the set stop, and none comes back for whose sake one could wait. */
+export function isSetGoing({ statefulSet }: Pick<Observation, 'statefulSet'>): boolean {
   if (statefulSet.kind === 'notFound') return true
   return (
     statefulSet.kind === 'ok' && (statefulSet.value.deleting || statefulSet.value.replicas === 0)

@@ -1,11 +1,31 @@
-import { isExpected, isFresh, type Ms, type Observation, ordinalOf } from '../observation.ts'
+import {
+  type EngineView,
+  isExpected,
+  isFresh,
+  type Ms,
+  type Observation,
+  ordinalOf,
+} from '../observation.ts'
 import { isWanted } from '../stop-verdict.ts'
 import { type BrokerView, type StopBounds, stopStep } from './kafka-stop.ts'
 import { type ClusterPlan, compareCounts, type Duty } from './plan.ts'
 
-export interface KraftView extends BrokerView {
+/** What is seen of a node that may vote on the metadata. */
+export interface VoterView extends EngineView {
   /** Of the disk that the process runs on: a voter is a node with its disk. Null: not known. */
   readonly votes: boolean | null
+}
+
+/** What the tree says of the cluster of controllers that are a set of their own. */
+export type ControllersRecord =
+  /** It cannot be read. */
+  | { readonly kind: 'unknown'; readonly reason: string }
+  /** '' while they have not formed it. */
+  | { readonly kind: 'known'; readonly clusterId: string }
+
+export interface KraftView extends BrokerView, VoterView {
+  /** Null: the controllers are of this set. */
+  readonly controllersRecord: ControllersRecord | null
   /** Pods whose broker is registered and does not run; null: brokers before 4 do not tell. */
   readonly fenced: readonly string[] | null
   /** Pods whose broker needs no care for now, as `<pod>@<when it was buried>`; 0 of one that was not. */
@@ -13,7 +33,7 @@ export interface KraftView extends BrokerView {
 }
 
 export interface KraftBounds extends StopBounds {
-  /** So many of the lowest ordinals are controllers. */
+  /** So many of the lowest ordinals are controllers; 0: they are a set of their own. */
   readonly controllers: number
   /** An answer of the StatefulSet older than this is no evidence. */
   readonly verdictFreshMs: Ms
@@ -44,7 +64,37 @@ export function kraftPlan(bounds: KraftBounds): ClusterPlan<KraftView> {
   }
 }
 
-function voterDuty(observation: Observation<KraftView>, bounds: KraftBounds): Duty | null {
+/**
+ * Brokers whose controllers are a set of their own, which forms the cluster and keeps its id on record: a broker
+ * takes that id over, and founds nothing.
+ */
+export function brokersPlan(bounds: Omit<KraftBounds, 'controllers'>): ClusterPlan<KraftView> {
+  return { ...kraftPlan({ ...bounds, controllers: 0 }), forming: 'itself', startGate: recordGate }
+}
+
+/**
+ * Where there is data and no record of the controllers, as after a tree was lost, the broker starts: controllers take
+ * none of another cluster.
+ */
+function recordGate({ engine, disk }: Observation<KraftView>): string | null {
+  const { controllersRecord: record } = engine
+  const known = record?.kind === 'known' ? record.clusterId : ''
+  if (disk.kind === 'member') {
+    if (known === '' || known === disk.clusterId) return null
+    return `refuses to start: the disk holds cluster ${disk.clusterId}, the controllers are of ${known}`
+  }
+  if (known !== '') return null
+  const why = record?.kind === 'unknown' ? `: ${record.reason}` : ''
+  return why === ''
+    ? 'the controllers have formed no cluster yet'
+    : `the disk is empty, and the cluster of the controllers cannot be read${why}`
+}
+
+/** To have a vote, as so many of the lowest ordinals are to. */
+export function voterDuty(
+  observation: Observation<VoterView>,
+  bounds: Pick<KraftBounds, 'controllers'>,
+): Duty | null {
   const { engine } = observation
   if (!engine.ready || engine.votes !== false || !mayVote(observation, bounds)) return null
   return { name: ADD_VOTER, args: {}, lock: 'reconfig', reason: 'is to vote on the metadata' }
@@ -52,7 +102,7 @@ function voterDuty(observation: Observation<KraftView>, bounds: KraftBounds): Du
 
 /** The set runs the ordinal, which is one of its lowest. */
 export function mayVote(
-  observation: Observation<KraftView>,
+  observation: Observation,
   { controllers }: Pick<KraftBounds, 'controllers'>,
 ): boolean {
   const { statefulSet, self } = observation

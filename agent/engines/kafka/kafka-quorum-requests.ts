@@ -1,4 +1,4 @@
-import { check, type KafkaRequest } from './kafka-requests.ts'
+import { brokerOf, check, type KafkaBroker, type KafkaRequest } from './kafka-requests.ts'
 import type { KafkaReader, KafkaWriter } from './kafka-wire.ts'
 
 /** A node that has the log of the metadata. */
@@ -6,8 +6,8 @@ export interface QuorumReplica {
   readonly id: number
   /** Base64url, as meta.properties has it: another disk of the same node is another voter. */
   readonly directoryId: string
-  /** When the leader last heard of it, by the leader's wall clock; -1: it leads, or that is not known. */
-  readonly fetchedAt: number
+  /** When it last had all of the log, by the leader's wall clock; the leader's own is now. -1: not known. */
+  readonly caughtUpAt: number
 }
 
 export interface QuorumView {
@@ -15,6 +15,17 @@ export interface QuorumView {
   readonly leaderId: number
   readonly epoch: number
   readonly voters: readonly QuorumReplica[]
+  /** Whoever follows the log without a vote, brokers too. */
+  readonly observers: readonly QuorumReplica[]
+}
+
+/** The controllers, as any one of them knows them (KIP-919). */
+export interface ControllersMetadata {
+  readonly clusterId: string
+  /** -1 while none is known. */
+  readonly leaderId: number
+  /** Those that registered at some time, each with its listener. */
+  readonly places: readonly KafkaBroker[]
 }
 
 /** Where the other controllers reach one. */
@@ -25,10 +36,11 @@ export interface ControllerPlace {
 }
 
 const TOPIC = '__cluster_metadata'
-/** DescribeCluster's type of endpoints: of brokers, not of controllers. */
+/** DescribeCluster's types of endpoints. */
 const BROKERS = 1
+const CONTROLLERS = 2
 
-/** Brokers pass it on to the leader of the quorum. */
+/** Brokers pass it on to the leader of the quorum; controllers that do not lead refuse it. */
 export const describeQuorum: KafkaRequest<QuorumView> = {
   name: 'DescribeQuorum',
   key: 55,
@@ -50,7 +62,7 @@ export const describeQuorum: KafkaRequest<QuorumView> = {
         return partitions
       })
       .flat()
-    return view ?? { leaderId: -1, epoch: 0, voters: [] }
+    return view ?? { leaderId: -1, epoch: 0, voters: [], observers: [] }
   },
 }
 
@@ -60,18 +72,18 @@ function quorumOf(reader: KafkaReader): QuorumView {
   const [leaderId, epoch] = [reader.int32(), reader.int32()]
   reader.int64()
   const voters = reader.array(() => replicaOf(reader))
-  reader.array(() => replicaOf(reader))
+  const observers = reader.array(() => replicaOf(reader))
   reader.end()
-  return { leaderId, epoch, voters }
+  return { leaderId, epoch, voters, observers }
 }
 
 function replicaOf(reader: KafkaReader): QuorumReplica {
   const [id, directoryId] = [reader.int32(), reader.uuid()]
   reader.int64()
-  const fetchedAt = Number(reader.int64())
   reader.int64()
+  const caughtUpAt = Number(reader.int64())
   reader.end()
-  return { id, directoryId, fetchedAt }
+  return { id, directoryId, caughtUpAt }
 }
 
 /** The leader adds it when it has caught up, or refuses after `timeoutMs` (KIP-853). */
@@ -104,6 +116,22 @@ export function removeVoter({
     encode: (writer: KafkaWriter) => void writer.string(null).int32(id).uuid(directoryId).end(),
     decode: (reader) => checkChange('RemoveRaftVoter', reader),
   }
+}
+
+/** Answered by every controller, for the listener that it is asked at. */
+export const describeControllers: KafkaRequest<ControllersMetadata> = {
+  name: 'DescribeCluster',
+  key: 60,
+  version: 1,
+  encode: (writer) => void writer.boolean(false).int8(CONTROLLERS).end(),
+  decode: (reader) => {
+    reader.int32()
+    check('DescribeCluster', reader.int16(), reader.nullableString())
+    reader.int8()
+    const [clusterId, leaderId] = [reader.string(), reader.int32()]
+    const places = reader.array(() => brokerOf(reader))
+    return { clusterId, leaderId, places }
+  },
 }
 
 /** The ids of brokers that are registered and do not run: told from version 2 on, which 3.9 does not have. */

@@ -90,7 +90,8 @@ export function metadata(topics: readonly string[] | null): KafkaRequest<KafkaMe
   }
 }
 
-function brokerOf(reader: KafkaReader): KafkaBroker {
+/** As Metadata and DescribeCluster tell of one. */
+export function brokerOf(reader: KafkaReader): KafkaBroker {
   const broker = { id: reader.int32(), host: reader.string(), port: reader.int32() }
   reader.nullableString()
   reader.end()
@@ -242,6 +243,7 @@ function logsOf(reader: KafkaReader): number[] {
 /** The codes that people meet; the others are told by their number. */
 const ERRORS: Readonly<Record<number, string>> = {
   3: 'UNKNOWN_TOPIC_OR_PARTITION',
+  6: 'NOT_LEADER_OR_FOLLOWER',
   7: 'REQUEST_TIMED_OUT',
   29: 'TOPIC_AUTHORIZATION_FAILED',
   31: 'CLUSTER_AUTHORIZATION_FAILED',

@@ -7,8 +7,19 @@ export const kafkaSettings = {
     default: 'zookeeper',
     description: 'Where the brokers keep their cluster: in the tree, or among themselves',
   }),
+  kafkaRole: Type.Union(
+    [Type.Literal('combined'), Type.Literal('broker'), Type.Literal('controller')],
+    {
+      default: 'combined',
+      description:
+        'With KRaft, of all pods of the set: brokers of which the lowest ordinals are controllers too, or one of both',
+    },
+  ),
+  kafkaControllersCluster: text(
+    'With the role broker: name in the tree of the cluster of the controllers',
+  ),
   kafkaPort: port('Listener of the broker that its agent and the clients in the cluster use', 9092),
-  kafkaFirstId: port('Broker id of ordinal 0', 0),
+  kafkaFirstId: port('Broker id of ordinal 0, node id of a controller’s', 0),
   kafkaRoot: text(
     'Where the brokers keep their cluster in the tree: the path of zookeeper.connect',
   ),
@@ -22,8 +33,8 @@ export const kafkaSettings = {
   kafkaControllers: Type.Integer({
     minimum: 1,
     default: 3,
-    description: 'With KRaft: so many of the lowest ordinals are controllers, and vote',
+    description: 'With the role combined: so many of the lowest ordinals are controllers, and vote',
   }),
-  kafkaControllerPort: port('With KRaft: listener CONTROLLER of those', 9093),
+  kafkaControllerPort: port('With KRaft: listener CONTROLLER of the controllers', 9093),
   kafkaVersion: text('Version of the brokers, for the member document'),
 }

@@ -1,7 +1,10 @@
+import type { Coordination } from '../../coordination/coordination.ts'
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
 import { SURVEY } from '../../core/cluster/kafka-stop.ts'
 import {
   ADD_VOTER,
+  brokersPlan,
+  type ControllersRecord,
   type KraftView,
   kraftPlan,
   mayVote,
@@ -18,39 +21,43 @@ import type { StartMode } from '../../core/start-rule.ts'
 import { AgentError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
+import { readControllersRecord } from './controllers-record.ts'
 import { LocalBroker } from './kafka-broker.ts'
 import { discoverKafka } from './kafka-disk.ts'
 import { type KafkaOptions, safeLine } from './kafka-engine.ts'
 import {
-  addVoter,
   type ControllerPlace,
   describeQuorum,
   fencedBrokers,
   type QuorumView,
-  removeVoter,
   unregisterBroker,
 } from './kafka-quorum-requests.ts'
 import { highestVersions, metadata } from './kafka-requests.ts'
+import { type AskQuorum, formatWords, foundersId, giveVote, takeVote } from './kraft-votes.ts'
 import { LeaderlessMark } from './leaderless-mark.ts'
+
+/** Controllers that are a set of their own. */
+export interface ControllersElsewhere {
+  readonly coordination: Coordination
+  /** Of the facts of their cluster in the tree. */
+  readonly root: string
+}
 
 export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeRoot'> {
   /** Where the other controllers reach this one. */
   readonly controller: ControllerPlace
-  /** So many of the lowest ordinals are controllers. */
-  readonly controllers: number
+  /** So many of the lowest ordinals are controllers, or others are. */
+  readonly controllers: number | ControllersElsewhere
   /** Path of the file that tells the container's script of a quorum without a leader. */
   readonly leaderlessMark: string
 }
 
-/** What is done to the disk before a start: flags of `kafka-storage.sh format`. */
-const FORMATS: Readonly<Record<StartMode, string | null>> = {
-  bootstrap: '--standalone',
-  join: '--no-initial-controllers',
-  resume: null,
-}
 const BROKER_ID_NOT_REGISTERED = 102
 
-/** A broker of Apache Kafka with KRaft, and controller too on the lowest ordinals, with a dynamic quorum (3.9 and later). */
+/**
+ * A broker of Apache Kafka with KRaft and a dynamic quorum (3.9 and later), and controller too on the lowest ordinals
+ * unless these are a set of their own.
+ */
 export class KraftEngine implements Engine<KraftView> {
   readonly kind = 'kafka'
   readonly policy: Policy<KraftView>
@@ -59,6 +66,10 @@ export class KraftEngine implements Engine<KraftView> {
   readonly #options: KraftOptions
   readonly #broker: LocalBroker
   readonly #leaderless: LeaderlessMark
+  readonly #ask: AskQuorum
+  /** Null: the lowest ordinals are the controllers. */
+  readonly #elsewhere: ControllersElsewhere | null
+  #record: ControllersRecord | null = null
   #quorum: QuorumView | null = null
   /** Of the process that runs: whether it can tell of brokers that do not. */
   #tellsFenced: boolean | null = null
@@ -69,8 +80,13 @@ export class KraftEngine implements Engine<KraftView> {
   constructor(options: KraftOptions) {
     this.#options = options
     const { host, port, tls, clientPorts, nowMs, brokerId, controller, controllers } = options
-    this.policy = clusterPolicy(kraftPlan({ ...limits, controllers }))
+    const combined = typeof controllers === 'number'
+    this.#elsewhere = combined ? null : controllers
+    this.policy = clusterPolicy(
+      combined ? kraftPlan({ ...limits, controllers }) : brokersPlan(limits),
+    )
     this.#broker = new LocalBroker({ id: brokerId, place: { host, port }, tls, nowMs })
+    this.#ask = (request, timeoutMs) => this.#broker.ask(request, timeoutMs)
     this.#leaderless = new LeaderlessMark(
       options.leaderlessMark,
       limits.kafkaLeaderlessMs,
@@ -79,7 +95,7 @@ export class KraftEngine implements Engine<KraftView> {
     // An agent that was started again does not know how long it has been so.
     this.#leaderless.clear()
     this.clientPorts = clientPorts
-    this.ports = { kafka: port, controller: controller.port }
+    this.ports = { kafka: port, ...(combined ? { controller: controller.port } : {}) }
   }
 
   discover(): DiskReport {
@@ -97,6 +113,8 @@ export class KraftEngine implements Engine<KraftView> {
     const answers = await this.#broker.look()
     const quorum = answers ? await this.#lookAtQuorum() : null
     if (answers) await this.#lookAtFenced()
+    // A broker that runs has its cluster on its disk.
+    else await this.#lookAtRecord()
     const obstacle = answers ? this.#broker.obstacle : 'the broker does not answer'
     const leaderId = quorum?.leaderId ?? -1
     if (answers) this.#leaderless.look(leaderId >= 0)
@@ -109,7 +127,7 @@ export class KraftEngine implements Engine<KraftView> {
       reason: obstacle ?? '',
       clusterId: this.#broker.metadata.clusterId,
       leads,
-      leader: leaderId < 0 ? null : this.#podOf(leaderId),
+      leader: leaderId < 0 || this.#elsewhere !== null ? null : this.#podOf(leaderId),
       role: leads ? 'controller' : 'broker',
       ...(quorum === null ? {} : { generation: quorum.epoch }),
       members: this.#members(),
@@ -118,6 +136,7 @@ export class KraftEngine implements Engine<KraftView> {
       votes: quorum === null ? null : this.#hasVote(quorum),
       fenced: this.#fenced?.map((id) => this.#podOf(id)) ?? null,
       unregistered: unregistered.map(([name]) => name),
+      controllersRecord: this.#record,
     }
   }
 
@@ -130,20 +149,19 @@ export class KraftEngine implements Engine<KraftView> {
     return this.#options.version
   }
 
-  /**
-   * `--format <cluster id> <flag>` where the disk is empty, then properties of this node alone. An id that
-   * began with `-`, as the nonce of an intent may, would be taken for a flag.
-   */
-  permitLine(mode: StartMode, { cluster }: Observation<KraftView>): string {
+  /** `--format <cluster id> <flag>` where the disk is empty, then properties of this node alone. */
+  permitLine(mode: StartMode, { cluster, engine }: Observation<KraftView>): string {
     const { brokerId, advertisedListeners } = this.#options
-    const nonce = cluster?.intent?.nonce.replace(/^-/, 'A')
-    const clusterId = mode === 'bootstrap' ? nonce : cluster?.initialized?.engineClusterId
-    const flag = FORMATS[mode]
-    if (flag !== null && clusterId === undefined) {
-      throw new AgentError('TREE_UNREADABLE', 'no cluster id is known')
-    }
+    const { controllersRecord: record } = engine
+    const onRecord =
+      this.#elsewhere === null
+        ? cluster?.initialized?.engineClusterId
+        : record?.kind === 'known'
+          ? record.clusterId
+          : undefined
+    const clusterId = mode === 'bootstrap' ? foundersId(cluster?.intent?.nonce) : onRecord
     const words = [
-      ...(flag === null ? [] : [`--format ${clusterId} ${flag}`]),
+      ...formatWords(mode, clusterId),
       `node.id=${brokerId}`,
       ...(advertisedListeners === '' ? [] : [`advertised.listeners=${advertisedListeners}`]),
     ]
@@ -158,29 +176,15 @@ export class KraftEngine implements Engine<KraftView> {
 
   /** Gives this disk a vote, in place of the one that the node had with another; false: it had it. */
   async join({ fence, observation }: EngineCall<KraftView>): Promise<boolean> {
-    if (!mayVote(observation, this.#options)) return false
-    const { brokerId: id, controller } = this.#options
+    const { brokerId: id, controller, controllers } = this.#options
+    if (typeof controllers !== 'number' || !mayVote(observation, { controllers })) return false
     const directoryId = observation.disk.kind === 'member' ? observation.disk.incarnation : ''
-    const quorum = await this.#broker.ask(describeQuorum)
-    const own = quorum.voters.find((voter) => voter.id === id)
-    if (own?.directoryId === directoryId) return false
-    if (own !== undefined) {
-      fence.check()
-      await this.#broker.ask(removeVoter(own))
-    }
-    fence.check()
-    const timeoutMs = limits.kafkaAnswerMs
-    await this.#broker.ask(addVoter({ id, directoryId }, controller, timeoutMs), 2 * timeoutMs)
-    return true
+    return await giveVote(this.#ask, { id, directoryId }, controller, fence)
   }
 
   /** Takes the vote away. What is left of the broker goes when its process has. */
   async leave(name: string, { fence }: EngineCall<KraftView>): Promise<void> {
-    const quorum = await this.#broker.ask(describeQuorum)
-    const own = quorum.voters.find((voter) => voter.id === this.#idOf(name))
-    if (own === undefined) return
-    fence.check()
-    await this.#broker.ask(removeVoter(own))
+    if (this.#elsewhere === null) await takeVote(this.#ask, this.#idOf(name), fence)
   }
 
   async perform(
@@ -235,6 +239,12 @@ export class KraftEngine implements Engine<KraftView> {
     }
   }
 
+  async #lookAtRecord(): Promise<void> {
+    if (this.#elsewhere === null) return
+    const { coordination, root } = this.#elsewhere
+    this.#record = await readControllersRecord(coordination, root)
+  }
+
   #hasVote({ voters }: QuorumView): boolean {
     const disk = this.discover()
     const directoryId = disk.kind === 'member' ? disk.incarnation : ''
@@ -242,10 +252,10 @@ export class KraftEngine implements Engine<KraftView> {
     return voters.some((voter) => voter.id === brokerId && voter.directoryId === directoryId)
   }
 
-  /** Whoever votes, and the brokers that run. */
+  /** Whoever votes, and the brokers that run. Voters of another set are none of this one's members. */
   #members(): readonly EngineMember[] {
     const brokers = this.#broker.metadata.brokers.map(({ id }) => id)
-    const voters = this.#quorum?.voters ?? []
+    const voters = this.#elsewhere === null ? (this.#quorum?.voters ?? []) : []
     return [
       ...voters.map(({ id, directoryId }) => ({
         name: this.#podOf(id),

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { isExpected } from '../../../agent/core/observation.ts'
 import { DependentsWorld, type EngineModel, type Fate, PODS, type Pod } from './dependents-world.ts'
 import { GaleraModel, PermitModel } from './engine-models.ts'
-import { KafkaModel, KraftModel } from './kafka-models.ts'
+import { ControllersModel, KafkaModel, KraftModel } from './kafka-models.ts'
 import { MongodbModel } from './mongodb-model.ts'
 import { PostgresqlModel } from './postgresql-model.ts'
 import { api, later, of, scale, type WorldEvent } from './world-events.ts'
@@ -274,6 +274,11 @@ export const kinds: readonly Kind[] = [
     whole: PODS,
   },
   { name: 'Kafka with KRaft', modelOf: (world) => new KraftModel(world), whole: 3 },
+  {
+    name: 'controllers of Kafka',
+    modelOf: (world) => new ControllersModel(world),
+    whole: 3,
+  },
   { name: 'Kafka on the tree', modelOf: (world) => new KafkaModel(world), whole: 3 },
   { name: 'MongoDB', modelOf: (world) => new MongodbModel(world), whole: 3 },
   { name: 'PostgreSQL', modelOf: (world) => new PostgresqlModel(world), whole: 3 },

@@ -1,4 +1,8 @@
 import { clusterPolicy } from '../../../agent/core/cluster/cluster-policy.ts'
+import {
+  type ControllersView,
+  controllersPlan,
+} from '../../../agent/core/cluster/controllers-plan.ts'
 import type { ClusterFacts } from '../../../agent/core/cluster/facts.ts'
 import {
   type KafkaTree,
@@ -13,7 +17,8 @@ import {
   UNREGISTER,
 } from '../../../agent/core/cluster/kraft-plan.ts'
 import { type EngineView, ordinalOf } from '../../../agent/core/observation.ts'
-import { must, type Pod } from './dependents-world.ts'
+import type { Policy } from '../../../agent/core/policy.ts'
+import { must, PODS, type Pod } from './dependents-world.ts'
 import { QuorumModel, silent } from './engine-models.ts'
 
 /** Kafka in both of its modes, as its plans see it. */
@@ -38,9 +43,11 @@ const CONTROLLERS = 3
 
 /** Formatted by the first permit; the lowest ordinals are given votes; brokers are on record until they are not. */
 export class KraftModel extends QuorumModel {
-  readonly policy = clusterPolicy(
+  readonly policy: Policy = clusterPolicy(
     kraftPlan({ ...STOP_BOUNDS, controllers: CONTROLLERS, verdictFreshMs: 2_000 }),
   )
+  /** So many of the lowest ordinals are to vote. */
+  protected readonly controllers: number = CONTROLLERS
   /** Ordinal to the disk that votes for it. */
   readonly #votes = new Map<number, string>()
   /** Brokers that were never unregistered. */
@@ -79,7 +86,7 @@ export class KraftModel extends QuorumModel {
     this.elect()
     const { disk } = pod
     if (pod.engine !== 'running' || this.leader === null || disk.kind !== 'member') return false
-    if (pod.ordinal < CONTROLLERS && pod.ordinal < this.world.set.replicas) {
+    if (pod.ordinal < this.controllers && pod.ordinal < this.world.set.replicas) {
       this.#votes.set(pod.ordinal, disk.incarnation)
     }
     return true
@@ -163,16 +170,36 @@ export class KraftModel extends QuorumModel {
         .filter((id) => !brokers.some((broker) => broker.ordinal === id))
         .map((id) => `q-${id}`),
       unregistered: [],
+      controllersRecord: null,
     }
   }
 
   override lacks(ordinals: readonly number[]): string | null {
     if (this.founded !== 1) return `${this.founded} foundings`
     const votes = this.voters().sort()
-    const wanted = ordinals.filter((ordinal) => ordinal < CONTROLLERS)
+    const wanted = ordinals.filter((ordinal) => ordinal < this.controllers)
     if (votes.join() !== wanted.join()) return `votes ${votes.join()}`
     const running = this.running()
     return running.length === wanted.length ? null : `running ${running.join()}`
+  }
+}
+
+/** Controllers in a set of their own: all of them are to vote, and none goes that the others need. */
+export class ControllersModel extends KraftModel {
+  override readonly policy: Policy = clusterPolicy(
+    controllersPlan({ kafkaLeaderlessMs: 20_000, kafkaTurnsMs: 10_000 }),
+  )
+  protected override readonly controllers: number = PODS
+
+  override view(pod: Pod): KraftView & ControllersView {
+    const view = super.view(pod)
+    const running = this.running().map((ordinal) => `q-${ordinal}`)
+    return {
+      ...view,
+      // Whoever stands for an observer is none of the members.
+      members: view.members.filter(({ voter }) => voter),
+      caughtUpAtMs: Object.fromEntries(running.map((name) => [name, this.world.nowMs])),
+    }
   }
 }
 

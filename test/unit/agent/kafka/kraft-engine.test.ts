@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { loadAgentConfig } from '../../../../agent/config.ts'
-import type { Coordination } from '../../../../agent/coordination/coordination.ts'
+import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
 import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
 import type { KraftView } from '../../../../agent/core/cluster/kraft-plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
@@ -10,7 +10,10 @@ import { KraftEngine } from '../../../../agent/engines/kafka/kraft-engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { observation } from '../observations.ts'
 
-function engineOf(flags: Readonly<Record<string, string>>): KraftEngine {
+function engineOf(
+  flags: Readonly<Record<string, string>>,
+  coordination: Partial<Coordination> = {},
+): KraftEngine {
   const config = loadAgentConfig({
     environment: {},
     flags: { engine: 'kafka', pod: 'k-1', tree: '127.0.0.1:1', kafkaMode: 'kraft', ...flags },
@@ -18,7 +21,7 @@ function engineOf(flags: Readonly<Record<string, string>>): KraftEngine {
   const engine = kafkaEngine({
     config,
     disk: new MemberDisk(['/nowhere']),
-    coordination: {} as Coordination,
+    coordination: coordination as Coordination,
     logger: pino({ level: 'silent' }),
     nowMs: () => 0,
   })
@@ -63,5 +66,72 @@ describe('the line that a node is started with', () => {
     expect(told.permitLine('resume', seen({ initialized }))).toBe(
       'node.id=1 advertised.listeners=IN://me:9092,OUT://out:31091',
     )
+  })
+})
+
+describe('a broker whose controllers are a set of their own', () => {
+  const PATH = '/members/v1/clusters/c/initialized'
+  const flags = { kafkaRole: 'broker', kafkaControllersCluster: 'c', kafkaPort: '1' }
+
+  /** A tree that holds this, or cannot be read. */
+  function treeOf(text: string | null, away = false): Partial<Coordination> {
+    const znode = (data: string): TreeZnode => {
+      return { data: Buffer.from(data), version: 0, owner: '0', czxid: '1' }
+    }
+    return {
+      async barrier() {
+        if (away) throw new Error('there is no session now')
+      },
+      async read(path) {
+        return path === PATH && text !== null ? znode(text) : null
+      },
+    }
+  }
+
+  const recordOf = async (tree: Partial<Coordination>) =>
+    (await engineOf(flags, tree).observe()).controllersRecord
+
+  it('reads what their agents have put on record', async () => {
+    const record = JSON.stringify({ v: 1, ...initialized })
+    expect(await recordOf(treeOf(record))).toEqual({ kind: 'known', clusterId: 'hZ-3_k' })
+    expect(await recordOf(treeOf(null))).toEqual({ kind: 'known', clusterId: '' })
+    expect(await recordOf(treeOf(null, true))).toEqual({
+      kind: 'unknown',
+      reason: 'there is no session now',
+    })
+    const reason = `${PATH} holds what no agent writes`
+    expect(await recordOf(treeOf('{}'))).toEqual({ kind: 'unknown', reason })
+  })
+
+  it('reads nothing where its own set has them', async () => {
+    expect(
+      (await engineOf({ kafkaPort: '1' }, treeOf(null)).observe()).controllersRecord,
+    ).toBeNull()
+  })
+
+  it('formats its disk under their id, and none under another', () => {
+    const engine = engineOf(flags)
+    const told = (clusterId: string) => {
+      const controllersRecord = { kind: 'known', clusterId }
+      const seenBy = { ...seen({}), engine: { controllersRecord } }
+      return engine.permitLine('join', seenBy as unknown as Observation<KraftView>)
+    }
+    expect(told('hZ-3_k')).toBe('--format hZ-3_k --no-initial-controllers node.id=1')
+    expect(() => told('')).toThrow('no cluster id')
+  })
+
+  it('has no port of controllers, and has to be told whose brokers they are', () => {
+    expect(engineOf(flags).ports).toEqual({ kafka: 1 })
+    expect(engineOf({ kafkaPort: '1' }).ports).toEqual({ kafka: 1, controller: 9093 })
+    expect(() => engineOf({ ...flags, kafkaControllersCluster: '' })).toThrow(
+      'kafkaControllersCluster',
+    )
+  })
+
+  it('takes no vote away, and asks for none', async () => {
+    const engine = engineOf(flags)
+    const call = { observation: seen({}), fence: { token: '', check: () => {} } }
+    expect(await engine.join(call)).toBe(false)
+    await expect(engine.leave('k-1000', call)).resolves.toBeUndefined()
   })
 })

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
-import { type KraftView, kraftPlan } from '../../../../agent/core/cluster/kraft-plan.ts'
+import {
+  brokersPlan,
+  type ControllersRecord,
+  type KraftView,
+  kraftPlan,
+} from '../../../../agent/core/cluster/kraft-plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
-import { idle, NOW, observation, set } from '../observations.ts'
+import { empty, holding, idle, NOW, observation, set } from '../observations.ts'
 
 const plan = kraftPlan({
   kafkaSurveyFreshMs: 2_000,
@@ -12,7 +17,14 @@ const plan = kraftPlan({
 })
 
 function view(changes: Partial<KraftView> = {}): KraftView {
-  const own = { brokerId: 0, survey: null, votes: false, fenced: null, unregistered: [] }
+  const own = {
+    brokerId: 0,
+    survey: null,
+    votes: false,
+    fenced: null,
+    unregistered: [],
+    controllersRecord: null,
+  }
   return { ...idle, answers: true, ready: true, ...own, ...changes }
 }
 
@@ -127,5 +139,43 @@ describe('a broker that was killed and scaled away', () => {
     const tombstones = { 'q-3': { identity: '', done: true, at: 7, reason: 'scaled down' } }
     expect(duty({ tombstones }, {}, { fenced: [] })).toBeNull()
     expect(duty({ tombstones })).toMatchObject({ args: { name: 'q-3', at: '7' } })
+  })
+})
+
+describe('a broker whose controllers are a set of their own', () => {
+  const brokers = brokersPlan({
+    kafkaSurveyFreshMs: 2_000,
+    kafkaControllerLastMs: 60_000,
+    verdictFreshMs: 2_000,
+  })
+  const gate = (controllersRecord: ControllersRecord | null, disk: Observation['disk']) =>
+    brokers.startGate(seen({ engine: view({ controllersRecord }), disk }))
+  const unknown = { kind: 'unknown', reason: 'there is no session now' } as const
+  const known = (clusterId: string) => ({ kind: 'known', clusterId }) as const
+
+  it('waits with an empty disk for the cluster that these form', () => {
+    expect(gate(known('c1'), empty)).toBeNull()
+    expect(gate(known(''), empty)).toBe('the controllers have formed no cluster yet')
+    expect(gate(null, empty)).toBe('the controllers have formed no cluster yet')
+    expect(gate(unknown, empty)).toBe(
+      'the disk is empty, and the cluster of the controllers cannot be read: there is no session now',
+    )
+  })
+
+  it('starts with a disk of their cluster, and of no other', () => {
+    expect(gate(known('c1'), holding('c1'))).toBeNull()
+    expect(gate(known('c2'), holding('c1'))).toBe(
+      'refuses to start: the disk holds cluster c1, the controllers are of c2',
+    )
+  })
+
+  it('starts with data where nothing of them is known', () => {
+    expect(gate(unknown, holding('c1'))).toBeNull()
+    expect(gate(known(''), holding('c1'))).toBeNull()
+  })
+
+  it('founds nothing, and never votes', () => {
+    expect(brokers.forming).toBe('itself')
+    expect(brokers.duty(seen({}))).toBeNull()
   })
 })
