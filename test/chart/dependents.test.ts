@@ -297,8 +297,64 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
       expect(setOf(all(none), name).spec).not.toHaveProperty('replicas')
   })
 
+  it('have controllers of Kafka apart, by which brokers and their agents find the cluster', () => {
+    const set = { 'kafkaControllers.enabled': true }
+    const manifests = all(set)
+    const controllers = setOf(manifests, 'kafka-controllers')
+    const told = [settingsOf(setOf(manifests, 'kafka')), settingsOf(controllers)]
+    expect(told).toMatchObject([
+      { kafkaRole: 'broker', kafkaControllersCluster: told[1]?.cluster, kafkaFirstId: 0 },
+      { kafkaRole: 'controller', kafkaFirstId: 1000, kafkaControllerPort: 9093 },
+    ])
+    const propertiesOf = (options: Record<string, unknown>, component: string) => {
+      const { data } = pick<ConfigMap>(
+        all({ ...set, ...options }),
+        'ConfigMap',
+        `test-quorate-${component}-config`,
+      )
+      return data['server.properties'] ?? ''
+    }
+    const name = 'test-quorate-kafka-controllers'
+    const places = [0, 1, 2].map((i) => `${name}-${i}.${name}-hs.default.svc.cluster.local:9093`)
+    const line = `controller.quorum.bootstrap.servers=${places.join()}\n`
+    for (const component of ['kafka', 'kafka-controllers']) {
+      expect(propertiesOf({}, component)).toContain(line)
+      // More of them restart nobody.
+      const more = propertiesOf({ 'kafkaControllers.replicaCount': 5 }, component)
+      expect(more).toBe(propertiesOf({}, component))
+      const one = propertiesOf({ 'kafkaControllers.replicaCount': 1 }, component)
+      expect(one).toContain(`bootstrap.servers=${places[0]}\n`)
+    }
+    const [engine] = controllers.spec.template.spec.containers
+    expect(engine?.image).toBe('docker.io/apache/kafka:4.2.0')
+    const ports = (component: string) =>
+      setOf(manifests, component).spec.template.spec.containers[0]?.ports?.map(({ name: n }) => n)
+    expect([ports('kafka'), ports('kafka-controllers')]).toEqual([['client'], ['controller']])
+  })
+
+  it('let brokers alone to their controllers, and out to them', () => {
+    const set = { 'kafkaControllers.enabled': true, 'kafka.networkPolicy.egress.enabled': true }
+    const policyOf = (component: string) =>
+      pick<NetworkPolicy>(all(set), 'NetworkPolicy', `test-quorate-${component}`).spec
+    const labels = (component: string) => ({
+      podSelector: { matchLabels: setOf(all(set), component).spec.selector.matchLabels },
+    })
+    const open = policyOf('kafka-controllers').ingress.filter(({ ports }) =>
+      ports.some(({ port }) => port === 9093),
+    )
+    expect(open.flatMap(({ from }) => from ?? ['anybody'])).toEqual([
+      labels('kafka-controllers'),
+      { podSelector: { matchLabels: { 'test-quorate-kafka-controllers-client': 'true' } } },
+      labels('kafka'),
+    ])
+    expect(policyOf('kafka').egress).toContainEqual({
+      to: [labels('kafka-controllers')],
+      ports: [{ port: 9093, protocol: 'TCP' }],
+    })
+  })
+
   it('have names that Kubernetes takes, also behind a long release', () => {
-    const set = { ...enabled, 'kafka.external.enabled': true }
+    const set = { ...enabled, 'kafka.external.enabled': true, 'kafkaControllers.enabled': true }
     for (const { metadata } of render({ release: 'a'.repeat(53), set })) {
       expect(metadata.name.length).toBeLessThanOrEqual(63)
     }

@@ -122,6 +122,7 @@ export interface NetworkPolicy extends Manifest {
       readonly from?: readonly object[]
       readonly ports: readonly { readonly port: number }[]
     }[]
+    readonly egress?: readonly object[]
   }
 }
 

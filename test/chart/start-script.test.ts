@@ -42,7 +42,7 @@ function container(component: string, set: Record<string, unknown> = {}, pod = '
   const { data } = pick<ConfigMap>(
     render({ set: { [`${component}.enabled`]: true, ...set } }),
     'ConfigMap',
-    `test-quorate-${component}-config`,
+    `test-quorate-${component.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-config`,
   )
   const here = (text: string) =>
     text.replace(/(?<![\w.])\/(etc\/quorate|run\/quorate|opt\/kafka|launch\.sh)/g, `${root}/$1`)
@@ -202,6 +202,40 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     expect(box.calls()).toEqual(['kafka-server-start.sh /run/quorate/server.properties'])
     const properties = box.textOf('run/quorate/server.properties').split('\n')
     expect(properties.slice(-3)).toEqual(['process.roles=broker', 'node.id=3', ''])
+  })
+
+  it('is a broker alone where controllers are a set of their own', async () => {
+    const box = container('kafka', { 'kafkaControllers.enabled': true }, 'test-quorate-kafka-0')
+    await permitted(box, '--format ID --no-initial-controllers node.id=0')
+    await waitFor('Kafka runs', () => box.calls().length > 1)
+    const properties = box.textOf('run/quorate/server.properties').split('\n')
+    expect(properties.slice(-3)).toEqual(['process.roles=broker', 'node.id=0', ''])
+    expect(properties).toContain('listeners=CLIENT://:9092')
+  })
+
+  it('is a controller alone, formatted where the permit says so, with what brokers are told of topics', async () => {
+    const set = { 'kafka.enabled': true, 'kafkaControllers.config': { 'min.insync.replicas': 1 } }
+    const box = container('kafkaControllers', set)
+    const own = 'node.id=1000 advertised.listeners=CONTROLLER://c-0:9093'
+    const { child } = await permitted(box, `--format ID --standalone ${own}`)
+    await waitFor('Kafka runs', () => box.calls().length > 1)
+    expect(box.calls()).toEqual([
+      'kafka-run-class.sh kafka.tools.StorageTool format --config /run/quorate/server.properties --cluster-id ID --standalone',
+      'kafka-server-start.sh /run/quorate/server.properties',
+    ])
+    const properties = box.textOf('run/quorate/server.properties').split('\n')
+    expect(properties.slice(-3)).toEqual([...own.split(' '), ''])
+    for (const line of [
+      'process.roles=controller',
+      'listeners=CONTROLLER://:9093',
+      'default.replication.factor=3',
+      'min.insync.replicas=1',
+    ]) {
+      expect(properties).toContain(line)
+    }
+    expect(properties.join()).not.toContain('inter.broker')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([7, null])
   })
 
   it('is PostgreSQL with its passwords, one of them within the configuration of Patroni', async () => {

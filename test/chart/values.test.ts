@@ -46,6 +46,12 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         /mongodb\/auth\/users.*a b/,
       ],
       ['a replication that there is not', { 'postgresql.replication': 'quick' }, /replication/],
+      [
+        'brokers’ controllers of the controllers',
+        { 'kafkaControllers.controllers': 3 },
+        /controllers/,
+      ],
+      ['a Service of controllers', { 'kafkaControllers.service.type': 'NodePort' }, /service/],
       ['a dashboard of a dependent', { 'kafka.metrics.dashboards.enabled': true }, /dashboards/],
     ])('%s', (_title, set, message) => {
       expect(refusalOf(set)).toMatch(/don't meet the specifications of the schema/)
@@ -221,6 +227,55 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       [
         { 'kafka.enabled': true, 'kafka.ports.controller': 9092 },
         'kafka.ports.client and kafka.ports.controller are both 9092: the containers of a pod share its ports',
+      ],
+      [
+        { 'kafkaControllers.enabled': true },
+        'kafkaControllers.enabled needs kafka.enabled and kafka.mode=kraft: they are the controllers of its brokers',
+      ],
+      [
+        { 'kafkaControllers.enabled': true, 'kafka.enabled': true, 'kafka.mode': 'zookeeper' },
+        'kafkaControllers.enabled needs kafka.enabled and kafka.mode=kraft: they are the controllers of its brokers',
+      ],
+      [
+        { 'kafkaControllers.enabled': true, 'kafka.enabled': true, 'kafka.firstId': 901 },
+        'kafkaControllers.firstId is 1000 and kafka.firstId is 901: leave 100 ids between them, and more than there are nodes; no two may have one id',
+      ],
+      [
+        { 'kafkaControllers.enabled': true, 'kafka.enabled': true, 'kafka.firstId': 1_099 },
+        'kafkaControllers.firstId is 1000 and kafka.firstId is 1099: leave 100 ids between them, and more than there are nodes; no two may have one id',
+      ],
+      [
+        {
+          'kafkaControllers.enabled': true,
+          'kafkaControllers.firstId': 200,
+          'kafka.enabled': true,
+          'kafka.replicaCount': 201,
+        },
+        'kafkaControllers.firstId is 200 and kafka.firstId is 0: leave 100 ids between them, and more than there are nodes; no two may have one id',
+      ],
+      [
+        {
+          'kafkaControllers.enabled': true,
+          'kafka.enabled': true,
+          'kafka.tls.existingSecret': 'certificates',
+        },
+        'kafkaControllers.tls.existingSecret and kafka.tls.existingSecret go together: brokers and controllers speak to each other',
+      ],
+      [
+        {
+          'kafkaControllers.enabled': true,
+          'kafkaControllers.image.tag': '3.8.1',
+          'kafka.enabled': true,
+        },
+        'kafkaControllers.image.tag is 3.8.1: controllers that can change need 3.9 or newer',
+      ],
+      [
+        {
+          'kafkaControllers.enabled': true,
+          'kafkaControllers.config': { 'node.id': 7 },
+          'kafka.enabled': true,
+        },
+        'kafkaControllers.config.node.id follows from kafkaControllers.firstId and cannot be set beside it',
       ],
       [
         { 'mongodb.enabled': true, 'mongodb.auth.users.agent.roles': ['root@admin'] },

@@ -2,7 +2,7 @@
 {{- define "quorate.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "quorate.name" . }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/component: {{ .name | kebabcase }}
 {{- end -}}
 
 {{- define "quorate.labels" -}}

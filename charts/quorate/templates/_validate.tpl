@@ -71,7 +71,7 @@ all that is wrong is said at once.
 {{- range $setting := keys $fixed | sortAlpha -}}
 {{- $place := default dict $values.config -}}
 {{- $steps := list $setting -}}
-{{- if and (contains "." $setting) (ne $name "kafka") }}{{ $steps = splitList "." $setting }}{{ end -}}
+{{- if and (contains "." $setting) (not (hasPrefix "kafka" $name)) }}{{ $steps = splitList "." $setting }}{{ end -}}
 {{- range $step := initial $steps -}}
 {{- if kindIs "map" $place }}{{ $place = get $place $step }}{{ end -}}
 {{- end -}}
@@ -159,7 +159,7 @@ kafka.image.tag is {{ $tag }}: kafka.mode=kraft needs 3.9 or newer, whose contro
 {{- end -}}
 {{- $replicas := include "quorate.given" $kafka.replicaCount -}}
 {{- if and $replicas (gt (int $replicas) 0) -}}
-{{- if and (eq $kafka.mode "kraft") (gt (int $kafka.controllers) (int $replicas)) }}
+{{- if and (eq $kafka.mode "kraft") (not .root.Values.kafkaControllers.enabled) (gt (int $kafka.controllers) (int $replicas)) }}
 kafka.controllers is {{ $kafka.controllers }} and kafka.replicaCount is {{ $replicas }}: controllers are the first of the brokers
 {{- end -}}
 {{- range $key := list "default.replication.factor" "min.insync.replicas" "offsets.topic.replication.factor" "transaction.state.log.replication.factor" "transaction.state.log.min.isr" -}}
@@ -180,6 +180,27 @@ kafka.external.host is {{ $external.host }}: with LoadBalancer every broker has 
 {{- if and (ne $external.type "LoadBalancer") (or $external.loadBalancerClass $external.loadBalancerSourceRanges) }}
 kafka.external: loadBalancerClass and loadBalancerSourceRanges need kafka.external.type LoadBalancer
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "quorate.kafkaControllers.validate" -}}
+{{- $controllers := .values -}}
+{{- $kafka := .root.Values.kafka -}}
+{{- if not (and $kafka.enabled (eq $kafka.mode "kraft")) }}
+kafkaControllers.enabled needs kafka.enabled and kafka.mode=kraft: they are the controllers of its brokers
+{{- end -}}
+{{- $tag := toString (default "" $controllers.image.tag) -}}
+{{- if regexMatch "^([0-2]\\.|3\\.[0-8]([.-]|$))" $tag }}
+kafkaControllers.image.tag is {{ $tag }}: controllers that can change need 3.9 or newer
+{{- end -}}
+{{- $lower := $kafka -}}
+{{- $ids := sub (int $controllers.firstId) (int $kafka.firstId) -}}
+{{- if lt $ids 0 }}{{ $lower = $controllers }}{{ $ids = sub 0 $ids }}{{ end -}}
+{{- if lt (int $ids) (max 100 (include "quorate.given" $lower.replicaCount | default "0" | int)) }}
+kafkaControllers.firstId is {{ $controllers.firstId }} and kafka.firstId is {{ $kafka.firstId }}: leave 100 ids between them, and more than there are nodes; no two may have one id
+{{- end -}}
+{{- if ne (empty $controllers.tls.existingSecret) (empty $kafka.tls.existingSecret) }}
+kafkaControllers.tls.existingSecret and kafka.tls.existingSecret go together: brokers and controllers speak to each other
 {{- end -}}
 {{- end -}}
 

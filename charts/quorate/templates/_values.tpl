@@ -2,6 +2,7 @@
 {{- define "quorate.componentNames" -}}
 - server
 - kafka
+- kafkaControllers
 - mongodb
 - postgresql
 {{- end -}}

@@ -2,6 +2,7 @@
 {{- define "quorate.kafka.descriptor" -}}
 {{- $secure := ne .values.tls.existingSecret "" -}}
 {{- $kraft := eq .values.mode "kraft" -}}
+{{- $combined := and $kraft (not .root.Values.kafkaControllers.enabled) -}}
 {{- $context := merge (dict "descriptor" (dict "suffix" "-kafka")) . -}}
 suffix: -kafka
 engine: kafka
@@ -15,23 +16,7 @@ configFiles:
     {{- include "quorate.kafka.script" $context | nindent 4 }}
   server.properties: |
     {{- include "quorate.kafka.config" $context | trim | nindent 4 }}
-  log4j.properties: |
-    log4j.rootLogger={{ .values.logLevel }}, stdout
-    log4j.appender.stdout=org.apache.log4j.ConsoleAppender
-    log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
-    log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
-  log4j2.yaml: |
-    Configuration:
-      Appenders:
-        Console:
-          name: stdout
-          PatternLayout:
-            pattern: "[%d] %p %m (%c)%n"
-      Loggers:
-        Root:
-          level: {{ .values.logLevel }}
-          AppenderRef:
-            - ref: stdout
+  {{- include "quorate.kafka.logFiles" . | nindent 2 }}
 tlsSecret: {{ .values.tls.existingSecret | quote }}
 tlsDirectory: /etc/quorate-tls
 treeTlsSecret: {{ include "quorate.treeTlsSecret" . | trim | quote }}
@@ -41,14 +26,19 @@ ports:
   {{- if .values.external.enabled }}
   external: {{ .values.ports.external }}
   {{- end }}
-  {{- if $kraft }}
+  {{- if $combined }}
   controller: {{ .values.ports.controller }}
   {{- end }}
   {{- if .values.metrics.exporter.enabled }}
   exporter: {{ .values.metrics.exporter.port }}
   {{- end }}
 clientPorts: [client]
-peerPorts: [{{ if $kraft }}controller{{ end }}]
+peerPorts: [{{ if $combined }}controller{{ end }}]
+{{- if and $kraft (not $combined) }}
+uses:
+  - component: kafkaControllers
+    port: {{ .root.Values.kafkaControllers.ports.controller }}
+{{- end }}
 outsidePorts: [{{ if .values.external.enabled }}external{{ end }}]
 metricsPorts: [{{ if .values.metrics.exporter.enabled }}exporter{{ end }}]
 {{- if .values.metrics.exporter.enabled }}
@@ -68,16 +58,7 @@ services:
   - suffix: bootstrap
 memberServices: {{ .values.external.enabled | ternary (include "quorate.kafka.memberServices" $context) 0 }}
 env:
-  - name: KAFKA_HEAP_OPTS
-    value: {{ .values.heapOptions | quote }}
-  # Without its default, which writes files of garbage collection beside the volumes.
-  - name: EXTRA_ARGS
-    value: -name kafkaServer
-  - name: LOG_DIR
-    value: /tmp
-  # One is read by 3.9, the other by 4.
-  - name: KAFKA_LOG4J_OPTS
-    value: -Dlog4j.configuration=file:/etc/quorate/log4j.properties -Dlog4j2.configurationFile=/etc/quorate/log4j2.yaml
+  {{- include "quorate.kafka.env" . | nindent 2 }}
 claims:
   - name: {{ .values.persistence.name }}
     mountPath: /var/lib/kafka/data
@@ -99,19 +80,63 @@ agentEnv:
   KAFKA_VERSION: {{ include "quorate.kafka.version" . | quote }}
   {{- if $kraft }}
   KAFKA_MODE: kraft
+  {{- if $combined }}
   KAFKA_CONTROLLERS: {{ .values.controllers | quote }}
   KAFKA_CONTROLLER_PORT: {{ .values.ports.controller | quote }}
   {{- else }}
+  KAFKA_ROLE: broker
+  KAFKA_CONTROLLERS_CLUSTER: {{ include "quorate.fullname" (include "quorate.kafkaControllers.context" . | fromYaml | merge (dict "root" .root)) }}
+  {{- end }}
+  {{- else }}
   KAFKA_ROOT: {{ include "quorate.kafka.root" $context }}
   {{- end }}
-  {{- if $secure }}
-  KAFKA_CA_FILE: /etc/quorate-tls/ca.crt
-  KAFKA_CERTIFICATE_FILE: /etc/quorate-tls/tls.crt
-  KAFKA_KEY_FILE: /etc/quorate-tls/tls.key
-  {{- end }}
+  {{- include "quorate.kafka.agentTls" . | nindent 2 }}
   {{- if not .values.persistence.enabled }}
   VOLATILE: "true"
   {{- end }}
+{{- end -}}
+
+{{/* Where the log goes: to the console. Of the two files one is read by 3.9, the other by 4. */}}
+{{- define "quorate.kafka.logFiles" -}}
+log4j.properties: |
+  log4j.rootLogger={{ .values.logLevel }}, stdout
+  log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+  log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+  log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+log4j2.yaml: |
+  Configuration:
+    Appenders:
+      Console:
+        name: stdout
+        PatternLayout:
+          pattern: "[%d] %p %m (%c)%n"
+    Loggers:
+      Root:
+        level: {{ .values.logLevel }}
+        AppenderRef:
+          - ref: stdout
+{{- end -}}
+
+{{- define "quorate.kafka.env" -}}
+- name: KAFKA_HEAP_OPTS
+  value: {{ .values.heapOptions | quote }}
+# Without its default, which writes files of garbage collection beside the volumes.
+- name: EXTRA_ARGS
+  value: -name kafkaServer
+- name: LOG_DIR
+  value: /tmp
+# One is read by 3.9, the other by 4.
+- name: KAFKA_LOG4J_OPTS
+  value: -Dlog4j.configuration=file:/etc/quorate/log4j.properties -Dlog4j2.configurationFile=/etc/quorate/log4j2.yaml
+{{- end -}}
+
+{{/* The agent's side of the certificates. */}}
+{{- define "quorate.kafka.agentTls" -}}
+{{- if .values.tls.existingSecret -}}
+KAFKA_CA_FILE: /etc/quorate-tls/ca.crt
+KAFKA_CERTIFICATE_FILE: /etc/quorate-tls/tls.crt
+KAFKA_KEY_FILE: /etc/quorate-tls/tls.key
+{{- end -}}
 {{- end -}}
 
 {{/* Tag of the image: what runs on the tree is the last line that could. */}}
@@ -140,10 +165,22 @@ CLIENT://{host}:{{ .values.ports.client }}
 {{- end -}}
 {{- end -}}
 
-{{/* The controllers, which are the first brokers. */}}
+{{/*
+Where the controllers are: the first brokers, or a set of their own. Of that three are enough to find the others by, and
+the text stays the same when there are more.
+*/}}
 {{- define "quorate.kafka.controllers" -}}
-{{- range $ordinal := until (int .values.controllers) -}}
-{{- if $ordinal }},{{ end }}{{ include "quorate.fullname" $ }}-{{ $ordinal }}.{{ include "quorate.headlessService" $ }}.{{ include "quorate.serviceDomain" $ }}:{{ $.values.ports.controller }}
+{{- $context := . -}}
+{{- $count := int .values.controllers -}}
+{{- $port := .values.ports.controller -}}
+{{- if .root.Values.kafkaControllers.enabled -}}
+{{- $context = include "quorate.kafkaControllers.context" . | fromYaml | merge (dict "root" .root) -}}
+{{- $values := .root.Values.kafkaControllers -}}
+{{- $count = min 3 (include "quorate.given" $values.replicaCount | default "3" | int) -}}
+{{- $port = $values.ports.controller -}}
+{{- end -}}
+{{- range $ordinal := until (int $count) -}}
+{{- if $ordinal }},{{ end }}{{ include "quorate.fullname" $context }}-{{ $ordinal }}.{{ include "quorate.headlessService" $context }}.{{ include "quorate.serviceDomain" $context }}:{{ $port }}
 {{- end -}}
 {{- end -}}
 
@@ -196,6 +233,13 @@ ssl.truststore.type: kafka.tls
   "zookeeper.ssl.keystore.type" "PEM") -}}
 {{- end -}}
 {{- end -}}
+{{- $_ := set $settings "listener.security.protocol.map" (join "," $protocols) -}}
+{{- include "quorate.kafka.properties" (merge (dict "given" (default dict .values.config) "settings" $settings) .) -}}
+{{- end -}}
+
+{{/* (context given settings): properties as text; those of the chart go over the others. */}}
+{{- define "quorate.kafka.properties" -}}
+{{- $settings := .settings -}}
 {{- if .values.tls.existingSecret -}}
 {{- $settings = merge $settings (dict
   "ssl.keystore.location" (printf "%s/kafka.pem" (include "quorate.agent.runDirectory" .))
@@ -203,8 +247,7 @@ ssl.truststore.type: kafka.tls
   "ssl.truststore.location" "/etc/quorate-tls/ca.crt"
   "ssl.truststore.type" "PEM") -}}
 {{- end -}}
-{{- $_ := set $settings "listener.security.protocol.map" (join "," $protocols) -}}
-{{- range $name, $value := mergeOverwrite (deepCopy (default dict .values.config)) $settings }}
+{{- range $name, $value := mergeOverwrite (deepCopy .given) $settings }}
 {{ $name }}={{ kindIs "string" $value | ternary $value (toJson $value) }}
 {{- end }}
 {{- end -}}
@@ -223,10 +266,7 @@ wait_no_longer() {
 }
 {{ end -}}
 {{ include "quorate.permitBegin" . }}
-umask 077
-{{- if .values.tls.existingSecret }}
-cat /etc/quorate-tls/tls.key /etc/quorate-tls/tls.crt > {{ $run }}/kafka.pem
-{{- end }}
+{{ include "quorate.kafka.ownFiles" . }}
 {{- if eq .values.mode "zookeeper" }}
 {{- if include "quorate.treeTlsSecret" . | trim }}
 cat {{ include "quorate.treeTlsDirectory" . }}/tls.key {{ include "quorate.treeTlsDirectory" . }}/tls.crt > {{ $run }}/tree.pem
@@ -236,6 +276,9 @@ exec /opt/kafka/bin/kafka-server-start.sh /etc/quorate/server.properties $permit
 {{- else }}
 properties={{ $run }}/server.properties
 cat /etc/quorate/server.properties > "$properties"
+{{- if .root.Values.kafkaControllers.enabled }}
+echo process.roles=broker >> "$properties"
+{{- else }}
 if [ "${POD_NAME##*-}" -lt {{ .values.controllers }} ]; then
   cat >> "$properties" <<PROPERTIES
 process.roles=broker,controller
@@ -244,8 +287,24 @@ PROPERTIES
 else
   echo process.roles=broker >> "$properties"
 fi
+{{- end }}
+{{ include "quorate.kafka.run" . }}
+{{- end }}
+{{ include "quorate.permitEnd" (merge (dict "whileStopping" ($kraft | ternary "wait_no_longer" "")) .) }}
+{{- end -}}
+
+{{/* What nobody else may read. */}}
+{{- define "quorate.kafka.ownFiles" -}}
+umask 077
+{{- if .values.tls.existingSecret }}
+cat /etc/quorate-tls/tls.key /etc/quorate-tls/tls.crt > {{ include "quorate.agent.runDirectory" . }}/kafka.pem
+{{- end }}
+{{- end -}}
+
+{{/* With KRaft, behind the properties that all nodes have: the permit, and what it says. */}}
+{{- define "quorate.kafka.run" -}}
 # The permit: --format ID MODE where the disk is to become one of the cluster ID, then the properties of this
-# broker alone, which formatting has to know too.
+# node alone, which formatting has to know too.
 format=
 given=("$@")
 set -- $permit
@@ -260,8 +319,6 @@ if [ -n "$format" ]; then
   /opt/kafka/bin/kafka-run-class.sh kafka.tools.StorageTool format --config "$properties" $format
 fi
 exec /opt/kafka/bin/kafka-server-start.sh "$properties" ${given[@]+"${given[@]}"}
-{{- end }}
-{{ include "quorate.permitEnd" (merge (dict "whileStopping" ($kraft | ternary "wait_no_longer" "")) .) }}
 {{- end -}}
 
 {{- define "quorate.kafka.brokerListeners" -}}
