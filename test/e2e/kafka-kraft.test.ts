@@ -23,7 +23,7 @@ describe.skipIf(tool.found === null)(titleOf('Kafka with KRaft under its agents'
     ensemble = await quorateEnsemble({ servers: 1 })
     await ensemble.start()
     const servers = ensemble.clientPorts.map((port) => `127.0.0.1:${port}`)
-    release = await KafkaRelease.create(tool.found, servers, 3, 'kraft')
+    release = await KafkaRelease.create(tool.found, servers, 3, { form: 'combined' })
     await release.start()
     await release.cluster.metadata([])
   }, STARTS_WITHIN_MS)

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,12 +10,18 @@ import { reservePorts } from '../support/ports.ts'
 import { ServerProcess } from '../support/processes.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { FakeKubernetes } from '../unit/agent/fake-kubernetes.ts'
+import {
+  type KafkaForm,
+  kafkaCommand,
+  kafkaFlags,
+  kafkaProperties,
+  propertiesFile,
+  type ReleasePlace,
+} from './kafka-files.ts'
 
 const agentBundle = fileURLToPath(new URL('../../dist/quorate-agent.cjs', import.meta.url))
 const TOKEN = 'stop-token'
-const READY_WITHIN_MS = 60_000
-const SESSION_MS = 6_000
-export const ROOT = '/kafka'
+const READY_WITHIN_MS = 120_000
 
 interface Status {
   readonly reason: string
@@ -34,7 +40,8 @@ export class KafkaPod {
   constructor(tool: JavaTool, release: ReleasePlace, ordinal: number) {
     const ports = release.ports[ordinal] ?? []
     const [port = 0, agentPort = 0] = ports
-    const directory = join(release.directory, `k-${ordinal}`)
+    const name = `${release.set}-${ordinal}`
+    const directory = join(release.directory, name)
     const [data, pipe] = [join(directory, 'data'), join(directory, 'permit')]
     mkdirSync(data, { recursive: true })
     this.port = port
@@ -42,8 +49,8 @@ export class KafkaPod {
     this.#data = data
     const flags = {
       engine: 'kafka',
-      pod: `k-${ordinal}`,
-      set: 'k',
+      pod: name,
+      set: release.set,
       'data-directory': data,
       'permit-pipe': pipe,
       host: '127.0.0.1',
@@ -52,22 +59,19 @@ export class KafkaPod {
       'prestop-token': TOKEN,
       'kubernetes-url': release.kubernetesUrl,
       tree: release.servers.join(','),
-      'kafka-port': port,
       'return-after-ms': 1_000,
-      ...(release.mode === 'kraft' ? kraftFlags(ports) : zookeeperFlags(port)),
+      ...kafkaFlags(release, ports),
     }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
     const agentLog = join(directory, 'agent.log')
     this.#agent = new ServerProcess(
-      `agent of k-${ordinal}`,
+      `agent of ${name}`,
       process.execPath,
       [agentBundle, ...args],
       agentLog,
     )
     const file = propertiesFile(directory, 'base', {
-      ...(release.mode === 'kraft'
-        ? kraftLines(release.ports, ports)
-        : zookeeperLines(release.servers, port)),
+      ...kafkaProperties(release, ports),
       'log.dirs': join(data, 'logs'),
       'auto.create.topics.enable': 'false',
       'num.network.threads': '2',
@@ -77,10 +81,9 @@ export class KafkaPod {
     })
     const options = [...SMALL_JVM, `-Dlog4j.configuration=file:${release.log4j}`].join(' ')
     const java = `${tool.java} ${options} -cp '${tool.jars}'`
-    const command =
-      release.mode === 'kraft' ? kraftCommand(java, file) : `exec ${java} kafka.Kafka ${file} $line`
+    const command = kafkaCommand(release, java, file)
     this.broker = new ServerProcess(
-      `kafka ${ordinal}`,
+      `kafka of ${name}`,
       'sh',
       ['-ec', `read -r line < ${pipe}; ${command}`],
       join(directory, 'broker.log'),
@@ -144,6 +147,12 @@ export class KafkaPod {
     mkdirSync(this.#data)
   }
 
+  /** The disk says that it is of this cluster. */
+  changeCluster(id: string): void {
+    const file = join(this.#data, 'logs', 'meta.properties')
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^cluster\.id=.*$/m, `cluster.id=${id}`))
+  }
+
   logs(): string {
     return `${this.#agent.logTail()}\n${this.broker.logTail()}`
   }
@@ -153,29 +162,27 @@ export class KafkaPod {
   }
 }
 
-export type KafkaMode = 'zookeeper' | 'kraft'
-
-interface ReleasePlace {
-  readonly mode: KafkaMode
-  /** Of each pod: broker, agent, controller. */
-  readonly ports: readonly (readonly number[])[]
-  readonly directory: string
-  readonly kubernetesUrl: string
-  readonly servers: readonly string[]
-  readonly log4j: string
+interface ReleaseOptions {
+  readonly form?: KafkaForm
+  readonly set?: string
+  /** host:port of the controllers, where they are a set of their own. */
+  readonly controllers?: readonly string[]
 }
 
-/** A StatefulSet of brokers beside a double of the Kubernetes API. */
+/** A StatefulSet of nodes beside a double of the Kubernetes API. */
 export class KafkaRelease {
   readonly kubernetes: FakeKubernetes
   readonly pods: readonly KafkaPod[]
   readonly cluster: KafkaCluster
+  /** host:port of its controllers. */
+  readonly controllers: readonly string[]
   readonly #directory: string
 
-  private constructor(kubernetes: FakeKubernetes, directory: string, pods: readonly KafkaPod[]) {
+  private constructor(kubernetes: FakeKubernetes, place: ReleasePlace, pods: readonly KafkaPod[]) {
     this.kubernetes = kubernetes
+    this.controllers = place.controllers
     this.pods = pods
-    this.#directory = directory
+    this.#directory = place.directory
     const places = pods.map(({ port }) => ({ host: '127.0.0.1', port }))
     this.cluster = new KafkaCluster(places, null, 10_000)
   }
@@ -184,7 +191,7 @@ export class KafkaRelease {
     tool: JavaTool,
     servers: readonly string[],
     replicas: number,
-    mode: KafkaMode = 'zookeeper',
+    { form = 'zookeeper', set = 'k', controllers }: ReleaseOptions = {},
   ): Promise<KafkaRelease> {
     const kubernetes = new FakeKubernetes(replicas)
     await kubernetes.listen()
@@ -197,9 +204,12 @@ export class KafkaRelease {
     })
     const all = await reservePorts(3 * replicas)
     const ports = Array.from({ length: replicas }, (_, i) => all.slice(3 * i, 3 * i + 3))
-    const place = { mode, ports, directory, kubernetesUrl: kubernetes.url, servers, log4j }
+    const place: ReleasePlace = {
+      ...{ form, set, ports, directory, servers, log4j, kubernetesUrl: kubernetes.url },
+      controllers: controllers ?? ports.map(([, , port]) => `127.0.0.1:${port}`),
+    }
     const pods = ports.map((_, ordinal) => new KafkaPod(tool, place, ordinal))
-    return new KafkaRelease(kubernetes, directory, pods)
+    return new KafkaRelease(kubernetes, place, pods)
   }
 
   pod(ordinal: number): KafkaPod {
@@ -232,64 +242,4 @@ export class KafkaRelease {
   logs(): string {
     return this.pods.map((pod) => pod.logs()).join('\n')
   }
-}
-
-function zookeeperFlags(port: number) {
-  return {
-    'kafka-root': ROOT,
-    'kafka-advertised-listeners': `PLAINTEXT://{host}:${port}`,
-  }
-}
-
-function zookeeperLines(servers: readonly string[], port: number) {
-  return {
-    listeners: `PLAINTEXT://127.0.0.1:${port}`,
-    'zookeeper.connect': `${servers.join(',')}${ROOT}`,
-    'zookeeper.session.timeout.ms': String(SESSION_MS),
-  }
-}
-
-function kraftFlags([port, , controller]: readonly number[]) {
-  return {
-    'kafka-mode': 'kraft',
-    'kafka-controllers': 3,
-    'kafka-controller-port': controller,
-    'kafka-advertised-listeners': `PLAINTEXT://{host}:${port}`,
-  }
-}
-
-function kraftLines(all: ReleasePlace['ports'], [port, , controller]: readonly number[]) {
-  return {
-    'process.roles': 'broker,controller',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'controller.listener.names': 'CONTROLLER',
-    'controller.quorum.bootstrap.servers': all.map((ports) => `127.0.0.1:${ports[2]}`).join(','),
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'broker.session.timeout.ms': String(SESSION_MS),
-  }
-}
-
-/** What the container's command does with its permit. */
-function kraftCommand(java: string, base: string): string {
-  const file = base.replace('base', 'server')
-  return [
-    'format=',
-    'set -- $line',
-    'if [ "$1" = --format ]; then format="--cluster-id $2 $3"; shift 3; fi',
-    `{ cat ${base}; printf '%s\\n' "$@"; } > ${file}`,
-    `if [ -n "$format" ]; then ${java} kafka.tools.StorageTool format --config ${file} $format; fi`,
-    `exec ${java} kafka.Kafka ${file}`,
-  ].join('; ')
-}
-
-function propertiesFile(
-  directory: string,
-  name: string,
-  lines: Readonly<Record<string, string>>,
-): string {
-  const file = join(directory, `${name}.properties`)
-  const text = Object.entries(lines).map(([key, value]) => `${key}=${value}\n`)
-  writeFileSync(file, text.join(''))
-  return file
 }

@@ -1,5 +1,5 @@
 import type { Story } from './dependent-story.ts'
-import { kafkaSubject } from './kafka-subject.ts'
+import { controllersSubject, kafkaSubject } from './kafka-subject.ts'
 
 export const KRAFT_TAG = '4.2.0'
 export const ZOOKEEPER_TAG = '3.9.2'
@@ -25,6 +25,22 @@ export function kraftStory(name: string): Story {
     plannedGapMsMax: PLANNED_GAP_MS_MAX,
     subject: (dependent, tls) =>
       kafkaSubject(dependent, { mode: 'kraft', tag: KRAFT_TAG, tls, copies: COPIES }),
+  }
+}
+
+/** The controllers of Kafka in a set of their own, beside three brokers that write all the time. */
+export function controllersStory(name: string): Story {
+  return {
+    component: 'kafka-controllers',
+    name,
+    values: [
+      ...['--values', 'charts/quorate/ci/kafka-controllers-values.yaml'],
+      ...['--set', 'server.replicaCount=3', ...FEW_PARTITIONS],
+      ...['--set-string', `kafka.image.tag=${KRAFT_TAG}`],
+    ],
+    plannedGapMsMax: PLANNED_GAP_MS_MAX,
+    subject: (dependent, tls) =>
+      controllersSubject(dependent, { tag: KRAFT_TAG, tls, copies: COPIES, firstId: 1000 }),
   }
 }
 

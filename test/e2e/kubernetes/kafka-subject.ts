@@ -1,6 +1,6 @@
 import { waitFor } from '../../support/wait-for.ts'
 import { AcknowledgedWrites } from './acknowledged-writes.ts'
-import type { Dependent } from './dependent.ts'
+import { Dependent } from './dependent.ts'
 import type { Subject } from './dependent-story.ts'
 import { type KafkaImage, KafkaTools } from './kafka-tools.ts'
 
@@ -89,6 +89,58 @@ awk -v ends="$ends" '
     if (left == 0) exit }
   END { if (count != ${partitions} || left != 0) { print "of " ends, left " are not whole"; exit 1 } }'`
 
+/** The node that leads the controllers. */
+async function leaderOf(tools: KafkaTools): Promise<number> {
+  const status = await tools.kafka('kafka-metadata-quorum', 'describe --status')
+  return Number(/^LeaderId:\s+(\d+)$/m.exec(status)?.[1])
+}
+
+async function votersOf(tools: KafkaTools): Promise<number[]> {
+  const status = await tools.kafka('kafka-metadata-quorum', 'describe --status')
+  const line = /^CurrentVoters:\s+(.*)$/m.exec(status)?.[1] ?? ''
+  return [...line.matchAll(/"id": (\d+)/g)].map(([, id]) => Number(id))
+}
+
+/** With KRaft: who is registered, in service or not: one that left has to be forgotten, too. */
+async function registeredOf(tools: KafkaTools): Promise<ReadonlyMap<number, boolean>> {
+  const listed = await tools.cluster('list-endpoints', '--include-fenced-brokers')
+  const rows = listed.matchAll(/^(\d+)\s.*\s(fenced|unfenced)\s+broker\s*$/gm)
+  return new Map([...rows].map(([, id, state]) => [Number(id), state === 'unfenced']))
+}
+
+async function clusterIdOf(tools: KafkaTools): Promise<string> {
+  const told = await tools.cluster('cluster-id')
+  const [, id = ''] = /^Cluster ID: (\S+)$/m.exec(told) ?? []
+  return id
+}
+
+/**
+ * What a story asks of controllers that are a set of their own: they vote, and nobody else. It goes on while brokers
+ * write, which are asked for it all.
+ */
+export function controllersSubject(
+  { release }: Dependent,
+  { firstId, ...options }: Omit<KafkaSubjectOptions, 'mode'> & { readonly firstId: number },
+): Subject {
+  const brokers = new Dependent(release, 'kafka')
+  const tools = new KafkaTools(brokers, options)
+  const leader = async () => (await leaderOf(tools)) - firstId
+  return {
+    load: new KafkaWrites(brokers, tools, options.copies),
+    leader,
+    clusterId: () => clusterIdOf(tools),
+    async members() {
+      const serving = [...(await registeredOf(tools))].filter(([, serves]) => serves)
+      const ids = sorted(serving.map(([id]) => id)).join()
+      if (ids !== '0,1,2') throw new Error(`the brokers that serve are ${ids}`)
+      return sorted((await votersOf(tools)).map((id) => id - firstId))
+    },
+    async spare() {
+      return (await leader()) === 0 ? 1 : 0
+    },
+  }
+}
+
 /** What a story asks of Kafka, by its own tools. */
 export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions): Subject {
   const { mode, copies } = options
@@ -96,20 +148,13 @@ export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions)
   const kraft = mode === 'kraft'
 
   async function leader(): Promise<number> {
-    if (kraft) {
-      const status = await tools.kafka('kafka-metadata-quorum', 'describe --status')
-      return Number(/^LeaderId:\s+(\d+)$/m.exec(status)?.[1])
-    }
+    if (kraft) return await leaderOf(tools)
     return Number(/"brokerid":(\d+)/.exec(await tools.tree('get', '/controller'))?.[1])
   }
 
   /** Whoever is registered, in service or not: one that left has to be forgotten, too. */
   async function registered(): Promise<ReadonlyMap<number, boolean>> {
-    if (kraft) {
-      const listed = await tools.cluster('list-endpoints', '--include-fenced-brokers')
-      const rows = listed.matchAll(/^(\d+)\s.*\s(fenced|unfenced)\s+broker\s*$/gm)
-      return new Map([...rows].map(([, id, state]) => [Number(id), state === 'unfenced']))
-    }
+    if (kraft) return await registeredOf(tools)
     const [listed, served] = [
       await tools.tree('ls', '/brokers/ids'),
       await tools.kafka('kafka-broker-api-versions'),
@@ -117,12 +162,6 @@ export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions)
     const serving = [...served.matchAll(/\(id: (\d+) /g)].map(([, id]) => Number(id))
     const ids = new Set([...(listed.match(/\d+/g)?.map(Number) ?? []), ...serving])
     return new Map([...ids].map((id) => [id, serving.includes(id)]))
-  }
-
-  async function voters(): Promise<number[]> {
-    const status = await tools.kafka('kafka-metadata-quorum', 'describe --status')
-    const line = /^CurrentVoters:\s+(.*)$/m.exec(status)?.[1] ?? ''
-    return [...line.matchAll(/"id": (\d+)/g)].map(([, id]) => Number(id))
   }
 
   async function clusterIdInTree(): Promise<string> {
@@ -133,17 +172,13 @@ export function kafkaSubject(dependent: Dependent, options: KafkaSubjectOptions)
   return {
     load: new KafkaWrites(dependent, tools, copies),
     leader,
-    async clusterId() {
-      const told = await tools.cluster('cluster-id')
-      const [, id = ''] = /^Cluster ID: (\S+)$/m.exec(told) ?? []
-      return id
-    },
+    clusterId: () => clusterIdOf(tools),
     ...(kraft ? {} : { onRecord: clusterIdInTree }),
     async members() {
       const brokers = await registered()
       const gone = [...brokers].filter(([, serves]) => !serves).map(([id]) => id)
       if (gone.length > 0) throw new Error(`${gone} are registered, and do not serve`)
-      const votes = kraft ? sorted(await voters()).join() : ''
+      const votes = kraft ? sorted(await votersOf(tools)).join() : ''
       if (kraft && votes !== '0,1,2') throw new Error(`the voters are ${votes}`)
       return sorted([...brokers.keys()])
     },
