@@ -110,11 +110,12 @@ describe('the stop of a controller', () => {
   })
 
   it('waits for a leader, which an election brings, and not for ever', () => {
+    const waits = { kind: 'wait' }
     const told = (agoMs: number) => view({ votes: null, caughtUpAtMs: { 'q-0': NOW - agoMs } })
-    expect(step({ engine: view({ votes: null }) })).toMatchObject({ kind: 'wait' })
-    expect(step({ engine: told(19_999) }, 'temporary', NOW - 50_000)).toMatchObject({ kind: 'wait' })
+    expect(step({ engine: view({ votes: null }) })).toMatchObject(waits)
+    expect(step({ engine: told(19_999) }, 'temporary', NOW - 50_000)).toMatchObject(waits)
     expect(step({ engine: told(20_000) }, 'temporary', NOW - 50_000)).toEqual(READY)
-    expect(step({ engine: told(50_000) }, 'temporary', NOW - 19_999)).toMatchObject({ kind: 'wait' })
+    expect(step({ engine: told(50_000) }, 'temporary', NOW - 19_999)).toMatchObject(waits)
   })
 
   it('goes after others of a higher ordinal that stop too', () => {
