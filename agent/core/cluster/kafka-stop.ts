@@ -73,12 +73,21 @@ function stopObstacle(
   return null
 }
 
-/** All brokers stop, and none comes back for whose sake one could wait. */
+/**
+ * All brokers stop, and none comes back for whose sake one could wait. Whoever uninstalls a release takes the
+ * right to read its set away within a second: a refusal is what the last brokers of a set get that goes.
+ */
 function isSetGoing({ statefulSet }: Observation<BrokerView>): boolean {
-  if (statefulSet.kind === 'notFound') return true
-  return (
-    statefulSet.kind === 'ok' && (statefulSet.value.deleting || statefulSet.value.replicas === 0)
-  )
+  switch (statefulSet.kind) {
+    case 'notFound':
+      return true
+    case 'failed':
+      return statefulSet.refused
+    case 'ok':
+      return statefulSet.value.deleting || statefulSet.value.replicas === 0
+    default:
+      return false
+  }
 }
 
 function otherStopping({ cluster, self }: Observation<BrokerView>): string[] {
