@@ -152,20 +152,23 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     expect(await once(child, 'exit')).toEqual([137, null])
   })
 
-  it('is not waited for longer, when it was told to stop and its controllers have no leader', async () => {
-    const box = container('kafka')
-    box.write(
-      'opt/kafka/bin/kafka-server-start.sh',
-      `#!/bin/bash\ntrap 'echo told >> ${box.root}/calls' TERM\necho runs >> ${box.root}/calls\nfor (( ; ; )); do sleep 0.1; done\n`,
-    )
-    const { child } = await permitted(box, 'node.id=0')
-    await waitFor('Kafka runs', () => box.calls().includes('runs'))
-    child.kill('SIGTERM')
-    await waitFor('Kafka is told', () => box.calls().includes('told'))
-    expect(child.exitCode).toBeNull()
-    box.write('run/quorate/leaderless', '')
-    expect(await once(child, 'exit')).toEqual([137, null])
-  })
+  it.each(['kraft', 'zookeeper'])(
+    'is not waited for longer, when it was told to stop and nobody can let it go: %s',
+    async (mode) => {
+      const box = container('kafka', { 'kafka.mode': mode })
+      box.write(
+        'opt/kafka/bin/kafka-server-start.sh',
+        `#!/bin/bash\ntrap 'echo told >> ${box.root}/calls' TERM\necho runs >> ${box.root}/calls\nfor (( ; ; )); do sleep 0.1; done\n`,
+      )
+      const { child } = await permitted(box, 'node.id=0')
+      await waitFor('Kafka runs', () => box.calls().includes('runs'))
+      child.kill('SIGTERM')
+      await waitFor('Kafka is told', () => box.calls().includes('told'))
+      expect(child.exitCode).toBeNull()
+      box.write('run/quorate/leaderless', '')
+      expect(await once(child, 'exit')).toEqual([137, null])
+    },
+  )
 
   it('is Kafka on the tree, with what is this broker’s alone', async () => {
     const box = container('kafka', { 'kafka.mode': 'zookeeper' })

@@ -23,8 +23,7 @@ export function kafkaEngine(setup: EngineSetup): KafkaEngine | KraftEngine {
     kafkaControllers: controllers,
   } = settings
   const controller = { listener: CONTROLLER, host, port }
-  const leaderlessMark = join(dirname(settings.permitPipe), 'leaderless')
-  return new KraftEngine({ ...options, controller, controllers, leaderlessMark })
+  return new KraftEngine({ ...options, controller, controllers })
 }
 
 function optionsOf({ config, disk, nowMs }: EngineSetup) {
@@ -44,6 +43,7 @@ function optionsOf({ config, disk, nowMs }: EngineSetup) {
     advertisedListeners: listenersOf(config),
     tls: secure ? () => tlsOf(config) : null,
     version: settings.kafkaVersion,
+    leaderlessMark: join(dirname(settings.permitPipe), 'leaderless'),
     nowMs,
   }
 }

@@ -38,8 +38,6 @@ export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeR
   readonly controller: ControllerPlace
   /** So many of the lowest ordinals are controllers. */
   readonly controllers: number
-  /** Path of the file that tells the container's script of a quorum without a leader. */
-  readonly leaderlessMark: string
 }
 
 /** What is done to the disk before a start: flags of `kafka-storage.sh format`. */
