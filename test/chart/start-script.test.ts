@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -105,6 +106,17 @@ async function permitted(box: ReturnType<typeof container>, line: string, ...arg
   return { child, pipe }
 }
 
+/** Nobody reads a pipe that cannot be opened for writing at once. */
+async function hasNoReader(fifo: string): Promise<boolean> {
+  try {
+    await (await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK)).close()
+    return false
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return true
+    throw error
+  }
+}
+
 describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), () => {
   it('is MongoDB with the words of the permit, which no file name takes for a pattern', async () => {
     const box = container('mongodb')
@@ -135,6 +147,7 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     const first = await open(box.fifo, 'w')
     await first.write('--dbpath /ha')
     await first.close()
+    await waitFor('the container has seen the end', () => hasNoReader(box.fifo))
     const pipe = new PermitPipe(box.fifo)
     await waitFor('the container asks again', () => pipe.look())
     expect(box.calls()).toEqual([])
