@@ -98,6 +98,8 @@ export const limits = {
   /** MongoDB: opening a connection, and one question over it. */
   mongodbDialMs: 1_000,
   mongodbAnswerMs: 1_000,
+  /** What applications are told to wait for a connection, in the string that is published. */
+  mongodbClientConnectMs: 5_000,
   /** One change of the replica set, with all its steps; what has not come of it then is tried anew. */
   mongodbChangeMs: 10_000,
   /** Between looks at what a change came to. */

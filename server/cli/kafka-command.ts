@@ -9,6 +9,8 @@ import { CommandFailure } from './command-failure.ts'
 /** One request to a broker. */
 const TIMEOUT_MS = 10_000
 const POLL_MS = 1_000
+/** For a broker that is listed and does not answer: one that leaves is listed for a session longer. */
+const PATIENCE_MS = 60_000
 /** Bytes per second: half of what a network of a gigabit takes. */
 const THROTTLE = 50_000_000
 
@@ -49,6 +51,7 @@ async function drain(leaving: readonly number[], flags: DrainFlags): Promise<voi
       throttle: flags.throttle,
       pollMs: POLL_MS,
       timeoutMs: TIMEOUT_MS,
+      patienceMs: PATIENCE_MS,
       tell: (progress) => process.stdout.write(`${progress}\n`),
       nowMs: () => performance.now(),
     })

@@ -86,6 +86,9 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     const { spec } = setOf(all(), component).spec.template
     const [engine] = spec.containers
     expect(engine?.startupProbe?.httpGet).toEqual({ path: '/engine/startupz', port: 8090 })
+    // The copy of a large member, or what a crash left to recover, takes as long as it takes.
+    const startup = engine?.startupProbe
+    expect((startup?.periodSeconds ?? 0) * (startup?.failureThreshold ?? 0)).toBeGreaterThan(80_000)
     expect(engine?.livenessProbe?.httpGet).toEqual({ path: '/engine/livez', port: 8090 })
     expect(engine?.readinessProbe?.httpGet).toEqual({ path: '/engine/readyz', port: 8090 })
     // Longer than the longest back-off of an agent that crashes again and again.

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -105,6 +106,17 @@ async function permitted(box: ReturnType<typeof container>, line: string, ...arg
   return { child, pipe }
 }
 
+/** Nobody reads a pipe that cannot be opened for writing at once. */
+async function hasNoReader(fifo: string): Promise<boolean> {
+  try {
+    await (await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK)).close()
+    return false
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return true
+    throw error
+  }
+}
+
 describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), () => {
   it('is MongoDB with the words of the permit, which no file name takes for a pattern', async () => {
     const box = container('mongodb')
@@ -135,6 +147,7 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     const first = await open(box.fifo, 'w')
     await first.write('--dbpath /ha')
     await first.close()
+    await waitFor('the container has seen the end', () => hasNoReader(box.fifo))
     const pipe = new PermitPipe(box.fifo)
     await waitFor('the container asks again', () => pipe.look())
     expect(box.calls()).toEqual([])
@@ -152,20 +165,23 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     expect(await once(child, 'exit')).toEqual([137, null])
   })
 
-  it('is not waited for longer, when it was told to stop and its controllers have no leader', async () => {
-    const box = container('kafka')
-    box.write(
-      'opt/kafka/bin/kafka-server-start.sh',
-      `#!/bin/bash\ntrap 'echo told >> ${box.root}/calls' TERM\necho runs >> ${box.root}/calls\nfor (( ; ; )); do sleep 0.1; done\n`,
-    )
-    const { child } = await permitted(box, 'node.id=0')
-    await waitFor('Kafka runs', () => box.calls().includes('runs'))
-    child.kill('SIGTERM')
-    await waitFor('Kafka is told', () => box.calls().includes('told'))
-    expect(child.exitCode).toBeNull()
-    box.write('run/quorate/leaderless', '')
-    expect(await once(child, 'exit')).toEqual([137, null])
-  })
+  it.each(['kraft', 'zookeeper'])(
+    'is not waited for longer, when it was told to stop and nobody can let it go: %s',
+    async (mode) => {
+      const box = container('kafka', { 'kafka.mode': mode })
+      box.write(
+        'opt/kafka/bin/kafka-server-start.sh',
+        `#!/bin/bash\ntrap 'echo told >> ${box.root}/calls' TERM\necho runs >> ${box.root}/calls\nfor (( ; ; )); do sleep 0.1; done\n`,
+      )
+      const { child } = await permitted(box, 'node.id=0')
+      await waitFor('Kafka runs', () => box.calls().includes('runs'))
+      child.kill('SIGTERM')
+      await waitFor('Kafka is told', () => box.calls().includes('told'))
+      expect(child.exitCode).toBeNull()
+      box.write('run/quorate/leaderless', '')
+      expect(await once(child, 'exit')).toEqual([137, null])
+    },
+  )
 
   it('is Kafka on the tree, with what is this broker’s alone', async () => {
     const box = container('kafka', { 'kafka.mode': 'zookeeper' })

@@ -73,12 +73,21 @@ function stopObstacle(
   return null
 }
 
-/** All of the set stop, and none comes back for whose sake one could wait. */
+/**
+ * All of the set stop, and none comes back for whose sake one could wait. Whoever uninstalls a release takes the
+ * right to read its set away within a second: a refusal is what the last pods of a set get that goes.
+ */
 export function isSetGoing({ statefulSet }: Pick<Observation, 'statefulSet'>): boolean {
-  if (statefulSet.kind === 'notFound') return true
-  return (
-    statefulSet.kind === 'ok' && (statefulSet.value.deleting || statefulSet.value.replicas === 0)
-  )
+  switch (statefulSet.kind) {
+    case 'notFound':
+      return true
+    case 'failed':
+      return statefulSet.refused
+    case 'ok':
+      return statefulSet.value.deleting || statefulSet.value.replicas === 0
+    default:
+      return false
+  }
 }
 
 function otherStopping({ cluster, self }: Observation<BrokerView>): string[] {

@@ -23,6 +23,8 @@ export interface KafkaDrainOptions {
   readonly throttle: number
   readonly pollMs: number
   readonly timeoutMs: number
+  /** For so long one step is tried again when a broker that is listed does not answer: it may have just left. */
+  readonly patienceMs: number
   /** Told whenever it changes. */
   readonly tell: (progress: string) => void
   readonly nowMs: () => number
@@ -41,30 +43,66 @@ const THROTTLED = [
 /**
  * Moves all copies away from the leaving brokers, and resolves when no partition and no log is left on
  * them. The brokers do the work: whoever is cut off in the middle asks again and finds what is left. Rejects with
- * ENGINE_REFUSED when the brokers that stay are too few.
+ * ENGINE_REFUSED when the brokers that stay are too few, with ENGINE_UNREACHABLE when one of them is silent for too long.
  */
 export async function drainKafka(options: KafkaDrainOptions): Promise<void> {
-  const { cluster, tell, timeoutMs, nowMs } = options
   await checkBrokers(options)
   const headings = new Map<string, Heading>()
   let told = ''
-  for (;;) {
-    const moving = await cluster.askController(listReassignments(timeoutMs))
-    for (const each of moving) headings.set(nameOf(each), headingOf(each, nowMs()))
-    const known = await cluster.metadata(null)
-    const progress = await progressOf(options, known, moving)
-    if (progress === null) break
-    if (progress !== told) tell(progress)
+  const tell = (progress: string) => {
+    if (progress !== told) options.tell(progress)
     told = progress
-    const due = movesDue(options, known, moving, headings)
-    if (due.length > 0) {
-      if (options.throttle > 0) await slowDown(options, known, moving, due)
-      await cluster.askController(alterReassignments(due, timeoutMs))
-      for (const move of due) headings.set(nameOf(move), headingOf(move, nowMs()))
-    }
-    await new Promise((resolve) => setTimeout(resolve, options.pollMs))
   }
-  if (options.throttle > 0) await speedUp(options)
+  for (;;) {
+    const progress = await patiently(options, tell, () => move(options, headings))
+    if (progress === null) break
+    tell(progress)
+    await pause(options.pollMs)
+  }
+  if (options.throttle > 0) await patiently(options, tell, () => speedUp(options))
+}
+
+/** Whatever a step does is done again when it is tried again, and changes nothing then. */
+async function patiently<T>(
+  { pollMs, patienceMs, nowMs }: KafkaDrainOptions,
+  tell: (progress: string) => void,
+  step: () => Promise<T>,
+): Promise<T> {
+  const sinceMs = nowMs()
+  for (;;) {
+    try {
+      return await step()
+    } catch (error) {
+      const silent = error instanceof AgentError && error.code === 'ENGINE_UNREACHABLE'
+      if (!silent || nowMs() - sinceMs >= patienceMs) throw error
+      tell(`asks again: ${error.message}`)
+    }
+    await pause(pollMs)
+  }
+}
+
+/** Asks for what is due by now; what is left, or null. */
+async function move(
+  options: KafkaDrainOptions,
+  headings: Map<string, Heading>,
+): Promise<string | null> {
+  const { cluster, timeoutMs, nowMs } = options
+  const moving = await cluster.askController(listReassignments(timeoutMs))
+  for (const each of moving) headings.set(nameOf(each), headingOf(each, nowMs()))
+  const known = await cluster.metadata(null)
+  const progress = await progressOf(options, known, moving)
+  if (progress === null) return null
+  const due = movesDue(options, known, moving, headings)
+  if (due.length > 0) {
+    if (options.throttle > 0) await slowDown(options, known, moving, due)
+    await cluster.askController(alterReassignments(due, timeoutMs))
+    for (const each of due) headings.set(nameOf(each), headingOf(each, nowMs()))
+  }
+  return progress
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** Where a partition will be, as was known at that moment. */

@@ -12,6 +12,7 @@ import type { MemberDisk } from '../member-disk.ts'
 import { LocalBroker } from './kafka-broker.ts'
 import { discoverKafka } from './kafka-disk.ts'
 import { readKafkaTree } from './kafka-registration.ts'
+import { LeaderlessMark } from './leaderless-mark.ts'
 
 export interface KafkaOptions {
   readonly disk: MemberDisk
@@ -33,6 +34,8 @@ export interface KafkaOptions {
   readonly coordination: Coordination
   /** Of the brokers' cluster in the tree; '' for the root itself. */
   readonly treeRoot: string
+  /** Path of the file that tells the container's script that nobody can let the broker go in order. */
+  readonly leaderlessMark: string
   readonly nowMs: () => number
 }
 
@@ -50,11 +53,14 @@ export class KafkaEngine implements Engine<KafkaView> {
   readonly ports: Readonly<Record<string, number>>
   readonly #options: KafkaOptions
   readonly #broker: LocalBroker
+  readonly #leaderless: LeaderlessMark
 
   constructor(options: KafkaOptions) {
     this.#options = options
-    const { host, port, tls, clientPorts, nowMs, brokerId } = options
+    const { host, port, tls, clientPorts, nowMs, brokerId, leaderlessMark } = options
     this.#broker = new LocalBroker({ id: brokerId, place: { host, port }, tls, nowMs })
+    this.#leaderless = new LeaderlessMark(leaderlessMark, limits.kafkaLeaderlessMs, nowMs)
+    this.#leaderless.clear()
     this.clientPorts = clientPorts
     this.ports = { kafka: port }
   }
@@ -74,6 +80,7 @@ export class KafkaEngine implements Engine<KafkaView> {
     const answers = await this.#broker.look()
     // A broker that is about to start must not do so on what a server behind the others says.
     const tree = await readKafkaTree(coordination, treeRoot, brokerId, !answers)
+    this.#leaderless.look(tree.kind === 'known')
     const { clusterId, controllerId } = this.#broker.metadata
     const obstacle = this.#obstacle(answers, tree)
     const leads = answers && controllerId === brokerId
@@ -107,6 +114,7 @@ export class KafkaEngine implements Engine<KafkaView> {
     const listeners =
       advertisedListeners === '' ? '' : ` --override advertised.listeners=${advertisedListeners}`
     this.#broker.begin()
+    this.#leaderless.clear()
     return safeLine(`--override broker.id=${brokerId}${listeners}`)
   }
 

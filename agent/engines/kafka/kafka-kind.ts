@@ -26,9 +26,8 @@ export function kafkaEngine(setup: EngineSetup): KafkaEngine | KraftEngine | Con
     const tls = settings.kafkaCaFile === '' ? null : (name: string | null) => tlsOf(config, name)
     return new ControllerEngine({ ...options, nodeId, controller, tls })
   }
-  const leaderlessMark = join(dirname(settings.permitPipe), 'leaderless')
   const controllers = kafkaRole === 'broker' ? elsewhereOf(setup) : settings.kafkaControllers
-  return new KraftEngine({ ...options, controller, controllers, leaderlessMark })
+  return new KraftEngine({ ...options, controller, controllers })
 }
 
 /** The controllers' agents keep their facts in the tree as this one does, under their own name. */
@@ -60,6 +59,7 @@ function optionsOf({ config, disk, nowMs }: EngineSetup) {
     advertisedListeners: listenersOf(config),
     tls: secure ? () => tlsOf(config, null) : null,
     version: settings.kafkaVersion,
+    leaderlessMark: join(dirname(settings.permitPipe), 'leaderless'),
     nowMs,
   }
 }

@@ -48,8 +48,6 @@ export interface KraftOptions extends Omit<KafkaOptions, 'coordination' | 'treeR
   readonly controller: ControllerPlace
   /** So many of the lowest ordinals are controllers, or others are. */
   readonly controllers: number | ControllersElsewhere
-  /** Path of the file that tells the container's script of a quorum without a leader. */
-  readonly leaderlessMark: string
 }
 
 const BROKER_ID_NOT_REGISTERED = 102

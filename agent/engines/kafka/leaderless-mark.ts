@@ -1,10 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs'
 
 /**
- * A file that is there while the controllers have had no leader for long. A node that is told to stop asks the
- * leader first, and waits five minutes for one (controlled shutdown): when all stop, the last ones wait for what
- * is not coming back, until they are killed at the end of their grace period. The container's script looks at the file
- * once it was told to stop.
+ * A file that is there while nobody has been there for long who could let the broker go in order: the leader of the
+ * controllers, or the tree in which brokers find their controller. One that is told to stop asks for it first
+ * (controlled shutdown), and waits five minutes for the one, for ever for the other: when all stop, the last ones wait
+ * for what is not coming back, until they are killed at the end of their grace period. The container's script looks
+ * at the file once it was told to stop.
  */
 export class LeaderlessMark {
   readonly #path: string

@@ -1,4 +1,5 @@
 import { ordinalOf } from '../../core/observation.ts'
+import { limits } from '../../limits.ts'
 
 export interface PlacesOptions {
   readonly set: string
@@ -48,13 +49,15 @@ export function splitPlace(place: string): { readonly host: string; readonly por
 
 /**
  * By which drivers reach the whole set, whoever is primary: a few of its members are enough for them to find
- * the others. Without a user: this is no secret.
+ * the others. Without a user: this is no secret. The address of a pod that is gone answers nothing, and drivers
+ * would wait half a minute for it by themselves.
  */
 export function connectionString(
   places: readonly string[],
   replicaSet: string,
   tls: boolean,
 ): string {
-  const query = `replicaSet=${encodeURIComponent(replicaSet)}${tls ? '&tls=true' : ''}`
+  const name = encodeURIComponent(replicaSet)
+  const query = `replicaSet=${name}&connectTimeoutMS=${limits.mongodbClientConnectMs}${tls ? '&tls=true' : ''}`
   return `mongodb://${places.join(',')}/?${query}`
 }

@@ -181,13 +181,14 @@ until IFS= read -r permit < {{ include "quorate.agent.permitPipe" . }}; do sleep
 {{- define "quorate.permitEnd" -}}
 ) &
 engine=$!
-trap 'kill -TERM "$engine" 2>/dev/null || true{{ with .whileStopping }}; {{ . }} &{{ end }}' TERM INT
-# A signal ends the wait, not the engine.
-while kill -0 "$engine" 2>/dev/null; do
-  code=0
+trap 'told=yes; kill -TERM "$engine" 2>/dev/null || true{{ with .whileStopping }}; {{ . }} &{{ end }}' TERM INT
+# A signal ends the wait, not the engine, whose own end counts: it may have come since.
+told=yes
+while [ -n "$told" ]; do
+  told= code=0
   wait "$engine" || code=$?
 done
-exit "${code:-1}"
+exit "$code"
 {{- end -}}
 
 {{/* The token that the pod does not mount by itself, so that only the agent has it. */}}

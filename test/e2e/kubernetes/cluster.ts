@@ -227,6 +227,7 @@ export interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string }
   readonly spec: { readonly nodeName: string }
   readonly status: {
+    readonly podIP?: string
     readonly containerStatuses?: readonly {
       readonly name: string
       readonly restartCount: number

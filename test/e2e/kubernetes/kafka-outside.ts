@@ -7,6 +7,8 @@ import { type KafkaImage, KafkaTools } from './kafka-tools.ts'
 const FIRST_NODE_PORT = 31_090
 const POD = 'outside'
 const READS = 100
+/** The tool itself gives up after five seconds, which a node that starts much else may take. */
+const ANSWERS_WITHIN_MS = 120_000
 
 /** Clients on the nodes' own network, which know no name of the cluster. */
 export function kafkaFromOutside({ dependent, host }: StoryPlace, image: KafkaImage): void {
@@ -24,8 +26,10 @@ export function kafkaFromOutside({ dependent, host }: StoryPlace, image: KafkaIm
     await tools.start(POD, 'sleep infinity & wait', host)
     const outside = (script: string) => host.kubectl('exec', POD, '--', 'bash', '-ec', script)
     for (const address of addresses) {
-      const told = await waitFor(`${address} answers`, () =>
-        outside(`/opt/kafka/bin/kafka-broker-api-versions.sh --bootstrap-server ${address}`),
+      const told = await waitFor(
+        `${address} answers`,
+        () => outside(`/opt/kafka/bin/kafka-broker-api-versions.sh --bootstrap-server ${address}`),
+        ANSWERS_WITHIN_MS,
       )
       const listed = [...told.matchAll(/^(\S+) \(id: (\d) /gm)].sort(byId)
       expect(listed.map(([, at]) => at)).toEqual(addresses)

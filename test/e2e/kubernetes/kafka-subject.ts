@@ -29,12 +29,12 @@ class KafkaWrites extends AcknowledgedWrites {
   }
 
   async start(): Promise<void> {
-    const assignment = this.#copies.map((ids) => ids.join(':')).join()
+    const most = Math.max(...this.#copies.map((ids) => ids.length))
+    const count = `--partitions ${this.#copies.length} --replication-factor ${most}`
     const config = '--config min.insync.replicas=2'
-    await this.#tools.kafka(
-      'kafka-topics',
-      `--create --topic ${TOPIC} --replica-assignment ${assignment} ${config}`,
-    )
+    await this.#tools.kafka('kafka-topics', `--create --topic ${TOPIC} ${count} ${config}`)
+    // A topic can be made with as many copies of each partition alone.
+    await place(this.#tools, this.#copies)
     await this.#tools.start(this.pod, producer(this.#tools.bootstrap))
     await this.goesOn(60_000)
   }
@@ -216,15 +216,20 @@ async function spread(
   copies: KafkaSubjectOptions['copies'],
   leaving: readonly number[],
 ): Promise<void> {
-  const partitions = copies.map((ids, partition) => {
-    const there = leaving[partition % leaving.length] ?? 0
-    return { topic: TOPIC, partition, replicas: [there, ...ids.slice(1)] }
-  })
-  const file = '/tmp/spread.json'
+  await place(
+    tools,
+    copies.map((ids, partition) => [leaving[partition % leaving.length] ?? 0, ...ids.slice(1)]),
+  )
+}
+
+/** Moves the copies of the topic's partitions to these brokers, and waits until they are there. */
+async function place(tools: KafkaTools, copies: KafkaSubjectOptions['copies']): Promise<void> {
+  const partitions = copies.map((replicas, partition) => ({ topic: TOPIC, partition, replicas }))
+  const file = '/tmp/place.json'
   await tools.script(`cat > ${file}`, JSON.stringify({ version: 1, partitions }))
   await tools.kafka('kafka-reassign-partitions', `--reassignment-json-file ${file} --execute`)
   await waitFor(
-    'the copies are spread',
+    'the copies are where they belong',
     async () => {
       const words = `--reassignment-json-file ${file} --verify`
       const state = await tools.kafka('kafka-reassign-partitions', words)

@@ -9,6 +9,7 @@ const CLIENT = '/tmp/client.properties'
 const TREE_TLS = '/tmp/tree.properties'
 const CERTIFICATES = '/certificates'
 const CLIENT_PORT = 9092
+const SHELL = 'org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka'
 
 export interface KafkaImage {
   readonly tag: string
@@ -60,14 +61,14 @@ export class KafkaTools {
     return this.script(`${BIN}/kafka-cluster.sh ${command} ${how} ${words.join(' ')}`)
   }
 
-  /** A command of ZooKeeper's shell on Kafka's part of the tree. */
+  /** A command of ZooKeeper's shell on Kafka's part of the tree; by its class, since not every image starts it alike. */
   async tree(...words: readonly string[]): Promise<string> {
     const { release, name, namespace } = this.#dependent
     const { tls } = this.#image
     const place = `${release.name}-cs.${namespace.name}.svc.cluster.local:${tls === null ? 2181 : 2281}`
     const secure = tls === null ? '' : `-zk-tls-config-file ${TREE_TLS}`
-    const shell = `${BIN}/zookeeper-shell.sh ${place}/${name} ${secure} ${words.join(' ')}`
-    return (await this.script(shell)).split('\n').at(-1) ?? ''
+    const shell = `${BIN}/kafka-run-class.sh ${SHELL} -server ${place}/${name}`
+    return (await this.script(`${shell} ${secure} ${words.join(' ')}`)).split('\n').at(-1) ?? ''
   }
 
   /** A pod that runs a script with the tools at hand; with `outside` it has the network of its node. */

@@ -52,13 +52,15 @@ interface PatroniMember {
 }
 
 /** PostgreSQL as its own tools see it: Patroni's REST API, and the views of the primary. */
-class PostgresqlSubject implements Subject {
+export class PostgresqlSubject implements Subject {
   readonly load: PostgresqlWrites
   readonly #dependent: Dependent
 
   constructor(dependent: Dependent, tls: string | null) {
     this.#dependent = dependent
-    this.load = new PostgresqlWrites(dependent, this, tls)
+    const host = `${dependent.name}-rw.${dependent.namespace.name}.svc.cluster.local`
+    const writing = { pod: 'postgresql-writes', host, table: 'writes', commit: 'on', tls } as const
+    this.load = new PostgresqlWrites(dependent, this, writing)
   }
 
   /** The primary, and those that stream from it and that Patroni knows as members that run. */
@@ -105,10 +107,11 @@ class PostgresqlSubject implements Subject {
     return await this.#dependent.exec(ordinal, ...psql)
   }
 
-  /** What the first pod whose Patroni answers says of the cluster. */
-  async cluster(): Promise<readonly PatroniMember[]> {
+  /** What the first pod whose Patroni answers says of the cluster; one that is `unreachable` is not asked. */
+  async cluster(unreachable = ''): Promise<readonly PatroniMember[]> {
     let last: unknown
     for (const { metadata } of await this.#dependent.pods()) {
+      if (metadata.name === unreachable) continue
       try {
         const get = ['wget', '-qO-', '-T', '5', 'http://127.0.0.1:8008/cluster']
         const where = [metadata.name, '-c', 'agent']
@@ -122,51 +125,60 @@ class PostgresqlSubject implements Subject {
   }
 }
 
-/** Writers that know the primary by its Service alone. */
-class PostgresqlWrites extends AcknowledgedWrites {
+/** Where rows are written, and how. */
+interface Writing {
+  readonly pod: string
+  readonly host: string
+  readonly table: string
+  /** PostgreSQL's synchronous_commit: `local` waits for no standby. */
+  readonly commit: 'on' | 'local'
+  /** Secret with the certificate of the authority; null: in plain text. */
+  readonly tls: string | null
+}
+
+/** Rows written by a pod; those of a story know the primary by its Service alone. */
+export class PostgresqlWrites extends AcknowledgedWrites {
   readonly #dependent: Dependent
   readonly #subject: PostgresqlSubject
-  readonly #tls: string | null
+  readonly #writing: Writing
 
-  constructor(dependent: Dependent, subject: PostgresqlSubject, tls: string | null) {
-    super(dependent.namespace, 'postgresql-writes')
+  constructor(dependent: Dependent, subject: PostgresqlSubject, writing: Writing) {
+    super(dependent.namespace, writing.pod)
     this.#dependent = dependent
     this.#subject = subject
-    this.#tls = tls
+    this.#writing = writing
   }
 
   async start(node?: string): Promise<void> {
-    const { name } = this.#dependent
-    const secret = { name: `${name}-auth`, key: 'superuser-password' }
+    const { host, table, commit, tls } = this.#writing
+    const secret = { name: `${this.#dependent.name}-auth`, key: 'superuser-password' }
+    const ca = tls === null ? [] : [{ name: 'CA_FILE', value: `${CERTIFICATES_AT}/ca.crt` }]
     const env = [
-      { name: 'HOST', value: `${name}-rw.${this.namespace.name}.svc.cluster.local` },
+      { name: 'HOST', value: host },
+      { name: 'TABLE', value: table },
+      { name: 'COMMIT', value: commit },
       { name: 'PASSWORD', valueFrom: { secretKeyRef: secret } },
+      ...ca,
     ]
-    const place = node === undefined ? {} : { nodeName: node }
-    if (this.#tls === null) {
-      await this.namespace.startProgram(this.pod, 'postgresql-writes', env, 'Running', place)
-    } else {
-      await this.namespace.startProgram(
-        this.pod,
-        'postgresql-writes',
-        [...env, { name: 'CA_FILE', value: `${CERTIFICATES_AT}/ca.crt` }],
-        'Running',
-        {
-          ...place,
-          volumes: [{ name: 'certificates', secret: { secretName: this.#tls } }],
-          mounts: [{ name: 'certificates', mountPath: CERTIFICATES_AT, readOnly: true }],
-        },
-      )
-    }
+    await this.namespace.startProgram(this.pod, 'postgresql-writes', env, 'Running', {
+      ...(node === undefined ? {} : { nodeName: node }),
+      ...(tls === null ? {} : certificatesOf(tls)),
+    })
     await this.goesOn()
   }
 
   /** What the primary has. */
   protected async present(): Promise<ReadonlySet<string>> {
     const leader = await this.#subject.leader()
-    return new Set((await this.#subject.sql(leader, 'select key from writes')).split('\n'))
+    const rows = await this.#subject.sql(leader, `select key from ${this.#writing.table}`)
+    return new Set(rows.split('\n'))
   }
 }
+
+const certificatesOf = (secretName: string) => ({
+  volumes: [{ name: 'certificates', secret: { secretName } }],
+  mounts: [{ name: 'certificates', mountPath: CERTIFICATES_AT, readOnly: true }],
+})
 
 function leaderOf(cluster: readonly PatroniMember[]): PatroniMember {
   const leaders = cluster.filter(({ role, state }) => role === 'leader' && state === 'running')

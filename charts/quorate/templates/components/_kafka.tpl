@@ -254,17 +254,14 @@ ssl.truststore.type: kafka.tls
 
 {{- define "quorate.kafka.script" -}}
 {{- $run := include "quorate.agent.runDirectory" . -}}
-{{- $kraft := eq .values.mode "kraft" -}}
-{{- if $kraft -}}
-# A node that stops asks the leader of the controllers first, and waits for one until it is killed: when all
-# stop, the last ones wait in vain. The agent says when there has been none for long.
+# A broker that stops asks the leader of the controllers first, or looks for it in the tree, and waits until it is
+# killed: when all stop, the last ones wait in vain. The agent says when there has been neither for long.
 wait_no_longer() {
   while kill -0 "$engine" 2>/dev/null; do
     if [ -e {{ $run }}/leaderless ]; then kill -KILL "$engine"; fi
     sleep 1
   done
 }
-{{ end -}}
 {{ include "quorate.permitBegin" . }}
 {{ include "quorate.kafka.ownFiles" . }}
 {{- if eq .values.mode "zookeeper" }}
@@ -290,7 +287,7 @@ fi
 {{- end }}
 {{ include "quorate.kafka.run" . }}
 {{- end }}
-{{ include "quorate.permitEnd" (merge (dict "whileStopping" ($kraft | ternary "wait_no_longer" "")) .) }}
+{{ include "quorate.permitEnd" (merge (dict "whileStopping" "wait_no_longer") .) }}
 {{- end -}}
 
 {{/* What nobody else may read. */}}

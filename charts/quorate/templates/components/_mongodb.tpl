@@ -73,9 +73,10 @@ agentEnv:
   {{- end }}
 generatedKeys:
   {{- include "quorate.mongodb.secretKeys" . | nindent 2 }}
+# The address of a pod that is gone answers nothing, and drivers would wait half a minute for it.
 secretTexts:
   {{- range $user := keys .values.auth.users | sortAlpha }}
-  uri-{{ $user }}: mongodb://{{ $user }}:{ {{- $user }}-password}@{{ include "quorate.mongodb.hosts" $context }}/?replicaSet={{ $.values.replicaSetName }}&authSource=admin{{ if $.values.tls.existingSecret }}&tls=true{{ end }}
+  uri-{{ $user }}: mongodb://{{ $user }}:{ {{- $user }}-password}@{{ include "quorate.mongodb.hosts" $context }}/?replicaSet={{ $.values.replicaSetName }}&authSource=admin&connectTimeoutMS=5000{{ if $.values.tls.existingSecret }}&tls=true{{ end }}
   {{- end }}
 {{- end -}}
 

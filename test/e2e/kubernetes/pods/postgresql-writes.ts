@@ -11,7 +11,9 @@ const PACE_MS = 100
 const ANSWER_MS_MAX = 3_000
 
 const ca = process.env['CA_FILE']
-const { HOST: host = '', PASSWORD: password = '' } = process.env
+const { HOST: host = '', PASSWORD: password = '', TABLE: table = 'writes' } = process.env
+/** `local` waits for no standby. */
+const commit = process.env['COMMIT'] ?? 'on'
 const tls = ca === undefined ? {} : { ssl: { ca: readFileSync(ca, 'utf8') } }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -25,6 +27,7 @@ async function connected(): Promise<Client> {
     password,
     connectionTimeoutMillis: ANSWER_MS_MAX,
     query_timeout: ANSWER_MS_MAX,
+    options: `-c synchronous_commit=${commit}`,
     ...tls,
   })
   // The answer that is waited for fails as well, if there is one.
@@ -39,8 +42,8 @@ async function insert(keys: () => string): Promise<never> {
   try {
     for (;;) {
       const key = keys()
-      await client.query('insert into writes values ($1)', [key])
-      console.log(`acknowledged ${key} ${Math.round(performance.now())}`)
+      await client.query(`insert into ${table} values ($1)`, [key])
+      console.log(`acknowledged ${key} ${Math.round(performance.timeOrigin + performance.now())}`)
       await pause(PACE_MS)
     }
   } finally {
@@ -52,7 +55,7 @@ async function insert(keys: () => string): Promise<never> {
 async function createTable(): Promise<boolean> {
   try {
     const client = await connected()
-    await client.query('create table if not exists writes (key text primary key)')
+    await client.query(`create table if not exists ${table} (key text primary key)`)
     await client.end()
     return true
   } catch (error) {

@@ -4,6 +4,7 @@ import { drainKafka } from '../../../../agent/engines/kafka/kafka-drain.ts'
 import type { Reassignment } from '../../../../agent/engines/kafka/kafka-reassignments.ts'
 import type { KafkaMetadata, KafkaRequest } from '../../../../agent/engines/kafka/kafka-requests.ts'
 import { KafkaReader, KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
+import { AgentError } from '../../../../agent/errors.ts'
 
 /** Looks until a move has arrived, and so many more until the brokers' metadata say so. */
 const MOVES_FOR = 2
@@ -144,7 +145,7 @@ class FakeCluster {
 
 async function drain(cluster: FakeCluster, leaving: readonly number[], throttle = 0) {
   const told: string[] = []
-  const options = { cluster, leaving, throttle, pollMs: 1, timeoutMs: 1_000 }
+  const options = { cluster, leaving, throttle, pollMs: 1, timeoutMs: 1_000, patienceMs: 500 }
   const tell = (progress: string) => void told.push(progress)
   await drainKafka({ ...options, tell, nowMs: () => performance.now() })
   return told
@@ -212,6 +213,26 @@ describe('emptying a broker', () => {
       'other partitions are moving: the throttle stays',
     )
     expect(cluster.configs.get('0 leader.replication.throttled.rate')).toBe('1000')
+  })
+
+  it('asks again when a broker that is listed has just left', async () => {
+    const cluster = new FakeCluster([0, 1, 2], { 'a-0': [2, 0] })
+    const silence = new AgentError('ENGINE_UNREACHABLE', 'h:2: getaddrinfo ENOTFOUND h')
+    const { ask } = cluster
+    let silent = 3
+    cluster.ask = async (broker, request) => {
+      silent -= 1
+      if (broker === 2 && silent >= 0) throw silence
+      return ask.call(cluster, broker, request) as never
+    }
+    const told = await drain(cluster, [2], 1_000)
+    expect(told.filter((line) => line.includes('ENOTFOUND'))).toHaveLength(1)
+    expect([...cluster.replicas.values()].flat()).not.toContain(2)
+    expect([...cluster.configs]).toEqual([])
+    cluster.ask = async () => {
+      throw silence
+    }
+    await expect(drain(cluster, [2], 1_000)).rejects.toBe(silence)
   })
 
   it('moves a hundred partitions at a time', async () => {

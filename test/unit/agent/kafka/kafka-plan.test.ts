@@ -157,6 +157,8 @@ describe('when a broker may stop', () => {
     expect(step({ engine, statefulSet: { kind: 'notFound', atMs: NOW } })).toEqual(ready)
     const failed = { kind: 'failed', atMs: NOW, reason: 'timeout', refused: false } as const
     expect(step({ engine, statefulSet: failed })).toMatchObject({ kind: 'wait' })
+    // Of a release that is uninstalled the right to ask is gone before its pods are.
+    expect(step({ engine, statefulSet: { ...failed, refused: true } })).toEqual(ready)
   })
 
   it('leaves for good only without copies, and without logs that are yet to be deleted', () => {

@@ -125,7 +125,7 @@ describe('the engine of MongoDB over TLS, with a double in a process of its own'
     await engine.bootstrap({ observation: { ...seen, engine: engineView }, fence: UNFENCED })
     expect(await engine.observe()).toMatchObject({
       leads: true,
-      connection: `mongodb://localhost:${port}/?replicaSet=rs0&tls=true`,
+      connection: `mongodb://localhost:${port}/?replicaSet=rs0&connectTimeoutMS=5000&tls=true`,
     })
   })
 
