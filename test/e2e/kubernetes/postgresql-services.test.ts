@@ -97,7 +97,7 @@ describe.sequential('what stands around PostgreSQL', { timeout: 600_000 }, () =>
       'replication-password',
       'superuser-password',
     ])
-    await release.install('--set', 'postgresql.podAnnotations.again=1')
+    await release.install('--set-string', 'postgresql.podAnnotations.again=1')
     expect(await password()).toEqual(before)
     await dependent.ready(3)
     await release.helm('uninstall', release.name, '--wait', '--timeout=6m')
