@@ -85,6 +85,8 @@ export const limits = {
   kafkaBehindMs: 600_000,
   /** The controller lets others stop first, for so long. */
   kafkaControllerLastMs: 60_000,
+  /** A broker with data waits so long for what the tree says of controllers that are a set of their own. */
+  kafkaRecordPatienceMs: 10_000,
   /** Controllers without a leader for so long: a node that stops does not wait for one any more. */
   kafkaLeaderlessMs: 20_000,
   /** A controller that has not had all of the metadata for longer is behind. */

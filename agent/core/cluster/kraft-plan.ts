@@ -18,8 +18,8 @@ export interface VoterView extends EngineView {
 
 /** What the tree says of the cluster of controllers that are a set of their own. */
 export type ControllersRecord =
-  /** It cannot be read. */
-  | { readonly kind: 'unknown'; readonly reason: string }
+  /** It cannot be read, since then. */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly sinceMs: Ms }
   /** '' while they have not formed it. */
   | { readonly kind: 'known'; readonly clusterId: string }
 
@@ -64,22 +64,35 @@ export function kraftPlan(bounds: KraftBounds): ClusterPlan<KraftView> {
   }
 }
 
+export interface BrokersBounds extends Omit<KraftBounds, 'controllers'> {
+  /** For so long a broker with data waits for what the tree says of its controllers. */
+  readonly kafkaRecordPatienceMs: Ms
+}
+
 /**
  * Brokers whose controllers are a set of their own, which forms the cluster and keeps its id on record: a broker
  * takes that id over, and founds nothing.
  */
-export function brokersPlan(bounds: Omit<KraftBounds, 'controllers'>): ClusterPlan<KraftView> {
-  return { ...kraftPlan({ ...bounds, controllers: 0 }), forming: 'itself', startGate: recordGate }
+export function brokersPlan(bounds: BrokersBounds): ClusterPlan<KraftView> {
+  const startGate = (observation: Observation<KraftView>) => recordGate(observation, bounds)
+  return { ...kraftPlan({ ...bounds, controllers: 0 }), forming: 'itself', startGate }
 }
 
 /**
- * Where there is data and no record of the controllers, as after a tree was lost, the broker starts: controllers take
- * none of another cluster.
+ * Where there is data and no record of the controllers, as after a tree was lost or while it is away, the broker
+ * starts: controllers take none of another cluster.
  */
-function recordGate({ engine, disk }: Observation<KraftView>): string | null {
+function recordGate(
+  { engine, disk, nowMs }: Observation<KraftView>,
+  { kafkaRecordPatienceMs: patienceMs }: BrokersBounds,
+): string | null {
   const { controllersRecord: record } = engine
   const known = record?.kind === 'known' ? record.clusterId : ''
   if (disk.kind === 'member') {
+    // An agent that has just begun has no session yet.
+    if (record?.kind === 'unknown' && nowMs - record.sinceMs < patienceMs) {
+      return `asks what cluster the controllers are of: ${record.reason}`
+    }
     if (known === '' || known === disk.clusterId) return null
     return `refuses to start: the disk holds cluster ${disk.clusterId}, the controllers are of ${known}`
   }

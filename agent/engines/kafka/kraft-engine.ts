@@ -240,7 +240,9 @@ export class KraftEngine implements Engine<KraftView> {
   async #lookAtRecord(): Promise<void> {
     if (this.#elsewhere === null) return
     const { coordination, root } = this.#elsewhere
-    this.#record = await readControllersRecord(coordination, root)
+    const before = this.#record
+    const sinceMs = before?.kind === 'unknown' ? before.sinceMs : this.#options.nowMs()
+    this.#record = await readControllersRecord(coordination, root, sinceMs)
   }
 
   #hasVote({ voters }: QuorumView): boolean {

@@ -98,9 +98,10 @@ describe('a broker whose controllers are a set of their own', () => {
     expect(await recordOf(treeOf(null, true))).toEqual({
       kind: 'unknown',
       reason: 'there is no session now',
+      sinceMs: 0,
     })
     const reason = `${PATH} holds what no agent writes`
-    expect(await recordOf(treeOf('{}'))).toEqual({ kind: 'unknown', reason })
+    expect(await recordOf(treeOf('{}'))).toEqual({ kind: 'unknown', reason, sinceMs: 0 })
   })
 
   it('reads nothing where its own set has them', async () => {

@@ -147,10 +147,12 @@ describe('a broker whose controllers are a set of their own', () => {
     kafkaSurveyFreshMs: 2_000,
     kafkaControllerLastMs: 60_000,
     verdictFreshMs: 2_000,
+    kafkaRecordPatienceMs: 10_000,
   })
   const gate = (controllersRecord: ControllersRecord | null, disk: Observation['disk']) =>
     brokers.startGate(seen({ engine: view({ controllersRecord }), disk }))
-  const unknown = { kind: 'unknown', reason: 'there is no session now' } as const
+  const reason = 'there is no session now'
+  const unknown = { kind: 'unknown', reason, sinceMs: NOW - 10_000 } as const
   const known = (clusterId: string) => ({ kind: 'known', clusterId }) as const
 
   it('waits with an empty disk for the cluster that these form', () => {
@@ -169,7 +171,10 @@ describe('a broker whose controllers are a set of their own', () => {
     )
   })
 
-  it('starts with data where nothing of them is known', () => {
+  it('starts with data where nothing of them is known, and not before it has asked', () => {
+    expect(gate({ ...unknown, sinceMs: NOW - 9_999 }, holding('c1'))).toBe(
+      `asks what cluster the controllers are of: ${reason}`,
+    )
     expect(gate(unknown, holding('c1'))).toBeNull()
     expect(gate(known(''), holding('c1'))).toBeNull()
   })
