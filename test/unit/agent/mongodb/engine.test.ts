@@ -137,7 +137,9 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     await engine(2).perform('promote', {}, await call(2))
     const { members, connection } = await seen(0, { leads: true })
     expect(members.map(({ voter }) => voter)).toEqual([true, true, true])
-    expect(connection).toBe(`mongodb://${servers.places.slice(0, 3).join(',')}/?replicaSet=rs0&connectTimeoutMS=5000`)
+    expect(connection).toBe(
+      `mongodb://${servers.places.slice(0, 3).join(',')}/?replicaSet=rs0&connectTimeoutMS=5000`,
+    )
   })
 
   it('knows the set of a member that has no users yet', async () => {
