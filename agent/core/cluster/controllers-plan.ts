@@ -1,8 +1,8 @@
 import { type Ms, type Observation, ordinalOf } from '../observation.ts'
 import type { Drain } from '../state.ts'
 import { isSetGoing } from './kafka-stop.ts'
-import { type VoterView, voterDuty } from './kraft-plan.ts'
-import { type ClusterPlan, compareCounts, type DrainStep } from './plan.ts'
+import { KRAFT, type VoterView, voterDuty } from './kraft-plan.ts'
+import type { ClusterPlan, DrainStep } from './plan.ts'
 
 export interface ControllersView extends VoterView {
   /** By pod of each voter: the last moment at which its leader knew that it had all of the log. */
@@ -16,18 +16,10 @@ interface ControllersBounds {
   readonly kafkaTurnsMs: Ms
 }
 
-/**
- * Controllers of Kafka in a set of their own (KIP-853): the first is formatted as the one voter, under the cluster
- * id of the intent; the others start without a vote and are added one by one. All of the set vote.
- */
+/** Controllers of Kafka in a set of their own (KIP-853), all of which vote. */
 export function controllersPlan(bounds: ControllersBounds): ClusterPlan<ControllersView> {
   return {
-    forming: 'atStart',
-    restart: 'itself',
-    joins: 'freely',
-    removedReturns: 'asIs',
-    comparePositions: compareCounts,
-    startGate: () => null,
+    ...KRAFT,
     duty: (observation) => voterDuty(observation, { controllers: Number.POSITIVE_INFINITY }),
     setDuty: () => null,
     drain: (observation, drain) => stopStep(observation, drain, bounds),

@@ -45,19 +45,23 @@ export const ADD_VOTER = 'addVoter'
 export const UNREGISTER = 'unregister'
 
 /**
- * Kafka with a dynamic quorum of its own (KIP-853), in which the lowest ordinals are controllers too: the first
- * is formatted as the one voter, under the cluster id of the intent; the others start without a vote and are added
- * one by one.
+ * What nodes with a dynamic quorum have in common: the first is formatted as the one voter, under the cluster id of
+ * the intent; the others start without a vote and are added one by one.
  */
+export const KRAFT = {
+  forming: 'atStart',
+  restart: 'itself',
+  joins: 'freely',
+  removedReturns: 'asIs',
+  comparePositions: compareCounts,
+  // A registration of the former process is waited for by the node itself.
+  startGate: () => null,
+} as const
+
+/** Kafka with a dynamic quorum of its own (KIP-853), in which the lowest ordinals are controllers too. */
 export function kraftPlan(bounds: KraftBounds): ClusterPlan<KraftView> {
   return {
-    forming: 'atStart',
-    restart: 'itself',
-    joins: 'freely',
-    removedReturns: 'asIs',
-    comparePositions: compareCounts,
-    // A registration of the former process is waited for by the broker itself.
-    startGate: () => null,
+    ...KRAFT,
     duty: (observation) => voterDuty(observation, bounds),
     setDuty: (observation) => unregisterDuty(observation, bounds),
     drain: (observation, drain) => stopStep(observation, drain, bounds),
@@ -97,10 +101,9 @@ function recordGate(
     return `refuses to start: the disk holds cluster ${disk.clusterId}, the controllers are of ${known}`
   }
   if (known !== '') return null
-  const why = record?.kind === 'unknown' ? `: ${record.reason}` : ''
-  return why === ''
-    ? 'the controllers have formed no cluster yet'
-    : `the disk is empty, and the cluster of the controllers cannot be read${why}`
+  return record?.kind === 'unknown'
+    ? `the disk is empty, and the cluster of the controllers cannot be read: ${record.reason}`
+    : 'the controllers have formed no cluster yet'
 }
 
 /** To have a vote, as so many of the lowest ordinals are to. */

@@ -4,8 +4,8 @@ import type { DatedSurvey } from '../../core/cluster/kafka-stop.ts'
 import { within } from '../../deadline.ts'
 import { limits } from '../../limits.ts'
 import { KafkaConnection, type KafkaPlace } from './kafka-connection.ts'
+import { KafkaPulse } from './kafka-pulse.ts'
 import {
-  apiVersions,
   countLogs,
   describeConfigs,
   type KafkaMetadata,
@@ -28,12 +28,8 @@ export interface LocalBrokerOptions {
 /** The broker beside the agent, as it answers. */
 export class LocalBroker {
   readonly #options: LocalBrokerOptions
-  /** For signs of life alone: a broker answers the requests of a connection one after the other. */
-  readonly #heart: KafkaConnection
+  readonly #pulse: KafkaPulse<KafkaMetadata>
   readonly #asking: KafkaConnection
-  #pulse: Promise<void> | null = null
-  #answers = false
-  #metadata = NO_METADATA
   #survey: DatedSurvey | null = null
   #surveying: Promise<void> | null = null
   /** When the process that got the last permit first answered. */
@@ -42,12 +38,13 @@ export class LocalBroker {
 
   constructor(options: LocalBrokerOptions) {
     this.#options = options
-    this.#heart = new KafkaConnection(options.place, options.tls)
+    const heart = new KafkaConnection(options.place, options.tls)
+    this.#pulse = new KafkaPulse(heart, metadata([]), NO_METADATA)
     this.#asking = new KafkaConnection(options.place, options.tls)
   }
 
   get metadata(): KafkaMetadata {
-    return this.#metadata
+    return this.#pulse.metadata
   }
 
   get survey(): DatedSurvey | null {
@@ -68,7 +65,7 @@ export class LocalBroker {
   }
 
   get #isListed(): boolean {
-    return this.#metadata.brokers.some(({ id }) => id === this.#options.id)
+    return this.metadata.brokers.some(({ id }) => id === this.#options.id)
   }
 
   /** Another process is about to start: what was seen of the former one says nothing of it. */
@@ -80,13 +77,9 @@ export class LocalBroker {
 
   /** Whether it answers; while it does, what it knows is followed. Never rejects. */
   async look(): Promise<boolean> {
-    this.#pulse ??= this.#beat().finally(() => {
-      this.#pulse = null
-    })
-    // Until the sign of life comes, or its limit is over, the last one counts.
-    await within(this.#pulse, limits.kafkaPatienceMs, notYet).catch(() => {})
-    if (this.#answers) await this.#follow()
-    return this.#answers
+    const answers = await this.#pulse.look()
+    if (answers) await this.#follow()
+    return answers
   }
 
   /** Asks the broker anything else. */
@@ -107,21 +100,6 @@ export class LocalBroker {
     )
     const logs = await this.ask(countLogs)
     this.#survey = { ...surveyReplicas(own, minInSync, id), atMs, logs }
-  }
-
-  async #beat(): Promise<void> {
-    try {
-      await this.#heart.call(apiVersions, limits.kafkaAnswerMs)
-      this.#answers = true
-    } catch {
-      this.#answers = false
-      return
-    }
-    try {
-      this.#metadata = await this.#heart.call(metadata([]), limits.kafkaAnswerMs)
-    } catch {
-      // It lives; what it told of the cluster before stays.
-    }
   }
 
   /** Until the start of the broker is over: are its copies in sync? */

@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls'
-import { within } from '../../deadline.ts'
 import { AgentError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import { KafkaConnection, type KafkaPlace } from './kafka-connection.ts'
+import { KafkaPulse } from './kafka-pulse.ts'
 import { type ControllersMetadata, describeControllers } from './kafka-quorum-requests.ts'
-import { apiVersions, type KafkaRequest } from './kafka-requests.ts'
+import type { KafkaRequest } from './kafka-requests.ts'
 
 const NOTHING_KNOWN: ControllersMetadata = { clusterId: '', leaderId: -1, places: [] }
 
@@ -18,34 +18,26 @@ interface LocalControllerOptions {
 /** The controller beside the agent, which has no listener of brokers, and by way of it whoever leads. */
 export class LocalController {
   readonly #options: LocalControllerOptions
-  /** For signs of life alone: requests of a connection are answered one after the other. */
-  readonly #heart: KafkaConnection
+  readonly #pulse: KafkaPulse<ControllersMetadata>
   readonly #asking: KafkaConnection
-  #pulse: Promise<void> | null = null
-  #answers = false
-  #metadata = NOTHING_KNOWN
   #leader: { readonly place: KafkaPlace; readonly connection: KafkaConnection } | null = null
 
   constructor(options: LocalControllerOptions) {
     this.#options = options
     const { place, tls } = options
-    this.#heart = new KafkaConnection(place, tls && (() => tls(null)))
-    this.#asking = new KafkaConnection(place, tls && (() => tls(null)))
+    const connect = () => new KafkaConnection(place, tls && (() => tls(null)))
+    this.#pulse = new KafkaPulse(connect(), describeControllers, NOTHING_KNOWN)
+    this.#asking = connect()
   }
 
   /** As this controller knows it. */
   get metadata(): ControllersMetadata {
-    return this.#metadata
+    return this.#pulse.metadata
   }
 
   /** Whether it answers; while it does, what it knows is followed. Never rejects. */
   async look(): Promise<boolean> {
-    this.#pulse ??= this.#beat().finally(() => {
-      this.#pulse = null
-    })
-    // Until the sign of life comes, or its limit is over, the last one counts.
-    await within(this.#pulse, limits.kafkaPatienceMs, () => new Error('not yet')).catch(() => {})
-    return this.#answers
+    return await this.#pulse.look()
   }
 
   /** Asks whoever leads: the others refuse whatever is about the quorum. Throws ENGINE_UNREACHABLE without one. */
@@ -56,23 +48,8 @@ export class LocalController {
     return await this.#toLeader().call(request, timeoutMs)
   }
 
-  async #beat(): Promise<void> {
-    try {
-      await this.#heart.call(apiVersions, limits.kafkaAnswerMs)
-      this.#answers = true
-    } catch {
-      this.#answers = false
-      return
-    }
-    try {
-      this.#metadata = await this.#heart.call(describeControllers, limits.kafkaAnswerMs)
-    } catch {
-      // It lives; what it told of the others before stays.
-    }
-  }
-
   #toLeader(): KafkaConnection {
-    const { leaderId, places } = this.#metadata
+    const { leaderId, places } = this.metadata
     if (leaderId === this.#options.id) return this.#asking
     const place = places.find(({ id }) => id === leaderId)
     if (place === undefined) {

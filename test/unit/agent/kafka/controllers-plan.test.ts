@@ -6,12 +6,13 @@ import {
 import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
 import type { Drain } from '../../../../agent/core/state.ts'
+import { facts, ready } from '../cluster-observations.ts'
 import { idle, NOW, observation, rules, set } from '../observations.ts'
 
 const plan = controllersPlan({ kafkaLeaderlessMs: 20_000, kafkaTurnsMs: 10_000 })
 const BEGAN = NOW - 15_000
 
-/** Five vote, or so many, all in step since the stop began but those that are named. */
+/** Three vote, or so many, all in step since the stop began but those that are named. */
 function view(changes: Partial<ControllersView> = {}, voters = 3, behind: number[] = []) {
   const ordinals = Array.from({ length: voters }, (_, i) => i)
   const own: ControllersView = {
@@ -39,16 +40,8 @@ function drain(kind: 'temporary' | 'scaledDown', startedAtMs = BEGAN): Drain {
 }
 
 function stopping(...pods: readonly string[]): ClusterFacts {
-  const member = { status: 'STOPPING', ready: false, role: 'controller', incarnation: 1 }
-  return {
-    atMs: NOW,
-    initialized: null,
-    intent: null,
-    reports: {},
-    tombstones: {},
-    members: Object.fromEntries(pods.map((pod) => [pod, member])),
-    locks: { bootstrap: null, reconfig: null, election: null },
-  }
+  const member = { ...ready, status: 'STOPPING', ready: false, role: 'controller' }
+  return facts({ members: Object.fromEntries(pods.map((pod) => [pod, member])) })
 }
 
 const step = (

@@ -8,6 +8,7 @@ import {
 import type { DatedSurvey } from '../../../../agent/core/cluster/kafka-stop.ts'
 import type { DiskReport, Observation } from '../../../../agent/core/observation.ts'
 import type { Drain } from '../../../../agent/core/state.ts'
+import { facts } from '../cluster-observations.ts'
 import { empty, holding, idle, NOW, observation, rules, set } from '../observations.ts'
 
 const FRESH_MS = 2_000
@@ -19,19 +20,6 @@ const quiet: DatedSurvey = { atMs: NOW, copies: 0, behind: 0, atRisk: 0, example
 function view(changes: Partial<KafkaView>): KafkaView {
   const tree: KafkaTree = { kind: 'known', clusterId: 'c1', registered: null }
   return { ...idle, brokerId: 0, tree, survey: quiet, ...changes }
-}
-
-function facts(changes: Partial<ClusterFacts> = {}): ClusterFacts {
-  return {
-    atMs: NOW,
-    initialized: null,
-    intent: null,
-    reports: {},
-    tombstones: {},
-    members: {},
-    locks: { bootstrap: null, reconfig: null, election: null },
-    ...changes,
-  }
 }
 
 function reported(engineClusterId: string) {

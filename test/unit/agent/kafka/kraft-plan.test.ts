@@ -7,6 +7,7 @@ import {
   kraftPlan,
 } from '../../../../agent/core/cluster/kraft-plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
+import { facts } from '../cluster-observations.ts'
 import { empty, holding, idle, NOW, observation, set } from '../observations.ts'
 
 const plan = kraftPlan({
@@ -26,19 +27,6 @@ function view(changes: Partial<KraftView> = {}): KraftView {
     controllersRecord: null,
   }
   return { ...idle, answers: true, ready: true, ...own, ...changes }
-}
-
-function facts(changes: Partial<ClusterFacts>): ClusterFacts {
-  return {
-    atMs: NOW,
-    initialized: null,
-    intent: null,
-    reports: {},
-    tombstones: {},
-    members: {},
-    locks: { bootstrap: null, reconfig: null, election: null },
-    ...changes,
-  }
 }
 
 function seen(changes: Partial<Observation<KraftView>>): Observation<KraftView> {
