@@ -29,6 +29,9 @@ const StatefulSet = Type.Object({
     ordinals: Type.Optional(Type.Object({ start: Type.Optional(Type.Integer()) })),
   }),
 })
+const Namespace = Type.Object({
+  metadata: Type.Object({ deletionTimestamp: Type.Optional(Type.String()) }),
+})
 const Owner = Type.Object({ kind: Type.String(), uid: Type.String() })
 const Condition = Type.Object({ type: Type.String(), reason: Type.Optional(Type.String()) })
 const Pod = Type.Object({
@@ -63,7 +66,17 @@ export class KubernetesApi implements ClusterApi {
     this.#core = `/api/v1/namespaces/${encodeURIComponent(options.namespace)}`
   }
 
+  /**
+   * A namespace that is deleted takes its pods first and all else after them (Kubernetes 1.34,
+   * OrderedNamespaceDeletion): its StatefulSets look as if they were to stay. So it is asked for, too.
+   */
   async statefulSet(): Promise<Fetched<StatefulSetView>> {
+    const [set, isNamespaceGoing] = await Promise.all([this.#ownSet(), this.#isNamespaceGoing()])
+    if (set.kind !== 'ok' || !isNamespaceGoing) return set
+    return { ...set, value: { ...set.value, deleting: true } }
+  }
+
+  async #ownSet(): Promise<Fetched<StatefulSetView>> {
     const { namespace, set } = this.#options
     const path = `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/statefulsets/${encodeURIComponent(set)}`
     return await this.#fetch(path, StatefulSet, ({ metadata, spec }) => ({
@@ -72,6 +85,17 @@ export class KubernetesApi implements ClusterApi {
       firstOrdinal: spec.ordinals?.start ?? 0,
       deleting: metadata.deletionTimestamp !== undefined,
     }))
+  }
+
+  async #isNamespaceGoing(): Promise<boolean> {
+    try {
+      const { body } = await this.#rest.call('GET', this.#core)
+      // A role without this right is told nothing, and then the StatefulSet alone is believed.
+      return Value.Check(Namespace, body) && body.metadata.deletionTimestamp !== undefined
+    } catch (error) {
+      this.#options.log('the namespace could not be read', { reason: messageOf(error) })
+      return false
+    }
   }
 
   async pod(): Promise<Fetched<PodView>> {

@@ -17,7 +17,7 @@ export interface RestAnswer {
 /**
  * A few JSON requests to the Kubernetes API. Where it is, whom to trust and the token that the kubelet
  * renews are KubeConfig's; the generated calls of that library stay out of the bundle, since they
- * would cost every pod as much memory as all the rest of the agent, for five requests.
+ * would cost every pod as much memory as all the rest of the agent, for six requests.
  */
 export class RestClient {
   readonly #kube: KubeConfig

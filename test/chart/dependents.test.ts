@@ -108,6 +108,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
         rules.map(({ resources, resourceNames, verbs }) => ({ resources, resourceNames, verbs })),
       ).toEqual([
         { resources: ['statefulsets'], resourceNames: [name], verbs: ['get'] },
+        { resources: ['namespaces'], resourceNames: ['default'], verbs: ['get'] },
         { resources: ['pods'], resourceNames: undefined, verbs: pods },
         { resources: ['events'], resourceNames: undefined, verbs: ['create'] },
       ])

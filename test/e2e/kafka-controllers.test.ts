@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { describeQuorum } from '../../agent/engines/kafka/kafka-quorum-requests.ts'
 import { CONTROLLERS_SET, FIRST_CONTROLLER_ID } from '../kafka/kafka-files.ts'
 import { KafkaRelease } from '../kafka/kafka-pods.ts'
+import { disksOf, KafkaQuorum } from '../kafka/quorum.ts'
 import { TopicWrites } from '../kafka/topic-writes.ts'
 import { javaTool } from '../support/java.ts'
 import type { ServerEnsemble } from '../support/processes.ts'
@@ -9,9 +9,8 @@ import { quorateEnsemble } from '../support/quorate-process.ts'
 import { titleOf } from '../support/toolchain.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-const tool = javaTool('kafka')
+const tool = javaTool('kafka-4')
 const STARTS_WITHIN_MS = 240_000
-const WITHIN_MS = 90_000
 
 /** Real nodes, agents and server; the Kubernetes API is a double, and the test is the kubelet. */
 describe.skipIf(tool.found === null)(
@@ -20,6 +19,7 @@ describe.skipIf(tool.found === null)(
     let ensemble: ServerEnsemble
     let controllers: KafkaRelease
     let brokers: KafkaRelease
+    let quorum: KafkaQuorum
 
     beforeAll(async () => {
       if (tool.found === null) return
@@ -35,7 +35,7 @@ describe.skipIf(tool.found === null)(
         controllers: controllers.controllers,
       })
       await Promise.all([controllers.start(), brokers.start()])
-      await brokers.cluster.metadata([])
+      quorum = new KafkaQuorum(brokers.cluster, FIRST_CONTROLLER_ID)
     }, STARTS_WITHIN_MS)
 
     afterEach(({ task }) => {
@@ -48,59 +48,43 @@ describe.skipIf(tool.found === null)(
       await ensemble?.stop()
     })
 
-    const ordinalOf = (id: number) => id - FIRST_CONTROLLER_ID
-
-    async function quorum() {
-      return await brokers.cluster.askAny(describeQuorum)
-    }
-
-    async function votersAre(...ordinals: readonly number[]): Promise<void> {
-      await waitFor(
-        `${ordinals} vote`,
-        async () => {
-          const found = (await quorum()).voters.map(({ id }) => ordinalOf(id)).sort()
-          if (found.join() === ordinals.join()) return true
-          throw new Error(found.join())
-        },
-        WITHIN_MS,
-      )
-    }
-
     it('forms one cluster with all at once, whose controllers all vote, and no broker does', async () => {
-      await votersAre(0, 1, 2)
-      const { clusterId, brokers: running } = await brokers.cluster.metadata([])
-      expect(running.map(({ id }) => id).sort()).toEqual([0, 1])
-      const told = await Promise.all(
-        [...controllers.pods, ...brokers.pods].map(async (pod) => (await pod.status()).observation),
-      )
-      expect(told.map(({ engine }) => engine.clusterId)).toEqual(told.map(() => clusterId))
-      // Of whoever votes the brokers' agents know nothing: it is none of their set.
-      const members = told
-        .slice(3)
-        .map(({ engine }) => engine.members.map(({ name }) => name).sort())
-      expect(members).toEqual([
-        ['k-0', 'k-1'],
-        ['k-0', 'k-1'],
-      ])
+      await quorum.votersAre(0, 1, 2)
+      // What each agent last saw: a member that was ready before the last came learns of it a turn later.
+      await waitFor('every agent tells of the one cluster, a broker of both brokers', async () => {
+        const { clusterId, brokers: running } = await brokers.cluster.metadata([])
+        expect(running.map(({ id }) => id).sort()).toEqual([0, 1])
+        const told = await Promise.all(
+          [...controllers.pods, ...brokers.pods].map(
+            async (pod) => (await pod.status()).observation,
+          ),
+        )
+        expect(told.map(({ engine }) => engine.clusterId)).toEqual(told.map(() => clusterId))
+        // Of whoever votes the brokers' agents know nothing: it is none of their set.
+        const members = told
+          .slice(3)
+          .map(({ engine }) => engine.members.map(({ name }) => name).sort())
+        expect(members).toEqual([
+          ['k-0', 'k-1'],
+          ['k-0', 'k-1'],
+        ])
+        return true
+      })
     })
 
     it('loses nothing that was acknowledged when the controller that leads is killed', async () => {
-      const { leaderId, epoch, voters } = await quorum()
-      const pod = controllers.pod(ordinalOf(leaderId))
+      const before = await quorum.view()
+      const pod = controllers.pod(quorum.ordinalOf(before.leaderId))
       const writes = new TopicWrites(brokers.cluster)
       await writes.goesOn(3)
       await pod.broker.signal('SIGKILL')
-      await waitFor('another leads', async () => {
-        const now = await quorum()
-        return now.leaderId >= 0 && now.leaderId !== leaderId && now.epoch > epoch
-      })
+      await quorum.isLedAnew(before)
       await writes.goesOn(3)
       pod.broker.start()
       await pod.ready()
       await writes.goesOn(3)
       expect(await writes.lost()).toEqual([])
-      const directories = (all: typeof voters) => all.map(({ directoryId }) => directoryId).sort()
-      expect(directories((await quorum()).voters)).toEqual(directories(voters))
+      expect(disksOf(await quorum.view())).toEqual(disksOf(before))
     })
 
     it('lets no controller stop without which the others are no majority', async () => {
@@ -116,34 +100,25 @@ describe.skipIf(tool.found === null)(
     })
 
     it('takes a controller in again that has lost its disk, and the vote of that disk away', async () => {
-      const before = await quorum()
+      const before = await quorum.view()
       const pod = controllers.pod(1)
       await pod.kill()
       pod.loseDisk()
       await pod.start()
       await pod.ready()
-      const vote = (of: typeof before) =>
-        of.voters.find(({ id }) => ordinalOf(id) === 1)?.directoryId
-      await waitFor(
-        'the new disk votes',
-        async () => {
-          const now = await quorum()
-          return now.voters.length === 3 && vote(now) !== vote(before)
-        },
-        WITHIN_MS,
-      )
+      await quorum.votesByAnotherDisk(1, before)
     })
 
     it('takes a controller out when the set is made smaller, and in again', async () => {
       const pod = controllers.pod(2)
       controllers.kubernetes.replicas = 2
       expect(await pod.prestop()).toBe(200)
-      await votersAre(0, 1)
+      await quorum.votersAre(0, 1)
       await pod.stop()
       controllers.kubernetes.replicas = 3
       await pod.start()
       await pod.ready()
-      await votersAre(0, 1, 2)
+      await quorum.votersAre(0, 1, 2)
     })
 
     it('refuses a broker whose disk is of another cluster', async () => {

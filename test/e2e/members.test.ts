@@ -95,16 +95,22 @@ describe('who reads the member documents', () => {
   const isWhole = (roles: ReadonlyMap<string, string>) =>
     roles.size === 3 && primaries(roles).length === 1
 
+  async function knowsThreeVotes(ordinal: number): Promise<void> {
+    const client = servers.client(ordinal)
+    await waitFor(`q-${ordinal} knows that all three vote`, async () => {
+      const { config } = await client.asAgent({ replSetGetConfig: 1 })
+      const members: readonly { readonly votes: number }[] = config.members
+      return members.filter(({ votes }) => votes > 0).length === 3
+    })
+  }
+
   /** It sees all three, then that the primary goes and another one leads, then that it is back. */
   async function sees(next: ReturnType<typeof follow>): Promise<void> {
     await next(isWhole)
     const leader = await servers.primary()
-    // Only those that vote can follow it.
-    await waitFor('all three vote', async () => {
-      const { config } = await servers.client(leader).asAgent({ replSetGetConfig: 1 })
-      const members: readonly { readonly votes: number }[] = config.members
-      return members.filter(({ votes }) => votes > 0).length === 3
-    })
+    // Only those that vote can follow it, and only when each has heard of the other's vote: a primary that
+    // is killed before it has told them leaves a set of two, of which one is gone.
+    await Promise.all(pods.map(({ ordinal }) => knowsThreeVotes(ordinal)))
     const pod = pods[leader]
     if (pod === undefined) throw new Error(`there is no pod ${leader}`)
     await pod.end()

@@ -12,7 +12,7 @@ export interface JavaTool {
   readonly jars: string
 }
 
-export function javaTool(part: 'java-clients' | 'kafka'): Tool<JavaTool> {
+export function javaTool(part: 'java-clients' | 'kafka' | 'kafka-4'): Tool<JavaTool> {
   if (!runs('javac', '-version')) {
     return { found: null, reason: 'a Java compiler is missing: no javac in PATH' }
   }

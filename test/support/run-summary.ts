@@ -1,4 +1,9 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { TestCase, TestModule, TestSuite } from 'vitest/node'
+
+/** So much of what a test said is repeated under its name: enough to tell one cause from another. */
+const REASON_LINES_MAX = 12
+const REASON_COLUMNS_MAX = 300
 
 /**
  * What a run of one or more projects came to. An error outside a test, as in a hook or an import,
@@ -7,7 +12,7 @@ import type { TestCase, TestModule, TestSuite } from 'vitest/node'
 export class RunSummary {
   passed = 0
   skipped = 0
-  /** One line per thing that failed. */
+  /** For each thing that failed its name in one line, and what it said in more. */
   readonly failures: string[] = []
   /** One line per suite or test that was skipped; its title holds the reason. */
   readonly skips: string[] = []
@@ -65,7 +70,7 @@ export class RunSummary {
         this.passed += 1
         return
       case 'failed':
-        this.fail(`${place} > ${test.fullName}`)
+        this.fail([`${place} > ${test.fullName}`, ...reasonsOf(result.errors)].join('\n'))
         return
       case 'skipped': {
         const title = skippedSuite(test) ?? test.fullName
@@ -85,6 +90,18 @@ export class RunSummary {
     this.skipped += 1
     skips.set(title, (skips.get(title) ?? 0) + 1)
   }
+}
+
+/** What the errors of a test said, and of a comparison what differs, shortened. */
+function reasonsOf(errors: readonly { readonly message: string; readonly diff?: string }[]) {
+  return errors
+    .flatMap(({ message, diff = '' }) => {
+      const said = stripVTControlCharacters(message).split('\n')
+      const differs = stripVTControlCharacters(diff).split('\n')
+      return [...said, ...differs.filter((line) => /^[+-] /.test(line))]
+    })
+    .slice(0, REASON_LINES_MAX)
+    .map((line) => `  ${line.slice(0, REASON_COLUMNS_MAX)}`)
 }
 
 /** The name of the outermost suite around a test that is skipped as a whole, if there is one. */

@@ -1,6 +1,7 @@
 import type { Observation } from '../observation.ts'
-import { type BrokerView, type StopBounds, stopStep } from './kafka-stop.ts'
-import { type ClusterPlan, compareCounts } from './plan.ts'
+import type { Drain } from '../state.ts'
+import { type BrokerView, isSetGoing, type StopBounds, stopStep } from './kafka-stop.ts'
+import { type ClusterPlan, compareCounts, type DrainStep } from './plan.ts'
 
 /** What the tree holds of a broker's cluster, and of the broker. */
 export type KafkaTree =
@@ -29,7 +30,7 @@ export function kafkaPlan(bounds: StopBounds): ClusterPlan<KafkaView> {
     startGate,
     duty: () => null,
     setDuty: () => null,
-    drain: (observation, drain) => stopStep(observation, drain, bounds),
+    drain: (observation, drain) => stopWithTree(observation, drain, bounds),
   }
 }
 
@@ -57,6 +58,20 @@ function startGate({ engine, disk, ...observation }: Observation<KafkaView>): st
     return `broker ${brokerId} is registered at ${where} until the session of its former process ends`
   }
   return null
+}
+
+/**
+ * Without the tree there is no controller that would give its partitions to others, and every question that a
+ * broker answers from the tree holds one of its few threads until the tree is back: it is asked nothing.
+ */
+function stopWithTree(
+  observation: Observation<KafkaView>,
+  drain: Drain,
+  bounds: StopBounds,
+): DrainStep {
+  const { tree } = observation.engine
+  if (tree.kind === 'known' || isSetGoing(observation)) return stopStep(observation, drain, bounds)
+  return { kind: 'wait', reason: `nobody would take over what it leads: ${tree.reason}` }
 }
 
 /** Brokers without data would form another cluster beside the data of one that the tree has lost. */

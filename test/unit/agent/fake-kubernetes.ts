@@ -5,8 +5,10 @@ interface ConfigMap {
   data: Record<string, string>
 }
 
+const DELETED_AT = '2026-01-01T00:00:00Z'
+
 /**
- * A double of the Kubernetes API: one StatefulSet, its pods, ConfigMaps with optimistic locking, and
+ * A double of the Kubernetes API: one StatefulSet, its namespace, its pods, ConfigMaps with optimistic locking, and
  * events. It answers over real HTTP with the status codes of the real one.
  */
 export class FakeKubernetes {
@@ -16,6 +18,10 @@ export class FakeKubernetes {
   replicas: number
   uid = 'uid-1'
   deleting = false
+  /** All of the namespace is being deleted, of which the StatefulSet tells nothing yet. */
+  namespaceDeleting = false
+  /** The role has no right to read the namespace. */
+  namespaceRefused = false
   /** `down` cuts connections; a number is the status of every answer. */
   failure: 'down' | 'mute' | number | null = null
   readonly events: { readonly reason: string; readonly message: string }[] = []
@@ -66,6 +72,10 @@ export class FakeKubernetes {
     const pod = /\/pods\/([^/]+)$/.exec(url)?.[1]
     const map = /\/configmaps(?:\/([^/]+))?$/.exec(url)
     if (/\/statefulsets\/[^/]+$/.test(url)) return [200, this.#statefulSet()]
+    if (/\/namespaces\/[^/]+$/.test(url)) {
+      if (this.namespaceRefused) return [403, { kind: 'Status', metadata: {} }]
+      return [200, { metadata: this.namespaceDeleting ? { deletionTimestamp: DELETED_AT } : {} }]
+    }
     if (pod !== undefined && method === 'PATCH') {
       const { metadata } = JSON.parse(text) as { metadata: { labels: Record<string, string> } }
       const merged = Object.entries({ ...this.labels.get(pod), ...metadata.labels })
@@ -89,7 +99,7 @@ export class FakeKubernetes {
       metadata: {
         name: 'q',
         uid: this.uid,
-        ...(this.deleting ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
+        ...(this.deleting ? { deletionTimestamp: DELETED_AT } : {}),
       },
       spec: { replicas: this.replicas },
     }

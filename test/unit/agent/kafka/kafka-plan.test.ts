@@ -149,6 +149,16 @@ describe('when a broker may stop', () => {
     expect(step({ engine, statefulSet: { ...failed, refused: true } })).toEqual(ready)
   })
 
+  it('asks the broker nothing while the tree cannot be read, and holds it where it comes back', () => {
+    const tree: KafkaTree = { kind: 'unknown', reason: 'cut off' }
+    const engine = view({ survey: null, tree })
+    expect(step({ engine })).toEqual({
+      kind: 'wait',
+      reason: 'nobody would take over what it leads: cut off',
+    })
+    expect(step({ engine, statefulSet: set({ deleting: true }) })).toEqual(ready)
+  })
+
   it('leaves for good only without copies, and without logs that are yet to be deleted', () => {
     const own = (survey: Partial<DatedSurvey>) => view({ survey: { ...quiet, ...survey } })
     expect(step({ engine: own({ copies: 7 }) }, leaving)).toMatchObject({
