@@ -45,7 +45,9 @@ const grown = 200
 func children(at place) {
 	client := begin(at)
 	other := connect(at.hosts)
+	answered := make(chan struct{})
 	go func() {
+		defer close(answered)
 		for i := 0; i < grown; i++ {
 			create(other, fmt.Sprintf("%s/%03d", at.root, i), "", zk.FlagEphemeral)
 		}
@@ -63,6 +65,8 @@ func children(at place) {
 			expect(changed, zk.EventNodeChildrenChanged, at.root)
 		}
 	}
+	// The last child may be seen before its maker has the answer.
+	<-answered
 	_, _, emptied, err := client.ChildrenW(at.root)
 	must(err, "children")
 	other.Close()
