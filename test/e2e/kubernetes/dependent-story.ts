@@ -38,6 +38,8 @@ export interface Story {
   readonly values: readonly string[]
   /** The ensemble's plaintext client port is closed, and the engine takes nothing but TLS. */
   readonly tls?: boolean
+  /** Components that serve beside it, and have certificates where it has. */
+  readonly beside?: readonly string[]
   /** Longest time without a write while a pod is stopped by its preStop and comes back. */
   readonly plannedGapMsMax: number
   readonly podSecurity?: 'restricted' | 'privileged'
@@ -70,12 +72,13 @@ export function dependentStory(story: Story): void {
     const authority = story.tls ? new CertificateAuthority() : null
     let clusterId = ''
 
-    const install = () => release.install(...(authority === null ? [] : secureValues(component)))
+    const serving = [component, ...(story.beside ?? [])]
+    const install = () => release.install(...(authority === null ? [] : secureValues(serving)))
 
     beforeAll(async () => {
       await namespace.create(story.podSecurity)
       await host.create('privileged')
-      if (authority !== null) await issue(dependent, authority)
+      if (authority !== null) await issue(release, serving, authority)
     }, 300_000)
     afterEach(async ({ task }) => {
       if (task.result?.state === 'fail') console.log(await namespace.report())
@@ -274,17 +277,24 @@ async function nodes(dependent: Dependent): Promise<string[]> {
   return [...new Set((await dependent.pods()).map(({ spec }) => spec.nodeName))].sort()
 }
 
-const secureValues = (component: string) => [
+const secureValues = (components: readonly string[]) => [
   ...['--set', `server.tls.existingSecret=${CERTIFICATES}`, '--set', 'server.tls.peers=require'],
   ...['--set', 'server.tls.plainClients=false'],
-  ...['--set', `${component}.tls.existingSecret=${CERTIFICATES}`],
+  ...components.flatMap((component) => {
+    const key = component.replace(/-./g, ([, letter = '']) => letter.toUpperCase())
+    return ['--set', `${key}.tls.existingSecret=${CERTIFICATES}`]
+  }),
 ]
 
 /** One certificate for all that serve in the namespace, which is good for clients, too. */
-async function issue(dependent: Dependent, authority: CertificateAuthority): Promise<void> {
-  const { namespace, name, release } = dependent
+async function issue(
+  { namespace, name }: Release,
+  components: readonly string[],
+  authority: CertificateAuthority,
+): Promise<void> {
   const domain = `${namespace.name}.svc.cluster.local`
-  const pods = [release.name, name].map((base) => `*.${base}-hs.${domain}`)
+  const sets = [name, ...components.map((component) => `${name}-${component}`)]
+  const pods = sets.map((set) => `*.${set}-hs.${domain}`)
   const names = [...pods, `*.${domain}`, 'localhost'].map((host) => `DNS:${host}`).join()
   const { certificate, key } = authority.issue({ subject: '/CN=story', names })
   const files = { 'tls.crt': certificate, 'tls.key': key, 'ca.crt': authority.certificate }

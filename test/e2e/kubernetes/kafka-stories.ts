@@ -32,6 +32,7 @@ export function kraftStory(name: string): Story {
 export function controllersStory(name: string): Story {
   return {
     component: 'kafka-controllers',
+    beside: ['kafka'],
     name,
     values: [
       ...['--values', 'charts/quorate/ci/kafka-controllers-values.yaml'],
