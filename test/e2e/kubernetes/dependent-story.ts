@@ -262,7 +262,9 @@ export function dependentStory(story: Story): void {
         await release.helm('uninstall', release.name, '--wait', '--timeout=6m')
         await waitFor('pods are gone', async () => (await dependent.pods()).length === 0, 360_000)
         await install()
-        await dependent.ready(3, 600)
+        // Writers need whoever serves beside it, too.
+        const all = serving.map((each) => new Dependent(release, each))
+        await Promise.all(all.map((each) => each.ready(3, 600)))
       })
       await hasMembers(3)
       expect(await subject.clusterId()).toBe(clusterId)
