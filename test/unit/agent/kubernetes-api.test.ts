@@ -3,10 +3,11 @@ import { KubernetesApi } from '../../../agent/kubernetes/kubernetes-api.ts'
 import { FakeKubernetes } from './fake-kubernetes.ts'
 
 describe('what the Kubernetes API tells of the set', () => {
-  const kubernetes = new FakeKubernetes(3)
+  let kubernetes: FakeKubernetes
   let api: KubernetesApi
 
   beforeEach(async () => {
+    kubernetes = new FakeKubernetes(3)
     await kubernetes.listen()
     api = new KubernetesApi({
       url: kubernetes.url,
@@ -19,15 +20,7 @@ describe('what the Kubernetes API tells of the set', () => {
       log: () => {},
     })
   })
-  afterEach(() => {
-    kubernetes.close()
-    Object.assign(kubernetes, {
-      deleting: false,
-      namespaceDeleting: false,
-      namespaceRefused: false,
-      failure: null,
-    })
-  })
+  afterEach(() => kubernetes.close())
 
   const known = { uid: 'uid-1', replicas: 3, firstOrdinal: 0, deleting: false }
 
