@@ -7,7 +7,7 @@ import { RunSummary } from './support/run-summary.ts'
  * them up. The last line is `N passed, N failed, N skipped`; the exit code is 0 when nothing failed.
  * What needs a Kubernetes cluster is `npm run e2e`.
  */
-const PROJECTS = ['unit', 'scenario', 'simulation', 'conformance', 'chart', 'e2e'] as const
+const PROJECTS = ['unit', 'scenario', 'simulation', 'conformance', 'chart', 'e2e', 'load'] as const
 
 const summary = new RunSummary()
 
