@@ -11,9 +11,8 @@ const TimeoutMs = Type.Integer({ minimum: 1, maximum: limits.genericTimeoutMsMax
 
 const Http = Type.Object(
   {
-    /** The engine's own when it is left out. */
-    host: Type.Optional(Type.String()),
-    port: Port,
+    /** By number or by name; the one of clients when it is left out. */
+    port: Type.Optional(Type.Union([Port, Name])),
     path: Type.String({ pattern: '^/([^/]|$)' }),
     method: Type.Optional(Type.String({ pattern: '^[A-Z]{1,20}$' })),
     headers: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), Type.String())),
@@ -27,8 +26,7 @@ const Http = Type.Object(
 )
 const Tcp = Type.Object(
   {
-    host: Type.Optional(Type.String()),
-    port: Port,
+    port: Type.Optional(Type.Union([Port, Name])),
     /** Sent when the connection is there; its answer is then looked for. */
     send: Type.Optional(Type.String()),
     /** Regular expression; a connection alone is enough when it is left out. */
@@ -37,7 +35,15 @@ const Tcp = Type.Object(
   strict,
 )
 const Request = Type.Object(
-  { http: Type.Optional(Http), tcp: Type.Optional(Tcp), timeoutMs: Type.Optional(TimeoutMs) },
+  {
+    http: Type.Optional(Http),
+    tcp: Type.Optional(Tcp),
+    timeoutMs: Type.Optional(TimeoutMs),
+    /** Not the engine of this pod, but the first of these that answers: `leader`, `members`, a name of `uses`. */
+    at: Type.Optional(Type.String()),
+    /** The same, and all of them in turn, each of which has to answer. */
+    each: Type.Optional(Type.String()),
+  },
   strict,
 )
 const Role = Type.Object(
@@ -68,7 +74,8 @@ const File = Type.Object(
 )
 const GenericDocument = Type.Object(
   {
-    port: Type.Optional(Port),
+    /** Name of the port of clients; left out: there is only one, or none. */
+    port: Type.Optional(Name),
     ports: Type.Optional(Type.Record(Name, Port)),
     version: Type.Optional(Type.String()),
     health: Type.Object(
@@ -104,6 +111,11 @@ const GenericDocument = Type.Object(
         strict,
       ),
     ),
+    /**
+     * When a member is taken out after a scale-down: `itself`, before it stops, or `afterwards`, by another, when it is
+     * gone.
+     */
+    leaves: Type.Optional(Type.Union([Type.Literal('itself'), Type.Literal('afterwards')])),
     files: Type.Optional(Type.Array(File, { maxItems: limits.genericFilesMax })),
     /** By the name that facts have: other clusters of the tree. */
     uses: Type.Optional(
@@ -157,27 +169,52 @@ export function requestsOf(
   ]
 }
 
+/** The port of clients; null: there is none. */
+export function clientPortOf({ port, ports = {} }: GenericDocument): number | null {
+  const [only, another] = Object.values(ports)
+  if (port !== undefined) return ports[port] ?? null
+  return another === undefined ? (only ?? null) : null
+}
+
 /** What the schema cannot say. */
 function faultOf(document: GenericDocument): string | null {
-  const {
-    bootstrap = 'none',
-    hooks = {},
-    start = {},
-    role,
-    files = [],
-    order,
-    uses = {},
-  } = document
-  for (const [place, { http, tcp }] of requestsOf(document)) {
+  return (
+    requestFault(document) ?? roleFault(document) ?? startFault(document) ?? nameFault(document)
+  )
+}
+
+function requestFault(document: GenericDocument): string | null {
+  const { ports = {}, uses = {} } = document
+  const ownPort = clientPortOf(document) !== null
+  for (const [place, { http, tcp, at, each }] of requestsOf(document)) {
     if ((http === undefined) === (tcp === undefined)) return `${place}: http or tcp, one of the two`
     if (tcp?.expect !== undefined && !isPattern(tcp.expect))
       return `${place}.tcp.expect: no pattern`
+    const port = http?.port ?? tcp?.port
+    if (typeof port === 'string' && ports[port] === undefined) return `${place}: no port ${port}`
+    const whose = at ?? each
+    if (port === undefined && whose === undefined && !ownPort) return `${place}: at which port?`
+    if (at !== undefined && each !== undefined) return `${place}: at or each, one of the two`
+    if (whose === undefined) continue
+    if (!['leader', 'members'].includes(whose) && uses[whose] === undefined) {
+      return `${place}: ${whose} is neither leader, members nor one of uses`
+    }
+    if (whose === 'leader' && document.role?.leader === undefined) {
+      return `${place}: leader needs role.leader`
+    }
   }
+  return null
+}
+
+function roleFault({ role }: GenericDocument): string | null {
   const wrong = Object.entries(role?.roles ?? {}).find(([, pattern]) => !isPattern(pattern))
   if (wrong !== undefined) return `role.roles.${wrong[0]}: no pattern`
-  if (role?.leader !== undefined && role.roles[role.leader] === undefined) {
-    return `role.leader: ${role.leader} is none of role.roles`
-  }
+  if (role?.leader === undefined || role.roles[role.leader] !== undefined) return null
+  return `role.leader: ${role.leader} is none of role.roles`
+}
+
+function startFault(document: GenericDocument): string | null {
+  const { bootstrap = 'none', hooks = {}, start = {}, role, order, leaves } = document
   if ((bootstrap === 'hook') !== (hooks.bootstrap !== undefined)) {
     return 'hooks.bootstrap goes with bootstrap: hook'
   }
@@ -187,13 +224,17 @@ function faultOf(document: GenericDocument): string | null {
     return 'start.follow needs role.leader'
   if (order === 'oneAtATime' && bootstrap !== 'start')
     return 'order: oneAtATime needs bootstrap: start'
+  return leaves !== undefined && hooks.leave === undefined ? 'leaves needs hooks.leave' : null
+}
+
+function nameFault({ port, ports = {}, files = [], uses = {} }: GenericDocument): string | null {
+  if (port !== undefined && ports[port] === undefined) return `port: ${port} is none of ports`
   const used = Object.keys(uses).find((name) => OWN_NAMES.includes(name))
   if (used !== undefined) return `uses.${used}: facts have that name already`
   const names = files.map(({ name }) => name)
   if (new Set(names).size < names.length) return 'files: two have one name'
-  const relative = files.find(({ path }) => path !== undefined && normalize(path) !== path)
-  if (relative !== undefined) return `files.${relative.name}.path: no plain absolute path`
-  return null
+  const crooked = files.find(({ path }) => path !== undefined && normalize(path) !== path)
+  return crooked === undefined ? null : `files.${crooked.name}.path: no plain absolute path`
 }
 
 /** True when the path is below one of the directories. */

@@ -9,15 +9,15 @@ import {
 import { type DiskReport, type Observation, ordinalOf } from '../../core/observation.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { StartMode } from '../../core/start-rule.ts'
-import { type FactOf, substitute } from '../../core/substitution.ts'
+import { substitute } from '../../core/substitution.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import type { RoleLabel } from '../../kubernetes/role-label.ts'
 import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
 import type { MemberDisk } from '../member-disk.ts'
 import { safeLine } from '../safe-line.ts'
-import { ask } from './engine-questions.ts'
-import type { GenericDocument, GenericRequest } from './generic-document.ts'
+import type { EngineQuestions } from './engine-questions.ts'
+import { clientPortOf, type GenericDocument, type GenericRequest } from './generic-document.ts'
 import type { GenericFacts } from './generic-facts.ts'
 import { lookAtHealth } from './health-look.ts'
 import type { MemberDirectory } from './member-directory.ts'
@@ -32,8 +32,7 @@ export interface GenericOptions {
   readonly pod: string
   /** Name of the cluster in the tree: the id of a cluster that nobody founds. */
   readonly cluster: string
-  /** Where the agent reaches the engine. */
-  readonly host: string
+  readonly questions: EngineQuestions
   /** The DNS name of a pod. */
   readonly hostOf: (ordinal: number) => string
   readonly facts: GenericFacts
@@ -59,10 +58,9 @@ export class GenericEngine implements Engine<GenericView> {
 
   constructor(options: GenericOptions) {
     this.#options = options
-    const { port = null, ports = {} } = options.document
     this.policy = clusterPolicy(genericPlan(options.rules))
-    this.clientPorts = { port, sslPort: null }
-    this.ports = ports
+    this.clientPorts = { port: clientPortOf(options.document), sslPort: null }
+    this.ports = options.document.ports ?? {}
   }
 
   /** Whether a disk has data only the engine knows: so the agent notes that it has once served with it. */
@@ -88,13 +86,14 @@ export class GenericEngine implements Engine<GenericView> {
   }
 
   async observe(): Promise<GenericView> {
-    const { document, facts, files, roster, rules, label, directory, pod } = this.#options
+    const { document, questions, facts, files, roster, rules, label } = this.#options
+    const { directory, pod } = this.#options
     facts.refresh()
     directory.refresh()
     files.refresh()
     if (rules.enlists) roster.refresh()
     const asker = (request: GenericRequest, patterns: readonly RegExp[] = []) =>
-      this.#ask(request, limits.genericHealthMs, facts.of, patterns)
+      questions.ask(request, { timeoutMs: limits.genericHealthMs, patterns })
     const look = await lookAtHealth(document, asker)
     const { answers, alive, ready, reason, role } = look
     if (ready) this.#served()
@@ -141,20 +140,29 @@ export class GenericEngine implements Engine<GenericView> {
     )
   }
 
-  /** What a founder that died on its way left behind is no data: it is moved aside. */
   async prepare(mode: StartMode, { cluster }: Observation<GenericView>): Promise<void> {
-    const { disk, files, rules } = this.#options
-    const begun = disk.founding !== null
-    if (mode === 'bootstrap' && begun && disk.hasData) {
-      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
-    }
+    const { files, rules } = this.#options
     if (rules.bootstrap === 'start' && mode !== 'resume') {
       const known = cluster?.initialized?.engineClusterId
       const id = mode === 'bootstrap' ? cluster?.intent?.nonce : known
       if (id === undefined) throw new AgentError('TREE_UNREACHABLE', 'which cluster it is to be')
-      disk.writeFounding(id)
+      this.#begin(mode, id)
     }
     files.prepare()
+  }
+
+  /**
+   * What a founder that died on its way left behind is no data, and is moved aside. Data that nobody here has begun
+   * is somebody's, who wants the cluster to be founded on it.
+   */
+  #begin(mode: StartMode, id: string): void {
+    const { disk } = this.#options
+    const isOurs = disk.founding !== null
+    if (mode === 'bootstrap' && disk.hasData) {
+      if (!isOurs) return disk.writeCluster(id)
+      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+    }
+    disk.writeFounding(id)
   }
 
   /** By the hook; that it was done is noted before anything rests on it. */
@@ -212,25 +220,10 @@ export class GenericEngine implements Engine<GenericView> {
   /** A hook that is about a member; none is done at once. */
   async #call(hook: GenericRequest | undefined, member: string): Promise<void> {
     if (hook === undefined) return
-    const { facts, hostOf, set } = this.#options
+    const { questions, facts, hostOf, set } = this.#options
     const ordinal = ordinalOf(member, set) ?? 0
     const about = { pod: member, ordinal: String(ordinal), host: hostOf(ordinal) }
-    await this.#ask(hook, limits.genericHookMs, facts.about(about))
-  }
-
-  async #ask(
-    request: GenericRequest,
-    timeoutMs: number,
-    factOf: FactOf,
-    patterns: readonly RegExp[] = [],
-  ): Promise<string> {
-    const { facts, host } = this.#options
-    try {
-      return await ask({ request, host, timeoutMs, factOf, patterns })
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error
-      throw new AgentError(error.code, facts.redacted(error.message), error.detail)
-    }
+    await questions.ask(hook, { timeoutMs: limits.genericHookMs, factOf: facts.about(about) })
   }
 
   /** The disk is a member's from the first moment at which clients may write to it. */
@@ -255,10 +248,14 @@ export class GenericEngine implements Engine<GenericView> {
   }
 
   #members() {
-    const { roster, rules, directory } = this.#options
+    const { roster, rules, directory, document, pod: own } = this.#options
     if (!rules.enlists) return []
     const heard = new Set(directory.members?.map(({ pod }) => pod))
-    return (roster.names ?? []).map((name) => ({ name, voter: true, heard: heard.has(name) }))
+    const names = (roster.names ?? []).filter((name) => {
+      // This one is a member for as long as it runs: it is taken out when it is gone.
+      return name !== own || document.leaves !== 'afterwards'
+    })
+    return names.map((name) => ({ name, voter: true, heard: heard.has(name) }))
   }
 
   #argumentObstacle(): string | null {

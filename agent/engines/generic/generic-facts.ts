@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FactOf } from '../../core/substitution.ts'
-import type { MemberDirectory } from './member-directory.ts'
+import type { ListedMember, MemberDirectory } from './member-directory.ts'
 
 /** A cluster whose members are facts, and the role of the one that leads it; '' where none does. */
 export interface KnownCluster {
@@ -48,6 +48,21 @@ export class GenericFacts {
       const [first, ...rest] = name.split('.')
       return first === 'member' ? factIn(member, rest) : this.of(name)
     }
+  }
+
+  /**
+   * Where members are that requests go to: `leader` and `members` of the own cluster, or usable members of another.
+   * Null: it is not known now.
+   */
+  placesOf(whose: string): readonly ListedMember[] | null {
+    const { own, others, self } = this.#options
+    if (whose === 'leader') {
+      const leader = own.directory.leader(own.leader)
+      return leader === null ? null : [leader]
+    }
+    const { directory } = whose === 'members' ? own : (others[whose] ?? own)
+    const usable = directory.members?.filter((member) => member.usable && member.pod !== self.pod)
+    return usable ?? null
   }
 
   /** For messages: no secret is to be read in them. */

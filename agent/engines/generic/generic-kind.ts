@@ -2,13 +2,17 @@ import { join } from 'node:path'
 import type { GenericRules } from '../../core/cluster/generic-plan.ts'
 import { placesOf, substitute } from '../../core/substitution.ts'
 import { AgentError } from '../../errors.ts'
-import { RestClient } from '../../kubernetes/rest-client.ts'
-import { RoleLabel } from '../../kubernetes/role-label.ts'
 import { limits } from '../../limits.ts'
 import { podHost } from '../../pod-host.ts'
 import type { EngineSetup } from '../kinds.ts'
-import { ask } from './engine-questions.ts'
-import { type GenericDocument, isBelow, readGenericDocument } from './generic-document.ts'
+import { roleLabelOf } from '../own-role-label.ts'
+import { EngineQuestions } from './engine-questions.ts'
+import {
+  clientPortOf,
+  type GenericDocument,
+  isBelow,
+  readGenericDocument,
+} from './generic-document.ts'
 import { GenericEngine } from './generic-engine.ts'
 import { GenericFacts } from './generic-facts.ts'
 import { MemberDirectory } from './member-directory.ts'
@@ -24,6 +28,12 @@ export function genericEngine(setup: EngineSetup): GenericEngine {
   const document = readGenericDocument(settings.generic)
   const directory = directoryOf(setup, settings.cluster)
   const facts = factsOf(setup, document, directory)
+  const questions = new EngineQuestions({
+    host: settings.engineHost,
+    port: clientPortOf(document),
+    ports: document.ports ?? {},
+    facts,
+  })
   const root = `${settings.treeRoot}/clusters/${settings.cluster}`
   return new GenericEngine({
     document,
@@ -32,12 +42,12 @@ export function genericEngine(setup: EngineSetup): GenericEngine {
     set: settings.set,
     pod: settings.pod,
     cluster: settings.cluster,
-    host: settings.engineHost,
+    questions,
     hostOf: (ordinal) =>
       ordinal === config.ordinal ? settings.advertisedHost : podHost(config, ordinal),
     facts,
     directory,
-    files: filesOf(setup, document, facts, `${root}/files`),
+    files: filesOf(setup, document, facts, questions),
     roster: new MemberRoster({
       coordination,
       path: `${root}/roster`,
@@ -80,7 +90,8 @@ function factsOf(
   directory: MemberDirectory,
 ): GenericFacts {
   const { settings, ordinal } = setup.config
-  const { port, role, uses = {} } = document
+  const { role, uses = {} } = document
+  const port = clientPortOf(document)
   const others = Object.entries(uses).map(([name, { cluster, leader = '' }]) => [
     name,
     { directory: directoryOf(setup, cluster), leader },
@@ -90,7 +101,7 @@ function factsOf(
       pod: settings.pod,
       ordinal: String(ordinal),
       host: settings.advertisedHost,
-      port: port === undefined ? '' : String(port),
+      port: port === null ? '' : String(port),
       cluster: settings.cluster,
     },
     own: { directory, leader: role?.leader ?? '' },
@@ -103,9 +114,10 @@ function filesOf(
   { config, coordination, nowMs }: EngineSetup,
   { files = [] }: GenericDocument,
   facts: GenericFacts,
-  folder: string,
+  questions: EngineQuestions,
 ): RenderedFiles {
-  const { genericFiles, dataDirectory, engineHost } = config.settings
+  const { genericFiles, dataDirectory, treeRoot, cluster } = config.settings
+  const folder = `${treeRoot}/clusters/${cluster}/files`
   const made = files.map((file) => {
     const { name, path = join(genericFiles, name), znode = `${folder}/${name}`, content } = file
     const { once = false, reload = null } = file
@@ -137,8 +149,7 @@ function filesOf(
     toldPath: join(genericFiles, '.told.json'),
     retryMs: limits.genericReloadRetryMs,
     nowMs,
-    ask: (request) =>
-      ask({ request, host: engineHost, timeoutMs: limits.genericHookMs, factOf: facts.of }),
+    ask: (request) => questions.ask(request, { timeoutMs: limits.genericHookMs }),
   })
 }
 
@@ -147,20 +158,6 @@ function checkTemplate(place: string, template: string, facts: GenericFacts): vo
   const names = placesOf(template)
   const result = substitute(template, facts.of)
   if (result.kind === 'invalid') throw invalid(`${place}: ${result.reason} (${names.join(', ')})`)
-}
-
-function roleLabelOf({ config, logger, nowMs }: EngineSetup): RoleLabel | null {
-  const { roleLabel, kubernetesUrl, namespace, pod } = config.settings
-  if (roleLabel === '') return null
-  return new RoleLabel({
-    rest: new RestClient({ url: kubernetesUrl, timeoutMs: limits.kubernetesTimeoutMs }),
-    namespace,
-    pod,
-    label: roleLabel,
-    retryMs: limits.roleLabelRetryMs,
-    nowMs,
-    log: (message, fields) => logger.info(fields, message),
-  })
 }
 
 function invalid(message: string): AgentError {
