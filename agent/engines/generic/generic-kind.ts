@@ -146,6 +146,8 @@ function filesOf(
   })
   return new RenderedFiles({
     files: made,
+    coordination,
+    folder,
     toldPath: join(genericFiles, '.told.json'),
     retryMs: limits.genericReloadRetryMs,
     nowMs,

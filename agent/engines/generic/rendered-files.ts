@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
+import type { Coordination } from '../../coordination/coordination.ts'
+import { AgentError } from '../../errors.ts'
 import { writeWhole } from '../../whole-file.ts'
 import type { GenericRequest } from './generic-document.ts'
 import type { RenderedFile } from './rendered-file.ts'
@@ -11,6 +13,9 @@ export interface FileOfEngine {
 
 export interface RenderedFilesOptions {
   readonly files: readonly FileOfEngine[]
+  readonly coordination: Coordination
+  /** Of the znodes that no other place was given for: whoever writes one finds it there. */
+  readonly folder: string
   /** Which texts the process was told of: it outlives the agent, and goes with the pod. */
   readonly toldPath: string
   /** A text that was refused is not told again before this. */
@@ -21,11 +26,14 @@ export interface RenderedFilesOptions {
 }
 
 const OWN_MODE = 0o600
+const NODE_EXISTS = -110
 
 /** The files of an engine: made before each start, replaced while it runs, and the process told. */
 export class RenderedFiles {
   readonly #options: RenderedFilesOptions
   readonly #told: Map<string, string>
+  /** The session in which the folder was last made. */
+  #madeIn: string | null = null
   /** By name, when a text is told again that was refused. */
   readonly #heldUntilMs = new Map<string, number>()
 
@@ -36,6 +44,8 @@ export class RenderedFiles {
 
   refresh(): void {
     for (const { file } of this.#options.files) file.refresh()
+    const { session } = this.#options.coordination
+    if (session !== null && session !== this.#madeIn) void this.#makeFolder(session)
   }
 
   /** Why nothing can be started now; null: it can. */
@@ -86,6 +96,19 @@ export class RenderedFiles {
       this.#note()
     }
     this.#heldUntilMs.delete(name)
+  }
+
+  async #makeFolder(session: string): Promise<void> {
+    const { files, coordination, folder } = this.#options
+    this.#madeIn = session
+    if (files.length === 0) return
+    try {
+      await coordination.create(folder, Buffer.alloc(0), 'persistent')
+    } catch (error) {
+      const isThere = error instanceof AgentError && error.detail === NODE_EXISTS
+      // The tree is away: the next look makes it.
+      if (!isThere) this.#madeIn = null
+    }
   }
 
   #note(): void {

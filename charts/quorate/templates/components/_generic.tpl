@@ -58,7 +58,8 @@ generatedKeys: {{ . | toJson }}
 {{- end }}
 agentEnv:
   DATA_DIRECTORY: {{ .values.dataDirectory }}
-  GENERIC: {{ include "quorate.generic.document" . | quote }}
+  # In a value of an environment $$ stands for $.
+  GENERIC: {{ include "quorate.generic.document" . | replace "$" "$$" | quote }}
   {{- if .values.auth.keys }}
   GENERIC_SECRETS: {{ include "quorate.agent.secretDirectory" . }}
   {{- end }}
