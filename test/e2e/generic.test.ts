@@ -65,23 +65,24 @@ describe.skipIf(tool.found === null)(titleOf('the example of Redis', tool), () =
     rmSync(directory, { recursive: true, force: true })
   }, 60_000)
 
-  /** What a member or a sentinel answers to commands that succeed, whole. */
+  /** What a member or a sentinel answers to a command; rejects when it refuses the user or the command. */
   async function say(
     pod: RedisPod | undefined,
     command: string,
     user = 'default',
   ): Promise<string> {
-    const password = user === 'default' ? PASSWORD : 'app-password'
-    const login = user === 'default' ? `AUTH ${PASSWORD}` : `AUTH ${user} ${password}`
-    return await tcpExchange({
+    const login = user === 'default' ? `AUTH ${PASSWORD}` : `AUTH ${user} app-password`
+    const answer = await tcpExchange({
       host: '127.0.0.1',
       port: pod?.port ?? 0,
-      send: `${login}\r\n${command}\r\nQUIT\r\n`,
-      // Both are answered, and the connection is at its end.
-      expect: [/^\+OK\r\n[^-][\s\S]*\+OK\r\n$/],
+      send: `${login}\r\n${command}\r\nPING\r\n`,
+      // What is asked last is answered last.
+      expect: [/\+PONG\r\n$/, /^-/],
       bytesMax: 65_536,
       timeoutMs: 2_000,
     })
+    if (/^(\+OK\r\n)?-/.test(answer)) throw new Error(answer)
+    return answer
   }
 
   async function leaders(): Promise<RedisPod[]> {
