@@ -21,6 +21,9 @@ export interface GenericView extends EngineView {
   readonly enlisted: boolean
   /** When the drain hook was last answered. */
   readonly drainedAtMs: Ms | null
+  /** Another member that says it leads, as far as the tree has been read since this process went silent. */
+  readonly otherLeader: string | null
+  readonly othersKnown: boolean
 }
 
 export interface GenericRules {
@@ -40,6 +43,8 @@ export interface GenericRules {
   readonly drains: 'nobody' | 'everybody' | 'leader'
   /** A restart waits so long for a drain that does not come about. */
   readonly drainPatienceMs: Ms
+  /** A hand-over of which nothing has come is asked for again after this. */
+  readonly handOverMs: Ms
 }
 
 /** Duties of a member. */
@@ -62,7 +67,7 @@ export function genericPlan(given: GenericRules): ClusterPlan<GenericView> {
     setDuty: () => null,
     drain: (observation, drain) => drainStep(observation, drain, given),
     // Nobody else leads before it has handed over.
-    isNeeded: ({ engine }) => engine.leads && engine.ready,
+    isNeeded: ({ engine }) => engine.leads && engine.ready && engine.otherLeader === null,
   }
 }
 
@@ -95,10 +100,14 @@ function orderObstacle(
   return missing.length === 0 ? null : `${missing.join(', ')} to be ready first`
 }
 
+/** Who starts while another leads follows that one: so it waits for what the tree says of it now. */
 function leaderObstacle(observation: Observation<GenericView>, given: GenericRules): string | null {
-  if (!given.follows || modeOf(observation, given) !== 'join') return null
-  if (given.bootstrap === 'hook' || observation.engine.leader !== null) return null
-  return 'nobody leads yet whom it could follow'
+  const mode = modeOf(observation, given)
+  if (!given.follows || mode === 'bootstrap' || observation.cluster === null) return null
+  const { othersKnown, otherLeader } = observation.engine
+  if (!othersKnown) return 'it is not known yet who leads'
+  const copies = mode === 'join' && given.bootstrap === 'start'
+  return copies && otherLeader === null ? 'nobody leads yet whom it could follow' : null
 }
 
 function fileObstacle({ engine }: Observation<GenericView>): string | null {
@@ -131,8 +140,28 @@ function drainStep(
     return { kind: 'handOver', to: null, reason: 'leaves service' }
   }
   if (!engine.leads || isSetGoing(observation)) return { kind: 'ready' }
-  const next = successor(observation, removing)
-  if (next !== null) return { kind: 'handOver', to: null, reason: 'another is to lead' }
+  return handOverStep(observation, drain, given.handOverMs)
+}
+
+/**
+ * Asked once, and again when nothing has come of it: asked again too early, whoever leads by then might give it on.
+ * The old leader may be the last to hear of it.
+ */
+function handOverStep(
+  observation: Observation<GenericView>,
+  drain: Drain,
+  handOverMs: Ms,
+): DrainStep {
+  const { engine, nowMs } = observation
+  const removing = drain.verdict?.kind === 'scaledDown'
+  const told = engine.drainedAtMs !== null && engine.drainedAtMs >= drain.startedAtMs
+  if (told && engine.otherLeader !== null) return { kind: 'ready' }
+  if (told && nowMs - (engine.drainedAtMs ?? 0) < handOverMs) {
+    return { kind: 'wait', reason: 'another is about to lead' }
+  }
+  if (successor(observation, removing) !== null) {
+    return { kind: 'handOver', to: null, reason: 'another is to lead' }
+  }
   // Where nobody else belongs to the set, a restart costs no more than it must.
   if (!removing && isAlone(observation)) return { kind: 'ready' }
   return { kind: 'wait', reason: 'nobody else could lead' }

@@ -53,6 +53,8 @@ export class GenericEngine implements Engine<GenericView> {
   readonly ports: Readonly<Record<string, number>>
   readonly #options: GenericOptions
   #drainedAtMs: number | null = null
+  /** The process does not answer, since then. */
+  #silentSinceMs: number | null = null
   /** It was told to leave service, and not since that it is a member. */
   #isOut = false
 
@@ -87,7 +89,7 @@ export class GenericEngine implements Engine<GenericView> {
 
   async observe(): Promise<GenericView> {
     const { document, questions, facts, files, roster, rules, label } = this.#options
-    const { directory, pod } = this.#options
+    const { directory, pod, nowMs } = this.#options
     facts.refresh()
     directory.refresh()
     files.refresh()
@@ -98,6 +100,8 @@ export class GenericEngine implements Engine<GenericView> {
     const { answers, alive, ready, reason, role } = look
     if (ready) this.#served()
     const leads = answers && role === document.role?.leader
+    this.#silentSinceMs = answers ? null : (this.#silentSinceMs ?? nowMs())
+    const otherLeader = this.#otherLeader()
     if (document.role !== undefined) label?.want(answers && role !== 'unknown' ? role : null)
     return {
       answers,
@@ -106,7 +110,7 @@ export class GenericEngine implements Engine<GenericView> {
       reason: [reason, ...files.troubles].filter((text) => text !== '').join('; '),
       clusterId: answers ? this.#clusterId() : '',
       leads,
-      leader: leads ? pod : this.#leader(),
+      leader: leads ? pod : otherLeader,
       role,
       members: this.#members(),
       alive,
@@ -114,6 +118,8 @@ export class GenericEngine implements Engine<GenericView> {
       stale: answers ? files.stale : [],
       enlisted: !this.#isOut && (roster.names?.includes(pod) ?? true),
       drainedAtMs: this.#drainedAtMs,
+      otherLeader,
+      othersKnown: directory.isKnownSince(this.#silentSinceMs ?? 0),
     }
   }
 
@@ -126,9 +132,9 @@ export class GenericEngine implements Engine<GenericView> {
   }
 
   permitLine(mode: StartMode, { engine }: Observation<GenericView>): string {
-    const { document, pod } = this.#options
+    const { document } = this.#options
     const { args = '', found = '', follow = '' } = document.start ?? {}
-    const follows = mode !== 'bootstrap' && engine.leader !== null && engine.leader !== pod
+    const follows = mode !== 'bootstrap' && engine.otherLeader !== null
     const words = [args, mode === 'bootstrap' ? found : '', follows ? follow : '']
     this.#drainedAtMs = null
     this.#isOut = false
@@ -241,10 +247,11 @@ export class GenericEngine implements Engine<GenericView> {
     return disk.cluster ?? (rules.bootstrap === 'start' ? disk.founding : null) ?? ''
   }
 
-  #leader(): string | null {
-    const { document, directory } = this.#options
+  #otherLeader(): string | null {
+    const { document, directory, pod } = this.#options
     const { leader } = document.role ?? {}
-    return leader === undefined ? null : (directory.leader(leader)?.pod ?? null)
+    const member = leader === undefined ? null : directory.leader(leader)
+    return member === null || member.pod === pod ? null : member.pod
   }
 
   #members() {

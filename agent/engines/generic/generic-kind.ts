@@ -71,6 +71,7 @@ function rulesOf(document: GenericDocument): GenericRules {
     follows: start.follow !== undefined,
     drains: hooks.drain === undefined ? 'nobody' : told,
     drainPatienceMs: limits.genericDrainMs,
+    handOverMs: limits.handOverMs,
   }
 }
 
@@ -80,6 +81,7 @@ function directoryOf({ config, coordination, nowMs }: EngineSetup, cluster: stri
     path: `${config.settings.treeRoot}/services/${cluster}`,
     everyMs: limits.genericMembersEveryMs,
     freshMs: limits.treeFreshMs,
+    pod: config.settings.pod,
     nowMs,
   })
 }

@@ -32,6 +32,8 @@ export interface DirectoryOptions {
   readonly everyMs: number
   /** What was read longer ago counts for nothing. */
   readonly freshMs: number
+  /** This one: of two that say they lead it may be the one that has yet to hear of the other. */
+  readonly pod: string
   readonly nowMs: () => number
 }
 
@@ -53,10 +55,16 @@ export class MemberDirectory {
     return nowMs() - this.#readAtMs <= freshMs ? this.#members : null
   }
 
-  /** The one member with that role; null where there is none, or more than one. */
+  /** The one other member with that role, else this one if it has it; null where there is none, or several others. */
   leader(role: string): ListedMember | null {
-    const [first, second] = (this.members ?? []).filter((member) => member.role === role)
-    return second === undefined ? (first ?? null) : null
+    const named = (this.members ?? []).filter((member) => member.role === role)
+    const [first, second] = named.filter(({ pod }) => pod !== this.#options.pod)
+    return second === undefined ? (first ?? named[0] ?? null) : null
+  }
+
+  /** It was asked after that moment what there is. */
+  isKnownSince(atMs: number): boolean {
+    return this.members !== null && this.#readAtMs >= atMs
   }
 
   /** Reads when it is time to; to be called again and again. */
