@@ -131,6 +131,8 @@ export const limits = {
   genericTimeoutMsMax: 600_000,
   /** What an engine's answer by TCP may be. */
   genericAnswerBytesMax: 65_536,
+  /** A member with data waits so long for another to lead, before it starts as it remembers. */
+  genericFollowMs: 20_000,
   /** A restart waits so long for a drain hook that does not succeed. */
   genericDrainMs: 30_000,
   /** Files, and the text of one: before and after facts are put in. */

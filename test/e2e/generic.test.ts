@@ -17,7 +17,7 @@ import { FakeKubernetes } from '../unit/agent/fake-kubernetes.ts'
 const tool = redisTool()
 const PASSWORD = 'correct-horse'
 const COUNT = 3
-const CHANGED_WITHIN_MS = 20_000
+const CHANGED_WITHIN_MS = 60_000
 const CLUSTER = '/members/v1/clusters/redis'
 
 /** Generic agents beside real processes: the values of examples/redis, Redis and Sentinel of Debian. */

@@ -21,9 +21,12 @@ export interface GenericView extends EngineView {
   readonly enlisted: boolean
   /** When the drain hook was last answered. */
   readonly drainedAtMs: Ms | null
-  /** Another member that says it leads, as far as the tree has been read since this process went silent. */
+  /** Another member that says it leads. */
   readonly otherLeader: string | null
-  readonly othersKnown: boolean
+  /** One that did not say so when the drain hook was answered. */
+  readonly takenOverBy: string | null
+  /** For so long the process has not answered; 0: it does. */
+  readonly silentMs: Ms
 }
 
 export interface GenericRules {
@@ -39,6 +42,8 @@ export interface GenericRules {
   readonly enlists: boolean
   /** A member that joins has to be told whom it follows. */
   readonly follows: boolean
+  /** A member with data waits so long for another to lead, before it starts as it remembers. */
+  readonly followPatienceMs: Ms
   /** Who is told before a stop: nobody, each member, or whoever leads, which has another lead then. */
   readonly drains: 'nobody' | 'everybody' | 'leader'
   /** A restart waits so long for a drain that does not come about. */
@@ -100,14 +105,21 @@ function orderObstacle(
   return missing.length === 0 ? null : `${missing.join(', ')} to be ready first`
 }
 
-/** Who starts while another leads follows that one: so it waits for what the tree says of it now. */
+/**
+ * Who starts while another leads follows that one. A process that has just ended may have led, and the others are about
+ * to find another leader: so it waits for that one, as long as there may be one. When none comes, all have been down,
+ * and each begins as it remembers.
+ */
 function leaderObstacle(observation: Observation<GenericView>, given: GenericRules): string | null {
+  const { otherLeader, silentMs } = observation.engine
   const mode = modeOf(observation, given)
-  if (!given.follows || mode === 'bootstrap' || observation.cluster === null) return null
-  const { othersKnown, otherLeader } = observation.engine
-  if (!othersKnown) return 'it is not known yet who leads'
-  const copies = mode === 'join' && given.bootstrap === 'start'
-  return copies && otherLeader === null ? 'nobody leads yet whom it could follow' : null
+  if (!given.follows || mode === 'bootstrap' || mode === null) return null
+  if (otherLeader !== null || observation.cluster === null) return null
+  if (mode === 'join') {
+    return given.bootstrap === 'start' ? 'nobody leads yet whom it could follow' : null
+  }
+  if (silentMs >= given.followPatienceMs || isAlone(observation)) return null
+  return 'somebody else to lead meanwhile'
 }
 
 function fileObstacle({ engine }: Observation<GenericView>): string | null {
@@ -155,7 +167,7 @@ function handOverStep(
   const { engine, nowMs } = observation
   const removing = drain.verdict?.kind === 'scaledDown'
   const told = engine.drainedAtMs !== null && engine.drainedAtMs >= drain.startedAtMs
-  if (told && engine.otherLeader !== null) return { kind: 'ready' }
+  if (told && engine.takenOverBy !== null) return { kind: 'ready' }
   if (told && nowMs - (engine.drainedAtMs ?? 0) < handOverMs) {
     return { kind: 'wait', reason: 'another is about to lead' }
   }

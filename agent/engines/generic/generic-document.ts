@@ -96,6 +96,8 @@ const GenericDocument = Type.Object(
           args: Type.Optional(Type.String()),
           found: Type.Optional(Type.String()),
           follow: Type.Optional(Type.String()),
+          /** A member with data waits so long for another to lead, before it starts as it remembers. */
+          followWithinMs: Type.Optional(Type.Integer({ minimum: 0 })),
         },
         strict,
       ),

@@ -53,6 +53,8 @@ export class GenericEngine implements Engine<GenericView> {
   readonly ports: Readonly<Record<string, number>>
   readonly #options: GenericOptions
   #drainedAtMs: number | null = null
+  /** Who else said that it leads when the drain hook was answered. */
+  #claimant: string | null = null
   /** The process does not answer, since then. */
   #silentSinceMs: number | null = null
   /** It was told to leave service, and not since that it is a member. */
@@ -71,7 +73,7 @@ export class GenericEngine implements Engine<GenericView> {
     try {
       if (disk.isMoving) disk.finishMove()
       const departed = disk.departed !== null
-      if (rules.bootstrap === 'none' && rules.order !== 'ordinals') {
+      if (rules.bootstrap === 'none' && !isOrdered(rules)) {
         return { kind: 'member', clusterId: cluster, incarnation: '', departed }
       }
       const { cluster: clusterId, founding } = disk
@@ -119,7 +121,8 @@ export class GenericEngine implements Engine<GenericView> {
       enlisted: !this.#isOut && (roster.names?.includes(pod) ?? true),
       drainedAtMs: this.#drainedAtMs,
       otherLeader,
-      othersKnown: directory.isKnownSince(this.#silentSinceMs ?? 0),
+      takenOverBy: otherLeader === this.#claimant ? null : otherLeader,
+      silentMs: this.#silentSinceMs === null ? 0 : nowMs() - this.#silentSinceMs,
     }
   }
 
@@ -138,12 +141,8 @@ export class GenericEngine implements Engine<GenericView> {
     const words = [args, mode === 'bootstrap' ? found : '', follows ? follow : '']
     this.#drainedAtMs = null
     this.#isOut = false
-    return safeLine(
-      words
-        .map((text) => this.#filled(text))
-        .join(' ')
-        .trim(),
-    )
+    const given = words.filter((text) => text !== '')
+    return safeLine(given.map((text) => this.#filled(text)).join(' '))
   }
 
   async prepare(mode: StartMode, { cluster }: Observation<GenericView>): Promise<void> {
@@ -199,7 +198,9 @@ export class GenericEngine implements Engine<GenericView> {
 
   async drain(): Promise<void> {
     const { document, pod, nowMs } = this.#options
+    const claimant = this.#otherLeader()
     await this.#call(document.hooks?.drain, pod)
+    this.#claimant = claimant
     this.#drainedAtMs = nowMs()
     this.#isOut = true
   }
@@ -235,7 +236,8 @@ export class GenericEngine implements Engine<GenericView> {
   /** The disk is a member's from the first moment at which clients may write to it. */
   #served(): void {
     const { disk, rules, cluster } = this.#options
-    if (disk.cluster !== null || rules.bootstrap === 'hook') return
+    const isNoted = rules.bootstrap === 'start' || isOrdered(rules)
+    if (disk.cluster !== null || !isNoted) return
     const id = rules.bootstrap === 'start' ? disk.founding : cluster
     // A process that was started without this agent: its cluster is not known.
     if (id !== null) disk.writeCluster(id)
@@ -279,4 +281,9 @@ export class GenericEngine implements Engine<GenericView> {
     const why = result.kind === 'unknown' ? `${result.name} is not known now` : result.reason
     throw new AgentError('AGENT_CONFIG_INVALID', `arguments of the start: ${why}`)
   }
+}
+
+/** Whether a disk has data matters, though nothing is founded. */
+function isOrdered({ bootstrap, order }: GenericRules): boolean {
+  return bootstrap === 'none' && order === 'ordinals'
 }

@@ -70,6 +70,7 @@ function rulesOf(document: GenericDocument): GenericRules {
     enlists: hooks.join !== undefined || hooks.leave !== undefined,
     follows: start.follow !== undefined,
     drains: hooks.drain === undefined ? 'nobody' : told,
+    followPatienceMs: start.followWithinMs ?? limits.genericFollowMs,
     drainPatienceMs: limits.genericDrainMs,
     handOverMs: limits.handOverMs,
   }

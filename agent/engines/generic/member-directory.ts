@@ -62,11 +62,6 @@ export class MemberDirectory {
     return second === undefined ? (first ?? named[0] ?? null) : null
   }
 
-  /** It was asked after that moment what there is. */
-  isKnownSince(atMs: number): boolean {
-    return this.members !== null && this.#readAtMs >= atMs
-  }
-
   /** Reads when it is time to; to be called again and again. */
   refresh(): void {
     const { everyMs, nowMs, coordination } = this.#options
