@@ -16,7 +16,7 @@
 under its own block. Not by way of YAML, which would make other numbers of large ones.
 */}}
 {{- define "quorate.setComponent" -}}
-{{- $values := index .root.Values .name -}}
+{{- $values := default dict (index .root.Values .name) -}}
 {{- $kind := .name -}}
 {{- $path := .name -}}
 {{- if hasKey .root.Values.generic .name -}}
