@@ -73,8 +73,10 @@ describe('the engine of the page', () => {
   }, 60_000)
 
   const get = async (port: number, path: string) => await fetch(`http://127.0.0.1:${port}${path}`)
-  const list = async (index: number): Promise<string[]> =>
-    (await (await get(pods[index]?.port ?? 0, '/')).json()).members
+  const list = async (index: number): Promise<readonly string[]> => {
+    const answer = await (await get(pods[index]?.port ?? 0, '/')).json()
+    return (answer as { members: readonly string[] }).members
+  }
   const isReady = async ({ agentPort }: { agentPort: number }) =>
     (await get(agentPort, '/engine/readyz')).status === 200
 
@@ -118,7 +120,7 @@ describe('the engine of the page', () => {
       async () => (await Promise.all(pods.map(isReady))).every((ready) => ready),
       WITHIN_MS,
     )
-    expect((await list(2)).sort()).toEqual(['q-0', 'q-1', 'q-2'])
+    expect([...(await list(2))].sort()).toEqual(['q-0', 'q-1', 'q-2'])
     const founded = kubernetes.events.filter(({ message }) => message.startsWith('bootstrap'))
     expect(founded).toHaveLength(1)
   })
