@@ -135,7 +135,6 @@ const GenericDocument = Type.Object(
 
 export type GenericDocument = Type.Static<typeof GenericDocument>
 export type GenericRequest = Type.Static<typeof Request>
-export type GenericFile = Type.Static<typeof File>
 
 const OWN_NAMES = ['self', 'member', 'members', 'leader', 'secret']
 
@@ -157,9 +156,7 @@ export function readGenericDocument(json: string): GenericDocument {
 }
 
 /** All requests of a document, by their place in it. */
-export function requestsOf(
-  document: GenericDocument,
-): readonly (readonly [string, GenericRequest])[] {
+function requestsOf(document: GenericDocument): readonly (readonly [string, GenericRequest])[] {
   const { health, role, hooks, files = [] } = document
   return [
     ...Object.entries(health).map(([name, request]) => [`health.${name}`, request] as const),
