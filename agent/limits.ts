@@ -125,6 +125,25 @@ export const limits = {
   postgresqlStandbyMs: 30_000,
   /** Patroni makes the slot of a removed member again for a while: it is dropped again after so long. */
   postgresqlSlotMs: 300_000,
+  /** Any other engine: one request of health, of a hook; the longest that may be asked for. */
+  genericHealthMs: 1_000,
+  genericHookMs: 10_000,
+  genericTimeoutMsMax: 600_000,
+  /** What an engine's answer by TCP may be. */
+  genericAnswerBytesMax: 65_536,
+  /** A member with data waits so long for another to lead, before it starts as it remembers. */
+  genericFollowMs: 20_000,
+  /** A restart waits so long for a drain hook that does not succeed. */
+  genericDrainMs: 30_000,
+  /** Files, and the text of one: before and after facts are put in. */
+  genericFilesMax: 32,
+  genericFileBytesMax: 262_144,
+  /** Between looks at the documents of members whose facts are used, and at the roster. */
+  genericMembersEveryMs: 2_000,
+  /** A znode of a file is watched, and read again after this for all that: a watch may be lost. */
+  genericFileEveryMs: 15_000,
+  /** Between tries to tell a process of a file that it refused. */
+  genericReloadRetryMs: 10_000,
   /** Between tries to label the own pod with its role. */
   roleLabelRetryMs: 5_000,
   /** What is left for goodbyes when the process ends. */

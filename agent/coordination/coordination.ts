@@ -37,6 +37,11 @@ export interface Coordination {
   /** host:port of the server that the session is with now. */
   readonly connectedTo: string | null
   read(path: string): Promise<TreeZnode | null>
+  /**
+   * The same, and `changed` is called once when something else is there. That call may be lost with the session:
+   * whoever must not miss a change reads again from time to time.
+   */
+  watch(path: string, changed: () => void): Promise<TreeZnode | null>
   /** Null when there is no such znode. */
   children(path: string): Promise<readonly string[] | null>
   /** Creates missing parents as znodes that stay. Refused with -110 when it exists. */

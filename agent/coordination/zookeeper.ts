@@ -75,6 +75,22 @@ export class ZookeeperCoordination implements Coordination {
     )
   }
 
+  async watch(path: string, changed: () => void): Promise<TreeZnode | null> {
+    const znode = await orNull(
+      this.#call<TreeZnode>((client, done) => {
+        client.getData(path, changed, (error, data, stat) =>
+          done(error, error ? undefined : znodeOf(data, stat)),
+        )
+      }),
+    )
+    if (znode !== null) return znode
+    const created = await this.#call<Stat | null>((client, done) =>
+      client.exists(path, changed, (error, stat) => done(error, stat ?? null)),
+    )
+    // It has come between the two questions, and is watched now.
+    return created === null ? null : await this.read(path)
+  }
+
   async children(path: string): Promise<readonly string[] | null> {
     return await orNull(
       this.#call<readonly string[]>((client, done) => client.getChildren(path, done)),

@@ -45,6 +45,14 @@ export class MemberDisk {
     return this.#read('cluster', 'id')
   }
 
+  /** There is anything of the engine's. */
+  get hasData(): boolean {
+    return this.#directories.some(
+      (directory) =>
+        existsSync(directory) && readdirSync(directory).some((name) => !KEPT.test(name)),
+    )
+  }
+
   /** True while a move aside has begun and not ended: the data is not whole. */
   get isMoving(): boolean {
     return existsSync(join(this.#notes, 'moving.json'))

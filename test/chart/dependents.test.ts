@@ -75,7 +75,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
         for (const user of settings.mongodbUsers) expect(() => parseUser(user)).not.toThrow()
       }
     }
-    expect([...seen].sort()).toEqual([...dependents])
+    expect([...seen].sort()).toEqual([...dependents, 'generic'].sort())
   })
 
   it.each([

@@ -21,6 +21,7 @@ export const valueFiles = [
   'charts/quorate/ci',
   'test/chart/values',
   'examples/event-store',
+  'examples/redis',
 ].flatMap((directory) =>
   readdirSync(directory)
     .filter((name) => name.endsWith('.yaml'))

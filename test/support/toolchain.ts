@@ -113,6 +113,27 @@ export function patroniTool(): Tool<{
   return { found: null, reason: 'PostgreSQL is missing: run .ci/install patroni' }
 }
 
+/** Redis and Sentinel: what stands before their names, those in PATH or those that `.ci/install` unpacked. */
+export function redisTool(): Tool<{ readonly command: (program: string) => readonly string[] }> {
+  if (runs('redis-server', '--version') && runs('redis-sentinel', '--version')) {
+    return { found: { command: (program) => [program] } }
+  }
+  const unpacked = join(cacheDirectory(), 'redis', 'usr')
+  const libraries = join(
+    unpacked,
+    'lib',
+    `${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`,
+  )
+  const command = (program: string) => [
+    'env',
+    `LD_LIBRARY_PATH=${libraries}`,
+    join(unpacked, 'bin', program),
+  ]
+  const [first = '', ...rest] = command('redis-sentinel')
+  if (runs(first, ...rest, '--version')) return { found: { command } }
+  return { found: null, reason: 'Redis is missing: run .ci/install redis' }
+}
+
 /** Prometheus and its `promtool`: those in PATH, else those that `.ci/install` unpacked. */
 export function prometheusTool(): Tool<{ readonly prometheus: string; readonly promtool: string }> {
   const directories = ['', join(cacheDirectory(), 'prometheus', 'usr', 'bin')]

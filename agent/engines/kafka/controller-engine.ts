@@ -8,9 +8,9 @@ import type { StartMode } from '../../core/start-rule.ts'
 import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
 import type { MemberDisk } from '../member-disk.ts'
+import { safeLine } from '../safe-line.ts'
 import { LocalController } from './kafka-controller.ts'
 import { discoverKafka } from './kafka-disk.ts'
-import { safeLine } from './kafka-engine.ts'
 import {
   type ControllerPlace,
   describeQuorum,

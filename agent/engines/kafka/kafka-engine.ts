@@ -5,10 +5,10 @@ import { type KafkaTree, type KafkaView, kafkaPlan } from '../../core/cluster/ka
 import { SURVEY } from '../../core/cluster/kafka-stop.ts'
 import type { DiskReport } from '../../core/observation.ts'
 import type { Policy } from '../../core/policy.ts'
-import { AgentError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine } from '../engine.ts'
 import type { MemberDisk } from '../member-disk.ts'
+import { safeLine } from '../safe-line.ts'
 import { LocalBroker } from './kafka-broker.ts'
 import { discoverKafka } from './kafka-disk.ts'
 import { readKafkaTree } from './kafka-registration.ts'
@@ -38,9 +38,6 @@ export interface KafkaOptions {
   readonly leaderlessMark: string
   readonly nowMs: () => number
 }
-
-/** What the shell of the container would not take as it stands. */
-const SAFE_LINE = /^[\w.,:/=@\-[\] ]*$/
 
 /**
  * A broker of Apache Kafka whose cluster is kept in the tree (3.9 and before). Nothing of a broker is
@@ -144,10 +141,4 @@ export class KafkaEngine implements Engine<KafkaView> {
     }
     return this.#broker.obstacle
   }
-}
-
-/** Throws AGENT_CONFIG_INVALID. */
-export function safeLine(line: string): string {
-  if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
-  return line
 }

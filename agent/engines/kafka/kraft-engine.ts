@@ -21,10 +21,11 @@ import type { StartMode } from '../../core/start-rule.ts'
 import { AgentError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
+import { safeLine } from '../safe-line.ts'
 import { readControllersRecord } from './controllers-record.ts'
 import { LocalBroker } from './kafka-broker.ts'
 import { discoverKafka } from './kafka-disk.ts'
-import { type KafkaOptions, safeLine } from './kafka-engine.ts'
+import type { KafkaOptions } from './kafka-engine.ts'
 import {
   type ControllerPlace,
   describeQuorum,

@@ -1,15 +1,7 @@
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { AgentError, messageOf } from '../../errors.ts'
+import { writeWhole } from '../../whole-file.ts'
 
 export interface MongodFilesOptions {
   readonly keyFile: string
@@ -59,12 +51,12 @@ export class MongodFiles {
     const { keyFile, tls, directory } = this.#options
     try {
       const key = join(directory, 'mongodb.key')
-      writePrivately(key, readFileSync(keyFile))
+      writeWhole(key, readFileSync(keyFile), 0o400)
       const arguments_ = `--keyFile ${key}`
       if (tls === null) return arguments_
       const pem = join(directory, 'mongodb.pem')
       const parts = [readFileSync(tls.certificateFile, 'utf8'), readFileSync(tls.keyFile, 'utf8')]
-      writePrivately(pem, Buffer.from(parts.map((part) => `${part.trimEnd()}\n`).join('')))
+      writeWhole(pem, Buffer.from(parts.map((part) => `${part.trimEnd()}\n`).join('')), 0o400)
       // Members know each other by the key; clients may have no certificate.
       return `${arguments_} --tlsMode requireTLS --tlsCertificateKeyFile ${pem} --tlsCAFile ${tls.caFile} --tlsAllowConnectionsWithoutCertificates`
     } catch (error) {
@@ -75,19 +67,4 @@ export class MongodFiles {
 
 function contentOf({ caFile, certificateFile, keyFile }: TlsFiles): string {
   return [caFile, certificateFile, keyFile].map((path) => readFileSync(path, 'utf8')).join('')
-}
-
-/** Whole or not at all, and readable by nobody else from the first moment. */
-function writePrivately(path: string, content: Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true })
-  const temporary = `${path}.tmp`
-  const file = openSync(temporary, 'w', 0o600)
-  try {
-    writeSync(file, content)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  chmodSync(temporary, 0o400)
-  renameSync(temporary, path)
 }

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
-import { RestClient } from '../../kubernetes/rest-client.ts'
-import { RoleLabel } from '../../kubernetes/role-label.ts'
 import { limits } from '../../limits.ts'
 import type { EngineSetup } from '../kinds.ts'
+import { roleLabelOf } from '../own-role-label.ts'
 import { PatroniClient } from './patroni-client.ts'
 import { PostgresqlEngine } from './postgresql-engine.ts'
 import { PostgresqlSession } from './postgresql-session.ts'
@@ -44,19 +43,5 @@ export function postgresqlEngine(setup: EngineSetup): PostgresqlEngine {
     slotEveryMs: limits.postgresqlSlotMs,
     volatile: settings.volatile,
     nowMs,
-  })
-}
-
-function roleLabelOf({ config, logger, nowMs }: EngineSetup): RoleLabel | null {
-  const { roleLabel, kubernetesUrl, namespace, pod } = config.settings
-  if (roleLabel === '') return null
-  return new RoleLabel({
-    rest: new RestClient({ url: kubernetesUrl, timeoutMs: limits.kubernetesTimeoutMs }),
-    namespace,
-    pod,
-    label: roleLabel,
-    retryMs: limits.roleLabelRetryMs,
-    nowMs,
-    log: (message, fields) => logger.info(fields, message),
   })
 }

@@ -24,10 +24,10 @@ all that is wrong is said at once.
 {{- end -}}
 {{- end -}}
 {{- range $name := include "quorate.componentNames" . | fromYamlArray -}}
-{{- $values := index $.Values $name -}}
-{{- if $values.enabled -}}
-{{- $context := dict "root" $ "name" $name "values" $values -}}
-{{- $found := printf "%s\n%s" (include "quorate.validateComponent" $context) (include (printf "quorate.%s.validate" $name) $context) -}}
+{{- $component := dict -}}
+{{- include "quorate.setComponent" (dict "root" $ "name" $name "into" $component) -}}
+{{- if $component.values.enabled -}}
+{{- $found := printf "%s\n%s" (include "quorate.validateComponent" $component) (include (printf "quorate.%s.validate" $component.kind) $component) -}}
 {{- range $fault := splitList "\n" $found -}}
 {{- if $fault }}{{ $faults = append $faults $fault }}{{ end -}}
 {{- end -}}
@@ -40,7 +40,7 @@ all that is wrong is said at once.
 
 {{/* What holds for every component. One fault a line. */}}
 {{- define "quorate.validateComponent" -}}
-{{- $name := .name -}}
+{{- $name := .path -}}
 {{- $values := .values -}}
 {{- if not (kindIs "invalid" $values.replicaCount) -}}
 {{- if lt (int $values.replicaCount) 1 }}
@@ -67,7 +67,7 @@ all that is wrong is said at once.
 {{ $volume }} is a volume of the chart's own: choose another {{ $name }}.persistence.name
 {{- end -}}
 {{- end -}}
-{{- $fixed := include (printf "quorate.%s.fixedSettings" $name) (dict "values" $values) | fromYaml -}}
+{{- $fixed := include (printf "quorate.%s.fixedSettings" .kind) (dict "values" $values) | fromYaml -}}
 {{- range $setting := keys $fixed | sortAlpha -}}
 {{- $place := default dict $values.config -}}
 {{- $steps := list $setting -}}
@@ -227,5 +227,82 @@ postgresql.auth.existingSecretKeys: superuserPassword, replicationPassword and p
 {{- end -}}
 {{- if and (eq .values.replication "strict") (eq (include "quorate.given" .values.replicaCount) "1") }}
 postgresql.replication is strict and postgresql.replicaCount is 1: nothing could ever be written
+{{- end -}}
+{{- end -}}
+
+{{- define "quorate.generic.validate" -}}
+{{- $values := .values -}}
+{{- $path := .path -}}
+{{- $generic := .root.Values.generic -}}
+{{- $suffix := .name | kebabcase -}}
+{{- range $other := keys $generic -}}
+{{- if and (ne $other $.name) (eq ($other | kebabcase) $suffix) }}
+generic.{{ $other }} and {{ $path }} are both {{ $suffix }} in names and labels
+{{- end -}}
+{{- end -}}
+{{- if not $values.engineCommand }}
+{{ $path }}.command is empty: name what the image runs, since it has to wait for its permit first
+{{- end -}}
+{{- range $key := list "repository" "tag" -}}
+{{- if not (index $values.image $key) }}
+{{ $path }}.image.{{ $key }} is empty
+{{- end -}}
+{{- end -}}
+{{- $clients := include "quorate.generic.clientPorts" . | fromYamlArray -}}
+{{- range $list := list "peerPorts" "metricsPorts" -}}
+{{- range $port := index $values $list -}}
+{{- if not (hasKey $values.ports $port) }}
+{{ $path }}.{{ $list }}: {{ $port }} is none of {{ $path }}.ports
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.port (not (has $values.port $clients)) }}
+{{ $path }}.port: {{ $values.port }} is none of the ports of clients, {{ join ", " $clients }}
+{{- end -}}
+{{- if and (not $values.port) (gt (len $clients) 1) }}
+{{ $path }}.port is empty: which of {{ join ", " $clients }} do members announce?
+{{- end -}}
+{{- range $used := $values.uses -}}
+{{- $builtIn := list "kafka" "kafkaControllers" "mongodb" "postgresql" -}}
+{{- if hasKey $generic $used -}}
+{{- else if not (and (has $used $builtIn) (index $.root.Values $used).enabled) }}
+{{ $path }}.uses: {{ $used }} is no component of this release
+{{- end -}}
+{{- end -}}
+{{- $auth := $values.auth -}}
+{{- if and $auth.sameAs (not (hasKey $generic $auth.sameAs)) }}
+{{ $path }}.auth.sameAs: {{ $auth.sameAs }} is none of generic
+{{- end -}}
+{{- if and $auth.keys (not $auth.sameAs) (not $auth.existingSecret) (not .root.Values.secretsJob.enabled) }}
+secretsJob.enabled is false: {{ $path }}.auth.existingSecret must name a secret with {{ join ", " $auth.keys }}
+{{- end -}}
+{{- $hooks := default dict $values.hooks -}}
+{{- if ne (eq $values.bootstrap "hook") (hasKey $hooks "bootstrap") }}
+{{ $path }}.hooks.bootstrap goes with {{ $path }}.bootstrap=hook
+{{- end -}}
+{{- if and (hasKey (default dict $values.start) "found") (ne $values.bootstrap "start") }}
+{{ $path }}.start.found needs {{ $path }}.bootstrap=start
+{{- end -}}
+{{- if and (eq $values.order "oneAtATime") (ne $values.bootstrap "start") }}
+{{ $path }}.order is oneAtATime: that needs {{ $path }}.bootstrap=start
+{{- end -}}
+{{- $roles := default dict (default dict $values.role).roles -}}
+{{- $leader := (default dict $values.role).leader -}}
+{{- if and $leader (not (hasKey $roles $leader)) }}
+{{ $path }}.role.leader: {{ $leader }} is none of {{ $path }}.role.roles
+{{- end -}}
+{{- if and (hasKey (default dict $values.start) "follow") (not $leader) }}
+{{ $path }}.start.follow needs {{ $path }}.role.leader
+{{- end -}}
+{{- range $suffix, $role := $values.roleServices -}}
+{{- if not (hasKey $roles $role) }}
+{{ $path }}.roleServices.{{ $suffix }}: {{ $role }} is none of {{ $path }}.role.roles
+{{- end -}}
+{{- end -}}
+{{- range $file, $spec := $values.files -}}
+{{- $place := default "/run/quorate/files/" (default dict $spec).path -}}
+{{- if not (or (hasPrefix "/run/quorate/files/" $place) (hasPrefix (printf "%s/" $values.dataDirectory) $place)) }}
+{{ $path }}.files.{{ $file }}.path is {{ $place }}: neither below /run/quorate/files nor below {{ $values.dataDirectory }}
+{{- end -}}
 {{- end -}}
 {{- end -}}

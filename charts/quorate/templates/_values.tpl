@@ -5,21 +5,45 @@
 - kafkaControllers
 - mongodb
 - postgresql
+{{- range $name := keys .Values.generic | sortAlpha }}
+- {{ $name }}
+{{- end }}
+{{- end -}}
+
+{{/*
+(root name into): puts into the dict what the templates of a component take: root, name, values (its block), kind
+(whose descriptor it has) and path (where its block stands in the values). One of `generic` has genericDefaults
+under its own block. Not by way of YAML, which would make other numbers of large ones.
+*/}}
+{{- define "quorate.setComponent" -}}
+{{- $values := default dict (index .root.Values .name) -}}
+{{- $kind := .name -}}
+{{- $path := .name -}}
+{{- if hasKey .root.Values.generic .name -}}
+{{- $kind = "generic" -}}
+{{- $path = printf "generic.%s" .name -}}
+{{- $values = include "quorate.generic.setValues" . -}}
+{{- $values = .into.values -}}
+{{- end -}}
+{{- range $key, $value := dict "root" .root "name" .name "values" $values "kind" $kind "path" $path -}}
+{{- $_ := set $.into $key $value -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
 Renders a template once for every enabled component: (root template). The template gets root, name
-(the component's), values (its block) and descriptor (what the chart knows about it).
+(the component's), values (its block), kind, path and descriptor (what the chart knows about it).
 */}}
 {{- define "quorate.forEach" -}}
 {{- $root := .root -}}
 {{- $template := .template -}}
 {{- range $name := include "quorate.componentNames" $root | fromYamlArray }}
-{{- $values := index $root.Values $name }}
-{{- if $values.enabled }}
-{{- $descriptor := include (printf "quorate.%s.descriptor" $name) (dict "root" $root "name" $name "values" $values) | fromYaml }}
+{{- $component := dict }}
+{{- include "quorate.setComponent" (dict "root" $root "name" $name "into" $component) }}
+{{- if $component.values.enabled }}
+{{- $descriptor := include (printf "quorate.%s.descriptor" $component.kind) $component | fromYaml }}
 {{- if $descriptor.Error }}{{ fail (printf "the descriptor of %s is not YAML: %s" $name $descriptor.Error) }}{{ end }}
-{{- with include $template (dict "root" $root "name" $name "values" $values "descriptor" $descriptor) | trim }}
+{{- with include $template (merge (dict "descriptor" $descriptor) $component) | trim }}
 ---
 {{ . }}
 {{- end }}

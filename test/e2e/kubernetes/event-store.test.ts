@@ -1,20 +1,13 @@
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
 import { imageValues, Namespace, Release, run } from './cluster.ts'
 import { Dependent } from './dependent.ts'
 import { DOUBLE_VALUES, MONGODB, provideDouble } from './mongodb-subject.ts'
+import { pageCommands } from './page-commands.ts'
 import { STAND_IN } from './postgresql-subject.ts'
 
 const VALUES = 'examples/event-store/event-store-values.yaml'
-const PAGE = readFileSync('examples/event-store/README.md', 'utf8')
-
-/** The commands of a section of the page, one text for each of its blocks. */
-function commandsOf(heading: string): string[] {
-  const [, section = ''] = PAGE.split(`\n## ${heading}\n`)
-  const [own = ''] = section.split('\n## ')
-  return [...own.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
-}
+const commandsOf = pageCommands('examples/event-store/README.md')
 
 /** The page of the example, from its first command to its last, as a reader follows it. */
 describe.sequential('the event store', { timeout: 900_000 }, () => {
