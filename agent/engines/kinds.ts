@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import type { AgentConfig } from '../config.ts'
 import type { Coordination } from '../coordination/coordination.ts'
+import { allegrographEngine } from './allegrograph/allegrograph-kind.ts'
+import { allegrographSettings } from './allegrograph/allegrograph-settings.ts'
 import type { Engine } from './engine.ts'
 import { kafkaEngine } from './kafka/kafka-kind.ts'
 import { kafkaSettings } from './kafka/kafka-settings.ts'
@@ -35,6 +37,7 @@ export const engineKinds = {
     (await import('./mongodb/mongodb-kind.ts')).mongodbEngine(setup),
   kafka: async (setup: EngineSetup) => kafkaEngine(setup),
   postgresql: async (setup: EngineSetup) => postgresqlEngine(setup),
+  allegrograph: async (setup: EngineSetup) => allegrographEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
@@ -45,6 +48,7 @@ export const engineSettings = {
   ...mongodbSettings,
   ...kafkaSettings,
   ...postgresqlSettings,
+  ...allegrographSettings,
 }
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]
