@@ -133,6 +133,8 @@ export const limits = {
   allegrographPatienceMs: 5_000,
   /** A copy that is listed, while nobody waits for its growth, has to be an instance after this. */
   allegrographStuckMs: 600_000,
+  /** An instance that the controlling one has not listed for so long is none. */
+  allegrographUnlistedMs: 30_000,
   /** A server of AllegroGraph that answers nothing for so long is dead. */
   allegrographSilentMs: 30_000,
   /** Between questions to the Kubernetes API about the pod of one copy. */

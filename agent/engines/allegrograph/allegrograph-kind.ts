@@ -46,6 +46,7 @@ function copyOf(setup: EngineSetup): CopyEngine {
     controlling: clientOf(setup, placeOf(needed(setup, 'allegrographControlling'))),
     patienceMs: limits.allegrographPatienceMs,
     stuckMs: limits.allegrographStuckMs,
+    unlistedMs: limits.allegrographUnlistedMs,
     nowMs,
     warn: (message) => logger.warn(message),
   })

@@ -36,6 +36,8 @@ export interface CopyOptions {
   readonly patienceMs: Ms
   /** One that is listed, while nobody waits for its growth, has to be an instance after this. */
   readonly stuckMs: Ms
+  /** An instance that the controlling one has not listed for so long is none. */
+  readonly unlistedMs: Ms
   readonly nowMs: () => Ms
   readonly warn: (message: string) => void
 }
@@ -48,6 +50,9 @@ interface Sight {
   readonly trouble: string
 }
 
+/** `unlisted`: by its own word alone it is an instance. `removed`: by nobody's, though it was one. */
+type Puzzle = 'copying' | 'unlisted' | 'removed'
+
 /** A copy: each of its processes is an instance that the controlling one makes, and that is removed at its end. */
 export class CopyEngine implements Engine<CopyView> {
   readonly kind = 'allegrograph'
@@ -59,8 +64,8 @@ export class CopyEngine implements Engine<CopyView> {
   #growth: Promise<void> | null = null
   /** The request was refused or broke. */
   #failed = false
-  /** Since when the process is listed, is no instance, and nobody waits for it: null when it is not so. */
-  #stuckSinceMs: Ms | null = null
+  /** Where the two lists do not agree, and since when. */
+  #puzzle: { readonly what: Puzzle; readonly sinceMs: Ms } | null = null
 
   constructor(options: CopyOptions) {
     this.#options = options
@@ -84,9 +89,9 @@ export class CopyEngine implements Engine<CopyView> {
     ])
     const instance = disk.instance ?? ''
     const isIn = (listed: readonly CopyInstance[]) => listed.some(({ name }) => name === instance)
-    const ready = answers && own !== null && isIn(own)
-    const isListed = copies === null ? null : isIn(copies)
-    const spent = answers && !ready && this.#isSpent(own !== null, isListed)
+    const place = this.#placeOf(own && isIn(own), copies && isIn(copies))
+    const ready = answers && place === 'instance'
+    const spent = answers && place === 'spent'
     return {
       answers,
       retired: false,
@@ -127,7 +132,7 @@ export class CopyEngine implements Engine<CopyView> {
     const before = copyInstanceOf(disk.instance ?? '', set)
     this.#growth = null
     this.#failed = false
-    this.#stuckSinceMs = null
+    this.#puzzle = null
     disk.writeInstance(copyInstanceName(pod, podUid, (before?.start ?? 0) + 1))
     disk.wipe()
     const clusterId = cluster?.initialized?.engineClusterId
@@ -195,16 +200,20 @@ export class CopyEngine implements Engine<CopyView> {
   }
 
   /**
-   * The repository is an instance of which nobody knows; or one is listed that does not come to be, since its request
-   * has failed, or since nobody knows what became of it after the agent ended.
+   * By what the two lists have of it; null: that server does not say, or is no instance. The controlling one's counts:
+   * what it does not list for a while is in no cluster, whatever it thinks itself. And one that is listed may never
+   * come to be: its request has failed, or nobody knows what became of that after the agent ended.
    */
-  #isSpent(isInstance: boolean, isListed: boolean | null): boolean {
-    const { nowMs, stuckMs } = this.#options
-    const isStuck = isListed === true && this.#growth === null
-    this.#stuckSinceMs = isStuck ? (this.#stuckSinceMs ?? nowMs()) : null
-    if (this.#growth !== null || isListed === null) return false
-    if (!isListed) return isInstance
-    return this.#failed || nowMs() - (this.#stuckSinceMs ?? nowMs()) >= stuckMs
+  #placeOf(inOwn: boolean | null, isListed: boolean | null): 'instance' | 'joining' | 'spent' {
+    const { nowMs, stuckMs, unlistedMs } = this.#options
+    const waits = this.#growth !== null || isListed === null
+    const puzzle = waits ? null : puzzleOf(inOwn, isListed)
+    if (puzzle !== this.#puzzle?.what) this.#puzzle = puzzle && { what: puzzle, sinceMs: nowMs() }
+    const lastsMs = nowMs() - (this.#puzzle?.sinceMs ?? nowMs())
+    const isForgotten = puzzle === 'removed' || (puzzle === 'unlisted' && lastsMs >= unlistedMs)
+    const isStuck = puzzle === 'copying' && (this.#failed || lastsMs >= stuckMs)
+    if (isForgotten || isStuck) return 'spent'
+    return inOwn === true ? 'instance' : 'joining'
   }
 
   async #look(): Promise<Sight> {
@@ -220,6 +229,13 @@ export class CopyEngine implements Engine<CopyView> {
     ])
     return { own, copies, trouble }
   }
+}
+
+/** Null: they agree. */
+function puzzleOf(inOwn: boolean | null, isListed: boolean): Puzzle | null {
+  if (isListed) return inOwn === true ? null : 'copying'
+  if (inOwn === null) return null
+  return inOwn ? 'unlisted' : 'removed'
 }
 
 /** As `promise` settles, or after `ms` without a word: it goes on then, and what comes of it shows elsewhere. */

@@ -33,6 +33,8 @@ export class AgraphDouble {
   readonly requests: string[] = []
   /** Answers nothing, as a server whose process stands still. */
   mute = false
+  /** Takes no copy: its disk is full, say. */
+  refusesCopies = false
 
   constructor(options: AgraphOptions) {
     this.#options = options
@@ -118,6 +120,7 @@ export class AgraphDouble {
       }
     }
     const place = () => ({ host: parameter('host'), port: Number(parameter('port')) })
+    if (verb === 'POST double/install' && this.refusesCopies) throw new Refusal(500, 'no space')
     switch (verb) {
       case 'PUT repl/createCluster':
         credentials()
