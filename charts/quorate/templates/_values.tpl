@@ -5,6 +5,8 @@
 - kafkaControllers
 - mongodb
 - postgresql
+- allegrograph
+- allegrographCopies
 {{- end -}}
 
 {{/*

@@ -15,6 +15,8 @@ export interface AgraphOptions extends ReplicationOptions {
   readonly password: string
   /** The vendor does not document how `repl/status` answers: two ways it might. */
   readonly statusForm: 'json' | 'table'
+  /** Told of each request for a change, without what it carried. */
+  readonly told?: (request: string) => void
 }
 
 const BODY_BYTES_MAX = 1_048_576
@@ -69,9 +71,9 @@ export class AgraphDouble {
     if (this.mute) return
     const url = new URL(request.url ?? '/', 'http://double')
     const instance = url.searchParams.get('instanceName')
-    this.requests.push(
-      `${request.method} ${url.pathname}${instance === null ? '' : ` ${instance}`}`,
-    )
+    const told = `${request.method} ${url.pathname}${instance === null ? '' : ` ${instance}`}`
+    this.requests.push(told)
+    if (request.method === 'PUT') this.#options.told?.(told)
     try {
       if (!this.#isAllowed(request)) throw new Refusal(401, 'who are you?')
       const [type, text] = await this.#answer(request, url)

@@ -12,13 +12,6 @@ const path = process.argv[at + 1]
 if (at < 0 || path === undefined) throw new Error('--config FILE is missing')
 const configuration = readConfiguration(readFileSync(path, 'utf8'))
 mkdirSync(configuration.catalog, { recursive: true })
-const double = new AgraphDouble({
-  ...configuration,
-  host: '0.0.0.0',
-  statusForm: process.env['DOUBLE_STATUS_FORM'] === 'table' ? 'table' : 'json',
-  growMs: Number(process.env['DOUBLE_GROW_MS'] ?? 1_000),
-  exchangeMs: 200,
-})
 const tell = (event: string) =>
   process.stdout.write(
     `${JSON.stringify({
@@ -28,6 +21,14 @@ const tell = (event: string) =>
       port: configuration.port,
     })}\n`,
   )
+const double = new AgraphDouble({
+  ...configuration,
+  host: '0.0.0.0',
+  statusForm: process.env['DOUBLE_STATUS_FORM'] === 'table' ? 'table' : 'json',
+  growMs: Number(process.env['DOUBLE_GROW_MS'] ?? 1_000),
+  exchangeMs: 200,
+  told: tell,
+})
 process.once('SIGTERM', () => {
   tell('stops')
   void double.stop().then(() => process.exit(0))

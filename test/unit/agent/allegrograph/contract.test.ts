@@ -50,22 +50,28 @@ describe.each(forms)(`the contract with AllegroGraph, of ${what} (%s)`, (form) =
     ).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
   })
 
-  it('lists an instance from the beginning of its growth, and the copy lists itself at its end', async () => {
-    const growth = servers.client(0).growCluster(FIRST, servers.place(1))
-    let isOver = false
-    void growth.finally(() => {
-      isOver = true
-    })
-    await waitFor('the growing instance is listed', async () => (await listed(0))?.includes(FIRST))
-    expect(isOver).toBe(false)
-    await growth
-    await waitFor('the copy lists itself', async () => (await listed(1))?.includes(FIRST))
-  }, GROWS_WITHIN_MS)
+  it(
+    'lists an instance from the beginning of its growth, and the copy lists itself at its end',
+    async () => {
+      const growth = servers.client(0).growCluster(FIRST, servers.place(1))
+      let isOver = false
+      void growth.finally(() => {
+        isOver = true
+      })
+      await waitFor('the growing instance is listed', async () =>
+        (await listed(0))?.includes(FIRST),
+      )
+      expect(isOver).toBe(false)
+      await growth
+      await waitFor('the copy lists itself', async () => (await listed(1))?.includes(FIRST))
+    },
+    GROWS_WITHIN_MS,
+  )
 
   it('goes on without the controlling one asked again: a name is taken once', async () => {
-    await expect(
-      servers.client(0).growCluster(FIRST, servers.place(1)),
-    ).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
+    await expect(servers.client(0).growCluster(FIRST, servers.place(1))).rejects.toMatchObject({
+      code: 'ENGINE_REFUSED',
+    })
     expect(await listed(0)).toEqual([FIRST])
   })
 
@@ -75,9 +81,9 @@ describe.each(forms)(`the contract with AllegroGraph, of ${what} (%s)`, (form) =
   })
 
   it('never takes a removed instance back', async () => {
-    await expect(
-      servers.client(0).growCluster(FIRST, servers.place(1)),
-    ).rejects.toMatchObject({ code: 'ENGINE_REFUSED' })
+    await expect(servers.client(0).growCluster(FIRST, servers.place(1))).rejects.toMatchObject({
+      code: 'ENGINE_REFUSED',
+    })
     expect(await listed(0)).not.toContain(FIRST)
   })
 

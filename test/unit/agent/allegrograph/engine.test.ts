@@ -20,7 +20,7 @@ import { AgentError } from '../../../../agent/errors.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 import { dataReport, facts, initialized, intentOf } from '../cluster-observations.ts'
 import { observation } from '../observations.ts'
-import { type StatusForm, Servers } from './servers.ts'
+import { Servers, type StatusForm } from './servers.ts'
 
 const SET = 'g-copies'
 const UIDS = ['0a1b2c3d-0000', '1b2c3d4e-0000']
@@ -107,7 +107,10 @@ function callOf<View extends ControllingView | CopyView>(
   cluster: Partial<ClusterFacts>,
   fence: Fence = UNFENCED,
 ): EngineCall<View> {
-  return { fence, observation: observation({ cluster: facts(cluster), engine }) as Observation<View> }
+  return {
+    fence,
+    observation: observation({ cluster: facts(cluster), engine }) as Observation<View>,
+  }
 }
 
 async function bootstrap(engine: ControllingEngine) {
@@ -120,7 +123,10 @@ async function grow(engine: CopyEngine, cluster: Partial<ClusterFacts> = {}, fen
 }
 
 async function permit(engine: CopyEngine) {
-  await engine.prepare('join', observation({ cluster: facts({ initialized }) }) as Observation<CopyView>)
+  await engine.prepare(
+    'join',
+    observation({ cluster: facts({ initialized }) }) as Observation<CopyView>,
+  )
   expect(engine.permitLine('join')).toBe('join')
 }
 
@@ -379,6 +385,8 @@ describe('the settings of AllegroGraph', () => {
     servers = await Servers.start('json')
     const { settings } = loadAgentConfig({ environment: {}, flags: { ...flags, ...asCopy } })
     expect(JSON.stringify(redactedSettings(settings))).not.toContain(servers.password)
-    expect(Object.keys(settings).filter((name) => /^allegrograph.*password$/i.test(name))).toEqual([])
+    expect(Object.keys(settings).filter((name) => /^allegrograph.*password$/i.test(name))).toEqual(
+      [],
+    )
   })
 })

@@ -38,7 +38,8 @@ export class Servers {
   static async start(statusForm: StatusForm, growMs = 100, count = 2): Promise<Servers> {
     if (!isDouble) return Servers.#real()
     const servers = new Servers('admin', PASSWORD)
-    for (let index = 0; index < count; index += 1) await servers.#startDouble(index, statusForm, growMs)
+    for (let index = 0; index < count; index += 1)
+      await servers.#startDouble(index, statusForm, growMs)
     return servers
   }
 
@@ -46,7 +47,10 @@ export class Servers {
     const urls = URLS.map((url) => new URL(url))
     const [first] = urls
     if (first === undefined) throw new Error('ALLEGROGRAPH_URLS names nothing')
-    const servers = new Servers(decodeURIComponent(first.username), decodeURIComponent(first.password))
+    const servers = new Servers(
+      decodeURIComponent(first.username),
+      decodeURIComponent(first.password),
+    )
     for (const { hostname: host, port } of urls) servers.places.push({ host, port: Number(port) })
     return servers
   }
