@@ -27,7 +27,7 @@ const doubleMain = fileURLToPath(new URL('../doubles/allegrograph/main.ts', impo
 const TOKEN = 'stop-token'
 const USER = 'admin'
 export const PASSWORD = 'e2e-secret/+&'
-export const REPOSITORY = 'graphs'
+const REPOSITORY = 'graphs'
 export const CONTROLLING = 'q-0'
 
 /** What an agent tells of its member, as far as these tests look. */

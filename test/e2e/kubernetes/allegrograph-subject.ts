@@ -59,7 +59,7 @@ function imageOf(): string[] {
 const ASK = `
 const [method, path, body] = process.argv.slice(1)
 const password = require('node:fs').readFileSync('/etc/quorate-secrets/password', 'utf8').trim()
-const authorization = 'Basic ' + Buffer.from(process.env.SUPER_USER + ':' + password).toString('base64')
+const authorization = 'Basic ' + Buffer.from('admin:' + password).toString('base64')
 const url = 'http://127.0.0.1:10035/repositories/${REPOSITORY}/' + path
 fetch(url, { method, headers: { authorization }, ...(body ? { body } : {}) }).then(async (answer) => {
   if (!answer.ok) throw new Error('HTTP ' + answer.status)

@@ -42,16 +42,14 @@ clientPorts: [http]
 peerPorts: []
 partners: [allegrograph, allegrographCopies]
 metricsPorts: []
+{{- with .controlling.graph.license.existingSecret }}
 env:
-  - name: SUPER_USER
-    value: {{ .controlling.graph.user }}
-  {{- with .controlling.graph.license.existingSecret }}
   - name: LICENSE
     valueFrom:
       secretKeyRef:
         name: {{ . }}
         key: license
-  {{- end }}
+{{- end }}
 claims:
   - name: {{ .values.persistence.name }}
     mountPath: /agraph/data
@@ -114,7 +112,7 @@ umask 077
 config={{ include "quorate.agent.runDirectory" . }}/agraph.cfg
 {
   cat /etc/quorate/agraph.cfg
-  printf 'SuperUser %s:%s\n' "$SUPER_USER" "$(cat /etc/quorate-secrets/password)"
+  printf 'SuperUser {{ .controlling.graph.user }}:%s\n' "$(cat /etc/quorate-secrets/password)"
   printf '%s\n' "${LICENSE:-}"
 } > "$config"
 mkdir -p /agraph/data/settings /agraph/data/log /agraph/data/rootcatalog /agraph/data/systemcatalog
