@@ -144,6 +144,20 @@ export const limits = {
   genericFileEveryMs: 15_000,
   /** Between tries to tell a process of a file that it refused. */
   genericReloadRetryMs: 10_000,
+  /** AllegroGraph: creating the cluster, or removing an instance. */
+  allegrographChangeMs: 30_000,
+  /** Growing the cluster by an instance: all data is copied. */
+  allegrographGrowMs: 3_600_000,
+  /** What the loop waits for that; the request goes on beside it. */
+  allegrographPatienceMs: 5_000,
+  /** A copy that is listed, while nobody waits for its growth, has to be an instance after this. */
+  allegrographStuckMs: 600_000,
+  /** An instance that the controlling one has not listed for so long is none. */
+  allegrographUnlistedMs: 30_000,
+  /** A server of AllegroGraph that answers nothing for so long is dead. */
+  allegrographSilentMs: 30_000,
+  /** Between questions to the Kubernetes API about the pod of one copy. */
+  allegrographPodsEveryMs: 5_000,
   /** Between tries to label the own pod with its role. */
   roleLabelRetryMs: 5_000,
   /** What is left for goodbyes when the process ends. */

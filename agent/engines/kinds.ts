@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import type { AgentConfig } from '../config.ts'
 import type { Coordination } from '../coordination/coordination.ts'
+import { allegrographEngine } from './allegrograph/allegrograph-kind.ts'
+import { allegrographSettings } from './allegrograph/allegrograph-settings.ts'
 import type { Engine } from './engine.ts'
 import { genericEngine } from './generic/generic-kind.ts'
 import { genericSettings } from './generic/generic-settings.ts'
@@ -38,6 +40,7 @@ export const engineKinds = {
   kafka: async (setup: EngineSetup) => kafkaEngine(setup),
   postgresql: async (setup: EngineSetup) => postgresqlEngine(setup),
   generic: async (setup: EngineSetup) => genericEngine(setup),
+  allegrograph: async (setup: EngineSetup) => allegrographEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
@@ -49,6 +52,7 @@ export const engineSettings = {
   ...kafkaSettings,
   ...postgresqlSettings,
   ...genericSettings,
+  ...allegrographSettings,
 }
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]

@@ -53,6 +53,11 @@ export class MemberDisk {
     )
   }
 
+  /** The name under which the process that was started last joins, of engines where each has its own; null: none. */
+  get instance(): string | null {
+    return this.#read('instance', 'name')
+  }
+
   /** True while a move aside has begun and not ended: the data is not whole. */
   get isMoving(): boolean {
     return existsSync(join(this.#notes, 'moving.json'))
@@ -64,6 +69,10 @@ export class MemberDisk {
 
   writeCluster(id: string): void {
     this.#write('cluster', { id })
+  }
+
+  writeInstance(name: string): void {
+    this.#write('instance', { name })
   }
 
   clearCluster(): void {
@@ -101,6 +110,16 @@ export class MemberDisk {
   moveAside(stamp: string): void {
     this.#write('moving', { stamp })
     this.finishMove()
+  }
+
+  /** Removes all data but the notes, of disks that are worth nothing to the next process. */
+  wipe(): void {
+    for (const directory of this.#directories) {
+      for (const name of readdirSync(directory)) {
+        if (!KEPT.test(name)) rmSync(join(directory, name), { recursive: true, force: true })
+      }
+      syncDirectory(directory)
+    }
   }
 
   finishMove(): void {

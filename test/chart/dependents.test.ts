@@ -53,7 +53,7 @@ function settingsOf(set: StatefulSet) {
 describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
   it('are not there until they are asked for', () => {
     const names = render().map(({ metadata }) => metadata.name)
-    expect(names.filter((name) => /kafka|mongodb|postgresql/.test(name))).toEqual([])
+    expect(names.filter((name) => /kafka|mongodb|postgresql|allegrograph/.test(name))).toEqual([])
   })
 
   it('give their agents settings that these have and accept', () => {
@@ -75,7 +75,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
         for (const user of settings.mongodbUsers) expect(() => parseUser(user)).not.toThrow()
       }
     }
-    expect([...seen].sort()).toEqual([...dependents, 'generic'].sort())
+    expect([...seen].sort()).toEqual(['allegrograph', ...dependents, 'generic'].sort())
   })
 
   it.each([

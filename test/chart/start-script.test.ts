@@ -46,7 +46,10 @@ function container(component: string, set: Record<string, unknown> = {}, pod = '
     `test-quorate-${component.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-config`,
   )
   const here = (text: string) =>
-    text.replace(/(?<![\w.])\/(etc\/quorate|run\/quorate|opt\/kafka|launch\.sh)/g, `${root}/$1`)
+    text.replace(
+      /(?<![\w.])\/(etc\/quorate|run\/quorate|opt\/kafka|launch\.sh|agraph)/g,
+      `${root}/$1`,
+    )
   const write = (path: string, text: string) => {
     mkdirSync(join(root, path, '..'), { recursive: true })
     writeFileSync(join(root, path), text)
@@ -65,6 +68,8 @@ sleep 60 & wait
   for (const path of programs) write(`opt/kafka/${path}`, engine)
   write('bin/mongod', engine)
   write('launch.sh', engine.replace('/bin/bash', '/bin/sh'))
+  write('agraph/bin/agraph-control', serverBeside(root))
+  write('etc/quorate-secrets/password', 'graph-secret')
   for (const name of ['superuser', 'replication', 'patroni']) {
     write(`etc/quorate-secrets/${name}-password`, `${name}'s`)
   }
@@ -97,6 +102,23 @@ sleep 60 & wait
   }
 }
 
+/** A program that starts a server beside itself, with a note of its process, and stops it by that. */
+function serverBeside(root: string): string {
+  return `#!/bin/bash
+echo "$(basename "$0") $*" >> ${root}/calls
+case "$3" in
+  start)
+    cp "$2" ${root}/configuration
+    stat -c %a "$2" > ${root}/mode
+    ( trap 'exit 0' TERM; sleep 60 & wait ) > /dev/null 2>&1 &
+    echo $! > ${root}/agraph/data/agraph.pid
+    echo listens >> ${root}/agraph/data/log/agraph.log
+    ;;
+  stop) kill "$(cat ${root}/agraph/data/agraph.pid)" ;;
+esac
+`
+}
+
 /** Starts it and gives it this permit, as the agent does. */
 async function permitted(box: ReturnType<typeof container>, line: string, ...args: string[]) {
   const pipe = new PermitPipe(box.fifo)
@@ -127,6 +149,33 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     ])
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([7, null])
+  })
+
+  it('is AllegroGraph beside the shell, which ends as it does and stops it by its own program', async () => {
+    const box = container('allegrograph', { 'allegrograph.config': { Backends: 2 } })
+    const { child, pipe } = await permitted(box, 'resume')
+    await waitFor('the server runs', () => box.textOf('agraph/data/agraph.pid') !== '')
+    expect(box.calls()).toEqual(['agraph-control --config /run/quorate/agraph.cfg start'])
+    const lines = box.textOf('configuration').split('\n')
+    expect(lines).toContain('Port 10035')
+    expect(lines).toContain('Backends 2')
+    expect(lines).toContain('SuperUser admin:graph-secret')
+    expect(box.textOf('mode').trim()).toBe('600')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect(box.calls().at(-1)).toBe('agraph-control --config /run/quorate/agraph.cfg stop')
+    pipe.close()
+  })
+
+  it('ends when AllegroGraph does', async () => {
+    const box = container('allegrograph')
+    const { child, pipe } = await permitted(box, 'join')
+    await waitFor('the server runs', () => box.textOf('agraph/data/agraph.pid') !== '')
+    const pid = Number(box.textOf('agraph/data/agraph.pid'))
+    expect(pid).toBeGreaterThan(1)
+    process.kill(pid, 'SIGKILL')
+    expect((await once(child, 'exit'))[1]).toBeNull()
+    pipe.close()
   })
 
   it('waits for a permit, and stops at once while it waits', async () => {

@@ -28,12 +28,14 @@ name is part of a label with 11 more characters (kubernetes#64023), so it ends a
 
 {{/*
 (context service): the name of a Service of clients. One that selects a role has the role's suffix also
-where the values name it, since it has a twin.
+where the values name it, since it has a twin; so has one with a block of its own.
 */}}
 {{- define "quorate.serviceName" -}}
 {{- $fullname := include "quorate.fullname" .context -}}
 {{- $given := .context.values.service.name -}}
-{{- if .service.role -}}
+{{- if .service.own -}}
+{{ $fullname }}-{{ .service.suffix }}
+{{- else if .service.role -}}
 {{ default $fullname $given }}-{{ .service.suffix }}
 {{- else -}}
 {{ default (printf "%s-%s" $fullname .service.suffix) $given }}
@@ -66,9 +68,9 @@ where the values name it, since it has a twin.
 {{- end -}}
 {{- end -}}
 
-{{/* The secret of a component: the user's, else one of the chart's own name. */}}
+{{/* The secret of a component: another component's, the user's, else one of the chart's own name. */}}
 {{- define "quorate.secretName" -}}
-{{- default (printf "%s-auth" (include "quorate.fullname" .)) .values.auth.existingSecret -}}
+{{- default (printf "%s-auth" (include "quorate.fullname" .)) (default (default dict .values.auth).existingSecret (default dict .descriptor).secret) -}}
 {{- end -}}
 
 {{/* What applications take to connect, with the passwords of the other secret in it; the hook Job writes it. */}}

@@ -19,7 +19,10 @@
   protocol: TCP
 {{- end -}}
 
-{{/* The Services of clients that the descriptor names; only the first may have node ports that are given. */}}
+{{/*
+The Services of clients that the descriptor names; only the first may have node ports that are given. `own` has what
+the others take from the values of all, `pod` is the only one behind it.
+*/}}
 {{- define "quorate.clientServiceObjects" -}}
 {{- range $index, $service := .descriptor.services }}
 {{- $given := dict "service" $service "nodePorts" (ternary (default dict $.values.service.nodePorts) dict (eq $index 0)) }}
@@ -29,7 +32,7 @@
 {{- end -}}
 
 {{- define "quorate.clientServiceObject" -}}
-{{- $service := .values.service -}}
+{{- $service := default .values.service .client.service.own -}}
 apiVersion: v1
 kind: Service
 metadata:
@@ -63,6 +66,9 @@ spec:
     {{- include "quorate.selectorLabels" . | nindent 4 }}
     {{- with .client.service.role }}
     {{ include "quorate.agent.roleLabel" $ }}: {{ . }}
+    {{- end }}
+    {{- with .client.service.pod }}
+    statefulset.kubernetes.io/pod-name: {{ . }}
     {{- end }}
   ports:
     {{- include "quorate.servicePorts" (dict "context" . "names" .descriptor.clientPorts "nodePorts" .client.nodePorts) | trim | nindent 4 }}

@@ -5,6 +5,8 @@
 - kafkaControllers
 - mongodb
 - postgresql
+- allegrograph
+- allegrographCopies
 {{- range $name := keys .Values.generic | sortAlpha }}
 - {{ $name }}
 {{- end }}

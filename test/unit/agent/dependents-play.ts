@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { isExpected } from '../../../agent/core/observation.ts'
+import { AllegrographModel } from './allegrograph-model.ts'
 import { DependentsWorld, type EngineModel, type Fate, PODS, type Pod } from './dependents-world.ts'
 import { GaleraModel, PermitModel } from './engine-models.ts'
 import { GenericModel } from './generic-model.ts'
@@ -284,6 +285,7 @@ export const kinds: readonly Kind[] = [
   { name: 'MongoDB', modelOf: (world) => new MongodbModel(world), whole: 3 },
   { name: 'PostgreSQL', modelOf: (world) => new PostgresqlModel(world), whole: 3 },
   { name: 'any engine, as Redis', modelOf: (world) => new GenericModel(world), whole: 3 },
+  { name: 'AllegroGraph', modelOf: (world) => new AllegrographModel(world), whole: 3 },
 ]
 
 /** Whatever happens on the way, no second cluster is formed, and when all is well again one is whole. */

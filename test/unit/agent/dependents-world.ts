@@ -54,6 +54,8 @@ export interface EngineModel {
   stopped(pod: Pod): void
   /** Of engines that keep more of a disk than the pod has. */
   loseDisk?(pod: Pod): void
+  /** Of engines that keep something of a pod which goes with it, whatever its disk. */
+  replaced?(pod: Pod): void
   /** Something particular to the engine goes wrong with a pod, or is well again. */
   trouble?(pod: Pod): void
   /** All of that is well again. */
@@ -135,6 +137,7 @@ export class DependentsWorld {
   replacePod(pod: Pod, keepDisk: boolean): void {
     this.killEngine(pod)
     this.crashAgent(pod)
+    this.model.replaced?.(pod)
     pod.sigtermAtMs = null
     if (keepDisk) return
     pod.disk = { kind: 'empty', founding: null }

@@ -26,6 +26,8 @@ export class FakeKubernetes {
   failure: 'down' | 'mute' | number | null = null
   readonly events: { readonly reason: string; readonly message: string }[] = []
   readonly requests: string[] = []
+  /** UIDs of pods, where they are not made of the name; null: there is no such pod. */
+  readonly podUids = new Map<string, string | null>()
   /** Labels of pods, as patches left them. */
   readonly labels = new Map<string, Record<string, string>>()
 
@@ -83,8 +85,10 @@ export class FakeKubernetes {
       return [200, {}]
     }
     if (pod !== undefined) {
+      const uid = this.podUids.get(pod)
+      if (uid === null) return [404, { kind: 'Status' }]
       const ownerReferences = [{ kind: 'StatefulSet', uid: this.uid, name: 'q' }]
-      return [200, { metadata: { name: pod, uid: `pod-${pod}`, ownerReferences } }]
+      return [200, { metadata: { name: pod, uid: uid ?? `pod-${pod}`, ownerReferences } }]
     }
     if (map !== null) return this.#configMap(method, map[1] ?? '', text)
     if (method === 'POST' && url.endsWith('/events')) {
