@@ -2,6 +2,8 @@ import type { Logger } from 'pino'
 import type { AgentConfig } from '../config.ts'
 import type { Coordination } from '../coordination/coordination.ts'
 import type { Engine } from './engine.ts'
+import { galeraEngine } from './galera/galera-kind.ts'
+import { galeraSettings } from './galera/galera-settings.ts'
 import { kafkaEngine } from './kafka/kafka-kind.ts'
 import { kafkaSettings } from './kafka/kafka-settings.ts'
 import type { MemberDisk } from './member-disk.ts'
@@ -35,6 +37,7 @@ export const engineKinds = {
     (await import('./mongodb/mongodb-kind.ts')).mongodbEngine(setup),
   kafka: async (setup: EngineSetup) => kafkaEngine(setup),
   postgresql: async (setup: EngineSetup) => postgresqlEngine(setup),
+  galera: async (setup: EngineSetup) => galeraEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
@@ -45,6 +48,7 @@ export const engineSettings = {
   ...mongodbSettings,
   ...kafkaSettings,
   ...postgresqlSettings,
+  ...galeraSettings,
 }
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]
