@@ -63,7 +63,7 @@ export class GaleraMember {
 ${functions}
 recover_position
 until IFS= read -r permit < ${this.permitPipe}; do sleep 1; done
-echo "permit $permit" >> ${this.permits}
+echo "$(date +%s%3N) $permit" >> ${this.permits}
 start_server $permit
 `
     writeFileSync(here('start.sh'), start)
@@ -80,7 +80,7 @@ start_server $permit
     const [command = '', ...args] = [
       ...(found?.asUser ?? []),
       ...environment,
-      ...['setsid', '-w', 'bash', here('start.sh')],
+      ...['bash', here('start.sh')],
     ]
     this.process = new ServerProcess(name, command, args, here('mariadb.log'))
   }
@@ -120,14 +120,9 @@ start_server $permit
     }
   }
 
-  /** The process of the server itself; undefined while there is none. */
-  get serverPid(): number | undefined {
-    return this.#processes().find((pid) => nameOf(pid) === 'mariadbd')
-  }
-
   /** SIGKILL for the server and all that it has started, at once. */
   async kill(): Promise<void> {
-    for (const pid of this.#processes()) {
+    for (const pid of this.#started()) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
@@ -139,17 +134,13 @@ start_server $permit
 
   /** SIGTERM for the server, which stops in order; resolves when it is gone. */
   async terminate(): Promise<void> {
-    const pid = this.serverPid
-    if (pid !== undefined) process.kill(pid, 'SIGTERM')
     await this.process.signal('SIGTERM')
   }
 
-  /** All processes of the session that `setsid` began for this member. */
-  #processes(): number[] {
-    const { pid } = this.process
-    if (pid === undefined) return []
+  /** The server, which has taken the place of the shell, and whoever copies for it: all name its directory. */
+  #started(): number[] {
     const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-    return pids.map(Number).filter((candidate) => mentions(candidate, this.volume, pid))
+    return pids.map(Number).filter((pid) => pid !== process.pid && mentions(pid, join(this.volume, '..', '/')))
   }
 
   #settings(etc: string): string {
@@ -170,8 +161,16 @@ start_server $permit
     const clientTls =
       tls === null
         ? []
-        : [`ssl-cert = ${tls.cert}`, `ssl-key = ${tls.key}`, `ssl-ca = ${tls.ca}`, 'require-secure-transport = ON']
-    const copyTls = tls === null ? [] : ['encrypt = 3', `tkey = ${tls.key}`, `tcert = ${tls.cert}`, `tca = ${tls.ca}`]
+        : [
+            `ssl-cert = ${tls.cert}`,
+            `ssl-key = ${tls.key}`,
+            `ssl-ca = ${tls.ca}`,
+            'require-secure-transport = ON',
+          ]
+    const copyTls =
+      tls === null
+        ? []
+        : ['encrypt = 3', `tkey = ${tls.key}`, `tcert = ${tls.cert}`, `tca = ${tls.ca}`]
     return [
       '[mariadbd]',
       ...(found?.settings ?? []),
@@ -204,29 +203,12 @@ start_server $permit
   }
 }
 
-function nameOf(pid: number): string {
-  return readOf(pid, 'comm').trim()
-}
-
-/** A process whose command line names the directory, or one that such a process has started. */
-function mentions(pid: number, directory: string, leader: number): boolean {
-  if (pid === process.pid) return false
-  if (readOf(pid, 'cmdline').includes(directory)) return true
-  const stat = readOf(pid, 'stat')
-  const session = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
-  return session !== 0 && (session === leader || session === childOf(leader))
-}
-
-/** `setsid -w` leads no session itself when it had to fork. */
-function childOf(pid: number): number {
-  const text = readOf(pid, `task/${pid}/children`)
-  return Number(text.trim().split(' ')[0] || -1)
-}
-
-function readOf(pid: number, file: string): string {
+function mentions(pid: number, directory: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return line.includes(directory) && !line.includes('quorate-agent')
   } catch {
-    return ''
+    // It has just ended.
+    return false
   }
 }

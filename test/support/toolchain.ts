@@ -141,7 +141,11 @@ export function galeraTool(): Tool<{
     return { found: null, reason: 'MariaDB with Galera is missing: run .ci/install galera' }
   }
   const plugins = join(base, 'lib', 'mysql', 'plugin')
-  const settings = [`basedir = ${base}`, `plugin-dir = ${plugins}`, `lc-messages-dir = ${join(base, 'share', 'mysql')}`]
+  const settings = [
+    `basedir = ${base}`,
+    `plugin-dir = ${plugins}`,
+    `lc-messages-dir = ${join(base, 'share', 'mysql')}`,
+  ]
   return { found: { env, provider, base, settings, asUser } }
 }
 
