@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { kindOf, overlappingJoins } from '../galera/joins.ts'
-import { GaleraPods } from '../galera/pods.ts'
+import { GaleraPods, kindOf } from '../galera/pods.ts'
 import { Writer } from '../galera/writer.ts'
 import type { ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
 import { galeraTool, titleOf } from '../support/toolchain.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const tool = galeraTool()
 const ALL = [0, 1, 2]
@@ -44,7 +44,7 @@ describe.skipIf(tool.found === null)(titleOf('the agent of Galera', tool), () =>
     const permits = pods.permits()
     expect(permits.map(kindOf)).toEqual(['found', 'join', 'join'])
     expect(permits[0]?.pod).toBe(0)
-    expect(overlappingJoins(permits, await pods.readySince())).toEqual([])
+    expect(pods.overlappingJoins()).toEqual([])
     expect(new Set(uuids()).size).toBe(1)
     const { cluster } = (await pods.status(1)).observation
     expect(cluster?.initialized).toMatchObject({ engineClusterId: uuids()[0], expected: 3 })
@@ -63,7 +63,7 @@ describe.skipIf(tool.found === null)(titleOf('the agent of Galera', tool), () =>
     console.info(`no write for ${Math.round(writer?.longestGapMs(killedAt) ?? 0)} ms`)
     const permits = pods.permits(killedAt)
     expect(permits.map(kindOf).filter((kind) => kind !== 'join')).toEqual(['bootstrap'])
-    expect(overlappingJoins(permits, await pods.readySince())).toEqual([])
+    expect(pods.overlappingJoins(killedAt)).toEqual([])
     const positions = pods.members.map(positionOf)
     const starter = permits.find((permit) => kindOf(permit) === 'bootstrap')?.pod ?? -1
     expect(positions[starter]).toBe(Math.max(...positions))
@@ -76,6 +76,7 @@ describe.skipIf(tool.found === null)(titleOf('the agent of Galera', tool), () =>
     const starter = pods.permits().findLast((permit) => kindOf(permit) !== 'join')?.pod ?? -1
     const killedAt = Date.now()
     await pods.member(starter).kill()
+    await waitFor('it starts again', () => pods.permits(killedAt).length > 0, FORMED_WITHIN_MS)
     await pods.ready(ALL, FORMED_WITHIN_MS)
     expect(pods.permits(killedAt).map((permit) => [permit.pod, kindOf(permit)])).toEqual([
       [starter, 'join'],

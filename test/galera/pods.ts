@@ -2,7 +2,6 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ZkClient } from '../../server/cli/zk-client.ts'
 import { reservePorts } from '../support/ports.ts'
 import { ServerProcess } from '../support/processes.ts'
 import { NOBODY } from '../support/toolchain.ts'
@@ -42,6 +41,12 @@ export interface Permit {
   readonly pod: number
   readonly atMs: number
   readonly line: string
+}
+
+/** How a start was permitted. */
+export function kindOf({ line }: Permit): 'found' | 'bootstrap' | 'join' {
+  if (line.startsWith('found ')) return 'found'
+  return line.includes('--wsrep-new-cluster') ? 'bootstrap' : 'join'
 }
 
 export interface PodsOptions {
@@ -189,24 +194,24 @@ export class GaleraPods {
       .sort((one, other) => one.atMs - other.atMs)
   }
 
-  /** When each of the members became ready, by its document in the tree; Unix time. */
-  async readySince(): Promise<ReadonlyMap<number, number>> {
-    const client = await ZkClient.connect([...this.#options.hosts], 4_000)
-    try {
-      const root = '/members/v1/services/q'
-      const { children } = await client.children(root, false)
-      const found = new Map<number, number>()
-      for (const name of children) {
-        const { data } = await client.get(`${root}/${name}`, false)
-        const { payload } = JSON.parse(Buffer.from(data ?? []).toString()) as {
-          payload: { readySince: number | null }
-        }
-        if (payload.readySince !== null) found.set(Number(name.slice(2)), payload.readySince)
-      }
-      return found
-    } finally {
-      await client.close()
-    }
+  /** When the agent of a pod first said, after `sinceMs`, that its member serves; null: not yet. */
+  servedAtMs(pod: number, sinceMs: number): number | null {
+    const log = readFileSync(join(this.member(pod).volume, '..', 'agent.log'), 'utf8')
+    const lines = log.split('\n').filter((line) => line.includes('"phase":"serving"'))
+    const said = lines.map((line) => JSON.parse(line) as { time: number; msg: string })
+    const first = said.find(({ time, msg }) => time > sinceMs && !msg.startsWith('not ready'))
+    return first?.time ?? null
+  }
+
+  /** Pairs of members of which one was let in before the other served. */
+  overlappingJoins(sinceMs = 0): string[] {
+    const joins = this.permits(sinceMs).filter((permit) => kindOf(permit) === 'join')
+    return joins.flatMap((join, at) => {
+      const next = joins.slice(at + 1).find(({ pod }) => pod !== join.pod)
+      const servedAtMs = this.servedAtMs(join.pod, join.atMs)
+      if (next === undefined || (servedAtMs !== null && servedAtMs <= next.atMs)) return []
+      return [`${next.pod} was let in before ${join.pod} served`]
+    })
   }
 
   logs(): string {

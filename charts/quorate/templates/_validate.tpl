@@ -229,3 +229,17 @@ postgresql.auth.existingSecretKeys: superuserPassword, replicationPassword and p
 postgresql.replication is strict and postgresql.replicaCount is 1: nothing could ever be written
 {{- end -}}
 {{- end -}}
+
+{{- define "quorate.galera.validate" -}}
+{{- range $user := list "root" "agent" "copy" "quorate-agent" "quorate-copy" "mysql" -}}
+{{- if hasKey $.values.auth.users $user }}
+galera.auth.users.{{ $user }}: the chart or MariaDB has that name for itself, choose another
+{{- end -}}
+{{- end -}}
+{{- if and .values.tls.existingSecret (eq .values.copyMethod "rsync") }}
+galera.copyMethod is rsync, which copies without TLS: take mariabackup where galera.tls.existingSecret is set
+{{- end -}}
+{{- if and (not .root.Values.secretsJob.enabled) (not .values.auth.existingSecret) }}
+secretsJob.enabled is false: galera.auth.existingSecret must name a secret with {{ include "quorate.galera.secretKeys" . | fromYamlArray | join ", " }}
+{{- end -}}
+{{- end -}}

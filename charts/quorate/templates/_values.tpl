@@ -5,6 +5,7 @@
 - kafkaControllers
 - mongodb
 - postgresql
+- galera
 {{- end -}}
 
 {{/*
