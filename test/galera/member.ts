@@ -140,7 +140,9 @@ start_server $permit
   /** The server, which has taken the place of the shell, and whoever copies for it: all name its directory. */
   #started(): number[] {
     const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-    return pids.map(Number).filter((pid) => pid !== process.pid && mentions(pid, join(this.volume, '..', '/')))
+    return pids
+      .map(Number)
+      .filter((pid) => pid !== process.pid && mentions(pid, join(this.volume, '..', '/')))
   }
 
   #settings(etc: string): string {
