@@ -156,7 +156,7 @@ start_server $permit
       `gmcast.listen_addr=tcp://127.0.0.1:${ports.replication}`,
       `ist.recv_addr=127.0.0.1:${ports.increments}`,
       'gcache.size=32M',
-      'pc.recovery=true',
+      'pc.recovery=false',
       'pc.wait_prim_timeout=PT15S',
       ...socketTls,
     ]

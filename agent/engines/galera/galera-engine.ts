@@ -9,6 +9,7 @@ import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
 import type { CertificateFiles } from './certificate-files.ts'
 import { GaleraDisk, type GaleraDiskOptions } from './galera-disk.ts'
 import { GaleraObserver } from './galera-observer.ts'
+import { someListens } from './listening.ts'
 import type { MariadbSession } from './mariadb-session.ts'
 
 export interface GaleraOptions extends GaleraDiskOptions, GaleraBounds {
@@ -88,12 +89,25 @@ export class GaleraEngine implements Engine<GaleraView> {
     return this.#options.session.version
   }
 
-  async prepare(mode: StartMode, { disk }: Observation<GaleraView>): Promise<void> {
+  async prepare(mode: StartMode, observation: Observation<GaleraView>): Promise<void> {
     // A server that starts reads them by itself.
     await this.#options.certificates.tell(async () => {})
-    if (mode !== 'bootstrap') this.#disk.prepareJoin()
-    else if (disk.kind === 'empty') this.#disk.prepareFounding()
+    if (mode !== 'bootstrap') {
+      await this.#refuseAlone(observation)
+      this.#disk.prepareJoin()
+    } else if (observation.disk.kind === 'empty') this.#disk.prepareFounding()
     else this.#disk.prepareBootstrap()
+  }
+
+  /**
+   * A join needs somebody. The document of a member that was killed stays until its session ends, and without the
+   * tree there are none: a server that joins nobody keeps all others waiting for it.
+   */
+  async #refuseAlone(observation: Observation<GaleraView>): Promise<void> {
+    const own = this.#options.placeOf(observation.self.ordinal)
+    const others = this.#serving(observation).filter((place) => place !== own)
+    if (await someListens(others, limits.galeraAnswerMs)) return
+    throw new AgentError('ENGINE_UNREACHABLE', `nobody listens at ${others.join(', ')}`)
   }
 
   /**

@@ -250,6 +250,15 @@ describe('a cluster of which nothing runs, where one is elected', () => {
     expect(joiner(3)).toEqual(permit('join'))
   })
 
+  it('is not joined by the document that a killed agent has left', () => {
+    const members = { 'q-1': ready }
+    const first = start(elected, facts({ initialized, reports, members }, lock), own)
+    expect(first.action.kind).toBe('writeIntent')
+    const running = { ...reports, 'q-1': started(dataReport('24')) }
+    const joins = start(elected, facts({ initialized, reports: running, members }, lock), own)
+    expect(joins.action).toEqual(permit('join'))
+  })
+
   it('counts positions as numbers', () => {
     const nine = { ...reports, 'q-1': dataReport('9'), 'q-2': dataReport('8') }
     const decision = start(elected, facts({ initialized, reports: nine }, lock), {

@@ -136,8 +136,9 @@ wsrep-sst-auth: galera.auth
 {{- end -}}
 
 {{/*
-What a member that was killed with all others needs is in gvwstate.dat (pc.recovery); a join that finds nobody ends
-after 15 seconds, in the provider's default after 30.
+A member that was killed with all others is started by an election, and not by what it remembers of the last view
+(pc.recovery): with that it would wait for them without end. A join that finds nobody ends after 15 seconds, in the
+provider's default after 30.
 */}}
 {{- define "quorate.galera.settings" -}}
 {{- $values := .values -}}
@@ -146,7 +147,7 @@ after 15 seconds, in the provider's default after 30.
 {{- $provider := list
   (printf "gmcast.listen_addr=tcp://0.0.0.0:%d" (int $ports.replication))
   (printf "base_port=%d" (int $ports.replication))
-  "pc.recovery=true"
+  "pc.recovery=false"
   "pc.wait_prim_timeout=PT15S" -}}
 {{- if $values.tls.existingSecret -}}
 {{- $provider = concat $provider (list
