@@ -3,7 +3,7 @@
 {{- $context := merge (dict "descriptor" (dict "suffix" "-galera")) . -}}
 suffix: -galera
 engine: galera
-container: mariadb
+container: galera
 image:
   {{- toYaml .values.image | nindent 2 }}
 command: [/bin/bash, /etc/quorate/start.sh]
