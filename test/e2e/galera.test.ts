@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { GaleraPods, kindOf } from '../galera/pods.ts'
+import { positionOf } from '../galera/trial.ts'
 import { Writer } from '../galera/writer.ts'
 import type { ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
@@ -86,8 +85,3 @@ describe.skipIf(tool.found === null)(titleOf('the agent of Galera', tool), () =>
     expect(await writer?.lostOn(pods.member(starter))).toEqual([])
   })
 })
-
-/** Where the data ended when the server was killed, as its container told the agent. */
-function positionOf({ runDirectory }: { readonly runDirectory: string }): number {
-  return Number(readFileSync(join(runDirectory, 'galera-position'), 'utf8').split(':')[1])
-}

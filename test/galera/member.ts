@@ -74,7 +74,7 @@ start_server $permit
     writeFileSync(here('bin/mariadb-install-db'), wrapper, { mode: 0o755 })
     const env = { ...found?.env, POD_NAME: name, POD_IP: '127.0.0.1' }
     const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`)
-    // Its own programs first: a test may put one there that is slower than the real one.
+    // What was put there stands before what is installed.
     const path = `PATH=${here('bin')}:${found?.env['PATH']}`
     const environment = ['env', '-i', ...settings, path, `HOME=${here('run')}`]
     const [command = '', ...args] = [
@@ -95,10 +95,6 @@ start_server $permit
 
   get passwordFile(): string {
     return join(this.volume, '..', 'secrets', 'agent-password')
-  }
-
-  get programs(): string {
-    return join(this.volume, '..', 'bin')
   }
 
   /** A line for each permit that the container got. */

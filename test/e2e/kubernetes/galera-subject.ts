@@ -66,7 +66,9 @@ class GaleraSubject implements Subject {
   }
 
   async #status(ordinal: number, name: string): Promise<string> {
-    const [, value = ''] = (await this.sql(ordinal, `SHOW GLOBAL STATUS LIKE '${name}'`)).split('\t')
+    const [, value = ''] = (await this.sql(ordinal, `SHOW GLOBAL STATUS LIKE '${name}'`)).split(
+      '\t',
+    )
     return value.trim()
   }
 
