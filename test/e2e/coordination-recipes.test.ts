@@ -18,7 +18,7 @@ const page = readFileSync(
 
 /** The blocks of the page in one language. */
 function blocks(language: string): string[] {
-  return [...page.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].flatMap(([, name, text = '']) =>
+  return [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, name, text = '']) =>
     name === language ? [text] : [],
   )
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { GaleraPods, kindOf } from '../galera/pods.ts'
 import { positionOf } from '../galera/trial.ts'
-import { Writer } from '../galera/writer.ts'
+import { rootSession, Writer } from '../galera/writer.ts'
 import type { ServerEnsemble } from '../support/processes.ts'
 import { quorateEnsemble } from '../support/quorate-process.ts'
 import { galeraTool, titleOf } from '../support/toolchain.ts'
@@ -48,6 +48,16 @@ describe.skipIf(tool.found === null)(titleOf('the agent of Galera', tool), () =>
     const { cluster } = (await pods.status(1)).observation
     expect(cluster?.initialized).toMatchObject({ engineClusterId: uuids()[0], expected: 3 })
     expect(cluster?.intent).toBeNull()
+    const session = rootSession(pods.member(1))
+    const users = await session.query('SELECT User, Host FROM mysql.user ORDER BY User, Host')
+    session.close()
+    expect(users.map((user) => user.join('@'))).toEqual([
+      'mariadb.sys@localhost',
+      'quorate-agent@localhost',
+      'quorate-copy@localhost',
+      'root@%',
+      'root@localhost',
+    ])
     writer = await Writer.start(pods.members)
     await writer.goesOn(WRITES, FORMED_WITHIN_MS)
   })

@@ -38,11 +38,13 @@ export class GaleraMember {
   readonly process: ServerProcess
   readonly volume: string
   readonly runDirectory: string
+  readonly ports: MemberPorts
   readonly #options: MemberOptions
 
   constructor(options: MemberOptions) {
     this.#options = options
-    const { name, directory } = options
+    const { name, directory, ports } = options
+    this.ports = ports
     const here = (path: string) => join(directory, name, path)
     this.volume = here('volume')
     this.runDirectory = here('run')

@@ -43,7 +43,9 @@ quoted() { # text
 users() {
   local password
   password=$(quoted "$(cat "$secrets/root-password")")
-  printf '%s;\n' 'FLUSH PRIVILEGES' \
+  # What mariadb-install-db makes beside these may come in without a password.
+  printf '%s;\n' "DELETE FROM mysql.global_priv WHERE (User, Host) NOT IN (('root', 'localhost'), ('mariadb.sys', 'localhost'))" \
+    'FLUSH PRIVILEGES' \
     "ALTER USER root@localhost IDENTIFIED BY $password" \
     "CREATE USER root@'%' IDENTIFIED BY $password" \
     "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION" \
