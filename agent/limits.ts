@@ -158,6 +158,20 @@ export const limits = {
   allegrographSilentMs: 30_000,
   /** Between questions to the Kubernetes API about the pod of one copy. */
   allegrographPodsEveryMs: 5_000,
+  /** MariaDB: opening a connection, and one question over it. */
+  galeraAnswerMs: 1_000,
+  /** A server that takes connections and answers none for so long is dead. */
+  galeraSilentMs: 60_000,
+  /** One packet of MariaDB; the longest row here is one of the provider's options. */
+  galeraPacketBytesMax: 1_048_576,
+  /** Between the word that a member stops and the first query that it refuses. */
+  galeraLeaveMs: 3_000,
+  /** Without a majority for so long, while others wait to start: an election needs this member stopped. */
+  galeraStandDownMs: 10_000,
+  /** Numbers of refused transactions, which leave no trace on the disk: so far the position on record is behind. */
+  galeraPositionSlack: 100,
+  /** Between tries to have the server take a renewed certificate. */
+  galeraDutyRetryMs: 30_000,
   /** Between tries to label the own pod with its role. */
   roleLabelRetryMs: 5_000,
   /** What is left for goodbyes when the process ends. */

@@ -10,6 +10,7 @@ import { clientSuites } from './soak/client-suites.ts'
 import { dependentsInterleavings } from './soak/dependents-interleavings.ts'
 import { firstInstallKills } from './soak/first-install-kills.ts'
 import { frames } from './soak/frames.ts'
+import { galera } from './soak/galera.ts'
 import { halfOpen } from './soak/half-open.ts'
 import { javaSuites } from './soak/java-suites.ts'
 import { kafka } from './soak/kafka.ts'
@@ -20,7 +21,8 @@ import { reconnectStorm } from './soak/reconnect-storm.ts'
 /**
  * `npm run soak NAME`: the long runs; each leaves its result as JSON with the commit it ran at. A run
  * on a cluster takes a number of seconds, for a trial; `frames` a number of frames, `kafka` a number of
- * records, `half-open` one of connections, `reconnect-storm` one of sessions, `mongodb-installs` one of installs.
+ * records, `half-open` one of connections, `reconnect-storm` one of sessions, `mongodb-installs` one of installs;
+ * `galera` a number of rounds, and one of seconds by which a copy is slowed.
  */
 const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>>> = {
   'simulate-5000': () => simulate(1, 5_000),
@@ -30,6 +32,7 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   'dependents-interleavings': () =>
     dependentsInterleavings(Number(process.argv[3] ?? 10_000), Number(process.argv[4] ?? 1)),
   'first-install-kills': () => firstInstallKills(200),
+  galera: () => galera(Number(process.argv[3] ?? 20), Number(process.argv[4] ?? 1_200)),
   'java-suites': () => javaSuites(),
   kafka: () => kafka(Number(process.argv[3] ?? 100_000)),
   'mongodb-installs': () => mongodbInstalls(Number(process.argv[3] ?? 50)),

@@ -4,6 +4,8 @@ import type { Coordination } from '../coordination/coordination.ts'
 import { allegrographEngine } from './allegrograph/allegrograph-kind.ts'
 import { allegrographSettings } from './allegrograph/allegrograph-settings.ts'
 import type { Engine } from './engine.ts'
+import { galeraEngine } from './galera/galera-kind.ts'
+import { galeraSettings } from './galera/galera-settings.ts'
 import { genericEngine } from './generic/generic-kind.ts'
 import { genericSettings } from './generic/generic-settings.ts'
 import { kafkaEngine } from './kafka/kafka-kind.ts'
@@ -41,6 +43,7 @@ export const engineKinds = {
   postgresql: async (setup: EngineSetup) => postgresqlEngine(setup),
   generic: async (setup: EngineSetup) => genericEngine(setup),
   allegrograph: async (setup: EngineSetup) => allegrographEngine(setup),
+  galera: async (setup: EngineSetup) => galeraEngine(setup),
 } as const satisfies Readonly<Record<string, EngineMaker>>
 
 export type EngineKind = keyof typeof engineKinds
@@ -53,6 +56,7 @@ export const engineSettings = {
   ...postgresqlSettings,
   ...genericSettings,
   ...allegrographSettings,
+  ...galeraSettings,
 }
 
 export const engineNames = Object.keys(engineKinds) as EngineKind[]

@@ -16,7 +16,7 @@ import { type RenderOptions, render, valueFiles } from './render.ts'
 import { helmTool } from './tools.ts'
 
 const helm = helmTool()
-const dependents = ['kafka', 'mongodb', 'postgresql'] as const
+const dependents = ['kafka', 'mongodb', 'postgresql', 'galera'] as const
 
 interface Role extends Manifest {
   readonly rules: readonly {
@@ -53,7 +53,7 @@ function settingsOf(set: StatefulSet) {
 describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
   it('are not there until they are asked for', () => {
     const names = render().map(({ metadata }) => metadata.name)
-    expect(names.filter((name) => /kafka|mongodb|postgresql|allegrograph/.test(name))).toEqual([])
+    expect(names.filter((name) => /kafka|mongodb|postgresql|galera|allegrograph/.test(name))).toEqual([])
   })
 
   it('give their agents settings that these have and accept', () => {
@@ -82,6 +82,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     ['kafka', 300],
     ['mongodb', 90],
     ['postgresql', 120],
+    ['galera', 120],
   ])('are asked and stopped through the agent: %s within %i s', (component, graceSeconds) => {
     const { spec } = setOf(all(), component).spec.template
     const [engine] = spec.containers
@@ -146,7 +147,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
 
   it('have an exporter beside the engine, where it is asked for, which scrapers find', () => {
     const on = Object.fromEntries(
-      dependents.flatMap((name) => [
+      ['kafka', 'mongodb', 'postgresql'].flatMap((name) => [
         [`${name}.metrics.exporter.enabled`, true],
         [`${name}.metrics.serviceMonitor.enabled`, true],
       ]),
@@ -262,6 +263,58 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     expect(ttl).toBeLessThan(30)
   })
 
+  it('have the settings of MariaDB, with those of the values, and TLS for all that leaves a pod', () => {
+    const settings = (set = {}) => {
+      const { data } = pick<ConfigMap>(all(set), 'ConfigMap', 'test-quorate-galera-config')
+      return (data['my.cnf'] ?? '').split('\n')
+    }
+    const options = (lines: readonly string[]) =>
+      /"(.*)"/.exec(lines.find((line) => line.startsWith('wsrep-provider-options')) ?? '')?.[1]
+    const plain = settings({
+      'galera.config': { 'wsrep-provider-options': 'gcache.size=1G', x: 1 },
+    })
+    expect(plain).toContain('x = 1')
+    expect(options(plain)?.split(';')).toContain('gcache.size=1G')
+    expect(plain.join('\n')).not.toMatch(/ssl|encrypt/)
+    // A server that had these in a file would begin a cluster at each start.
+    expect(plain.join('\n')).not.toMatch(/new-cluster|cluster-address/)
+    const secure = settings({ 'galera.tls.existingSecret': 'certificates' })
+    expect(options(secure)).toContain('socket.ssl_key=/etc/quorate-tls/tls.key')
+    for (const line of [
+      'ssl-cert = /etc/quorate-tls/tls.crt',
+      'require-secure-transport = ON',
+      'encrypt = 3',
+      'tkey = /etc/quorate-tls/tls.key',
+    ]) {
+      expect(secure).toContain(line)
+    }
+    const galera = settingsOf(setOf(all({ 'galera.copyMethod': 'rsync' }), 'galera'))
+    expect(galera.galeraDonorServes).toBe('no')
+    expect(settingsOf(setOf(all(), 'galera')).galeraDonorServes).toBe('yes')
+  })
+
+  it('begin a cluster of MariaDB with the databases and users of the values', () => {
+    const set = {
+      'galera.auth.databases': ['app'],
+      'galera.auth.users': { app: { grants: ['ALL ON app.*'] }, 'read-er': { grants: [] } },
+    }
+    const manifests = all(set)
+    const { data } = pick<ConfigMap>(manifests, 'ConfigMap', 'test-quorate-galera-config')
+    expect(data['databases.sql']?.trim().split('\n').slice(1)).toEqual([
+      'CREATE DATABASE `app`;',
+      "CREATE USER 'app'@'%';",
+      "GRANT ALL ON app.* TO 'app'@'%';",
+      "CREATE USER 'read-er'@'%';",
+    ])
+    const { volumes } = setOf(manifests, 'galera').spec.template.spec
+    expect(volumes?.find(({ name }) => name === 'secrets')?.secret).toMatchObject({
+      items: expect.arrayContaining([{ key: 'read-er-password', path: 'user-read-er' }]),
+    })
+    const jobs = manifests.filter(({ kind }) => kind === 'Job')
+    const uri = 'uri-app=mariadb://app:{app-password}@test-quorate-galera-cs.default.svc'
+    expect(JSON.stringify(jobs)).toContain(uri)
+  })
+
   it('are clients of a server that lets in labelled pods alone', () => {
     const set = { 'server.networkPolicy.allowExternal': false }
     const { ingress } = pick<NetworkPolicy>(all(set), 'NetworkPolicy', 'test-quorate').spec
@@ -374,6 +427,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
       'docker.io/apache/kafka:4.2.0',
       'docker.io/library/mongo:8.0.13',
       'ghcr.io/zalando/spilo-18:4.1-p2',
+      'docker.io/library/mariadb:10.11.19',
     ])
   })
 })

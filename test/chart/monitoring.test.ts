@@ -126,7 +126,7 @@ describe.skipIf(helm.found === null)(titleOf('monitoring', helm), () => {
     },
   )
 
-  it.each(['kafka', 'mongodb', 'postgresql'])(
+  it.each(['kafka', 'mongodb', 'postgresql', 'galera'])(
     'has alerts on the agents of %s, and their metrics exist',
     (name) => {
       const set = { [`${name}.enabled`]: true, [`${name}.metrics.prometheusRule.enabled`]: true }

@@ -47,7 +47,7 @@ function container(component: string, set: Record<string, unknown> = {}, pod = '
   )
   const here = (text: string) =>
     text.replace(
-      /(?<![\w.])\/(etc\/quorate|run\/quorate|opt\/kafka|launch\.sh|agraph)/g,
+      /(?<![\w.])\/(etc\/quorate|run\/quorate|opt\/kafka|var\/lib\/mysql|launch\.sh|agraph)/g,
       `${root}/$1`,
     )
   const write = (path: string, text: string) => {
@@ -67,13 +67,27 @@ sleep 60 & wait
   const programs = ['kafka-server-start.sh', 'kafka-run-class.sh'].map((name) => `bin/${name}`)
   for (const path of programs) write(`opt/kafka/${path}`, engine)
   write('bin/mongod', engine)
+  write('bin/mariadb-install-db', `#!/bin/bash\necho "$(basename "$0") $*" >> ${calls}\n`)
+  // With words on its input it is only there for the users.
+  const withInput = `#!/bin/bash
+case " $* " in *--bootstrap*) echo "mariadbd $*" >> ${calls}; cat > ${root}/users.sql; exit ;; esac
+case " $* " in *--wsrep-recover*)
+  echo "mariadbd --wsrep-recover" >> ${calls}
+  for word in "$@"; do case $word in --log-error=*) log=\${word#*=} ;; esac; done
+  echo "WSREP: Recovered position: 01234567-89ab-cdef-0123-456789abcdef:42" > "$log"
+  exit ;;
+esac
+`
+  write('bin/mariadbd', engine.replace('#!/bin/bash\n', withInput))
   write('launch.sh', engine.replace('/bin/bash', '/bin/sh'))
   write('agraph/bin/agraph-control', serverBeside(root))
   write('etc/quorate-secrets/password', 'graph-secret')
-  for (const name of ['superuser', 'replication', 'patroni']) {
+  for (const name of ['superuser', 'replication', 'patroni', 'root', 'agent']) {
     write(`etc/quorate-secrets/${name}-password`, `${name}'s`)
   }
+  write('etc/quorate-secrets/copy-password', 'c0py')
   mkdirSync(join(root, 'run/quorate'), { recursive: true })
+  mkdirSync(join(root, 'var/lib/mysql'), { recursive: true })
   const textOf = (path: string) =>
     existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : ''
   return {
@@ -87,6 +101,7 @@ sleep 60 & wait
         env: {
           PATH: `${root}/bin:${process.env['PATH']}`,
           POD_NAME: pod,
+          POD_IP: '10.0.0.7',
           KUBERNETES_SERVICE_HOST: '10.0.0.1',
         },
       })
@@ -313,5 +328,43 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     expect(environment).toContain("PGPASSWORD_STANDBY=replication's\n")
     expect(environment).toContain("    password: 'patroni''s'\n")
     expect(environment).not.toContain('KUBERNETES_SERVICE_HOST')
+  })
+
+  it('is MariaDB, after the users of a new cluster were made', async () => {
+    const set = { 'galera.auth.users': { app: { grants: ['ALL ON app.*'] } } }
+    const box = container('galera', set, 'test-2')
+    box.write('etc/quorate-secrets/user-app', 'back\\\\slash')
+    const { child } = await permitted(
+      box,
+      'found --wsrep-new-cluster --wsrep-cluster-address=gcomm://a',
+    )
+    await waitFor('mariadbd runs', () => box.calls().length === 3)
+    const [, users, server] = box.calls()
+    expect(users).toMatch(/--wsrep-on=OFF .*--bootstrap$/)
+    expect(server).toBe(
+      'mariadbd --defaults-file=/etc/quorate/my.cnf --server-id=3 --wsrep-node-name=test-2 --wsrep-node-address=10.0.0.7 --wsrep-new-cluster --wsrep-cluster-address=gcomm://a',
+    )
+    const sql = box.textOf('users.sql')
+    expect(sql).toContain("ALTER USER root@localhost IDENTIFIED BY 'root''s';\n")
+    expect(sql).toContain("CREATE USER 'quorate-agent'@localhost IDENTIFIED BY 'agent''s';\n")
+    expect(sql).toContain("ALTER USER 'app'@'%' IDENTIFIED BY 'back\\\\\\\\slash';\n")
+    expect(box.textOf('run/quorate/copy.cnf')).toContain('wsrep-sst-auth = quorate-copy:c0py\n')
+    expect(box.textOf('run/quorate/galera-position')).toBe('')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([7, null])
+  })
+
+  it('says where the data of a MariaDB that was killed ends, before it asks', async () => {
+    const box = container('galera')
+    const state = 'uuid: 01234567-89ab-cdef-0123-456789abcdef\nseqno: -1\nsafe_to_bootstrap: 0\n'
+    box.write('var/lib/mysql/data/grastate.dat', state)
+    const { child } = await permitted(box, 'start --wsrep-cluster-address=gcomm://a')
+    await waitFor('mariadbd runs', () => box.calls().length === 2)
+    expect(box.calls()[0]).toBe('mariadbd --wsrep-recover')
+    expect(box.textOf('run/quorate/galera-position')).toBe(
+      '01234567-89ab-cdef-0123-456789abcdef:42\n',
+    )
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([7, null])
   })
 })

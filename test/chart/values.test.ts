@@ -45,6 +45,9 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
         { 'mongodb.auth.users': { 'a b': { roles: ['root@admin'] } } },
         /mongodb\/auth\/users.*a b/,
       ],
+      ['a way to copy that there is not', { 'galera.copyMethod': 'clone' }, /copyMethod/],
+      ['a setting with underscores', { 'galera.config.max_connections': 1 }, /max_connections/],
+      ['a grant to anybody', { 'galera.auth.users.a.grants': ['ALL'] }, /grants/],
       ['a replication that there is not', { 'postgresql.replication': 'quick' }, /replication/],
       [
         'brokers’ controllers of the controllers',
@@ -296,6 +299,22 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
           'secretsJob.enabled': false,
         },
         'secretsJob.enabled is false: mongodb.auth.existingSecret must name a secret with key, agent-password, root-password',
+      ],
+      [
+        { 'galera.enabled': true, 'galera.auth.users.root.grants': ['ALL ON *.*'] },
+        'galera.auth.users.root: the chart or MariaDB has that name for itself, choose another',
+      ],
+      [
+        {
+          'galera.enabled': true,
+          'galera.copyMethod': 'rsync',
+          'galera.tls.existingSecret': 'certificates',
+        },
+        'galera.copyMethod is rsync, which copies without TLS: take mariabackup where galera.tls.existingSecret is set',
+      ],
+      [
+        { 'galera.enabled': true, 'galera.config.wsrep-new-cluster': true },
+        'galera.config.wsrep-new-cluster follows from the agent and cannot be set beside it',
       ],
       [
         { 'postgresql.enabled': true, 'postgresql.config.scope': 'mine' },

@@ -134,6 +134,42 @@ export function redisTool(): Tool<{ readonly command: (program: string) => reado
   return { found: null, reason: 'Redis is missing: run .ci/install redis' }
 }
 
+/**
+ * MariaDB with Galera: the directories of its programs, `env` for them, and the provider. Those that are installed,
+ * else those that `.ci/install` unpacked, which have to be told where their files are.
+ */
+export function galeraTool(): Tool<{
+  readonly env: Readonly<Record<string, string>>
+  readonly provider: string
+  /** Where all of it is: `/usr`, or the like of it elsewhere. */
+  readonly base: string
+  /** Lines for the settings file. */
+  readonly settings: readonly string[]
+  /** Stands before its commands: it does not run as root, and rsync would serve as somebody else. */
+  readonly asUser: readonly string[]
+}> {
+  const asUser = process.getuid?.() === 0 ? ['setpriv', ...OTHER_USER] : []
+  const root = join(cacheDirectory(), 'galera')
+  const machine = `${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`
+  const inCache = join(root, 'usr', 'sbin', 'mariadbd')
+  const base = existsSync(inCache) ? join(root, 'usr') : '/usr'
+  const provider = join(base, 'lib', 'galera', 'libgalera_smm.so')
+  const path = [join(base, 'sbin'), join(base, 'bin'), process.env['PATH'] ?? ''].join(delimiter)
+  const env = { PATH: path, LD_LIBRARY_PATH: join(base, 'lib', machine) }
+  const [command = '', ...rest] = [...asUser, 'mariadbd', '--no-defaults', '--version']
+  const server = spawnSync(command, rest, { env, stdio: 'ignore' })
+  if (server.status !== 0 || !existsSync(provider)) {
+    return { found: null, reason: 'MariaDB with Galera is missing: run .ci/install galera' }
+  }
+  const plugins = join(base, 'lib', 'mysql', 'plugin')
+  const settings = [
+    `basedir = ${base}`,
+    `plugin-dir = ${plugins}`,
+    `lc-messages-dir = ${join(base, 'share', 'mysql')}`,
+  ]
+  return { found: { env, provider, base, settings, asUser } }
+}
+
 /** Prometheus and its `promtool`: those in PATH, else those that `.ci/install` unpacked. */
 export function prometheusTool(): Tool<{ readonly prometheus: string; readonly promtool: string }> {
   const directories = ['', join(cacheDirectory(), 'prometheus', 'usr', 'bin')]

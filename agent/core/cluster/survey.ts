@@ -81,10 +81,14 @@ export function countUpTo(pods: readonly string[], set: StatefulSetView, name: s
   return Math.max(...ordinals) - set.firstOrdinal + 1
 }
 
-/** Another member that clients may use, by its document. */
+/**
+ * Another member that clients may use, by its document. The document of an agent that was killed stays until its
+ * session ends: a report by the next one that the engine does not run counts more.
+ */
 export function readyMember({ observation }: Situation, facts: ClusterFacts): string | null {
   const ready = Object.entries(facts.members).find(
-    ([pod, member]) => pod !== observation.self.pod && member.ready,
+    ([pod, member]) =>
+      pod !== observation.self.pod && member.ready && facts.reports[pod]?.started !== false,
   )
   return ready?.[0] ?? null
 }

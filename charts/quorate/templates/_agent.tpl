@@ -166,7 +166,7 @@ volumeMounts:
 
 {{/*
 A script in an engine's container begins and ends with these: it waits for one line of the agent, the permit for
-one start, and then runs the engine by `exec`; permitEnd runs `.whileStopping` beside an engine that was told to stop. All that happens in a child of the shell. A signal that reaches
+one start, and then runs the engine by `exec`; `.beforePermit` runs before it asks; permitEnd runs `.whileStopping` beside an engine that was told to stop. All that happens in a child of the shell. A signal that reaches
 process 1 before it is handled is lost, and the stop would wait for the kill; a shell that is process 1 may
 also go on waiting for the line. A child simply ends, and the engine takes its place.
 */}}
@@ -174,6 +174,9 @@ also go on waiting for the line. A child simply ends, and the engine takes its p
 trap 'exit 0' TERM INT
 set -euf
 (
+{{- with .beforePermit }}
+{{ . }}
+{{- end }}
 # Opening waits for the agent. Where that went away in the middle, there is the end of the file, and no permit.
 until IFS= read -r permit < {{ include "quorate.agent.permitPipe" . }}; do sleep 1; done
 {{- end -}}

@@ -263,7 +263,7 @@ generic.{{ $other }} and {{ $path }} are both {{ $suffix }} in names and labels
 {{ $path }}.port is empty: which of {{ join ", " $clients }} do members announce?
 {{- end -}}
 {{- range $used := $values.uses -}}
-{{- $builtIn := list "kafka" "kafkaControllers" "mongodb" "postgresql" -}}
+{{- $builtIn := list "kafka" "kafkaControllers" "mongodb" "postgresql" "galera" "allegrograph" "allegrographCopies" -}}
 {{- if hasKey $generic $used -}}
 {{- else if not (and (has $used $builtIn) (index $.root.Values $used).enabled) }}
 {{ $path }}.uses: {{ $used }} is no component of this release
@@ -304,5 +304,19 @@ secretsJob.enabled is false: {{ $path }}.auth.existingSecret must name a secret 
 {{- if not (or (hasPrefix "/run/quorate/files/" $place) (hasPrefix (printf "%s/" $values.dataDirectory) $place)) }}
 {{ $path }}.files.{{ $file }}.path is {{ $place }}: neither below /run/quorate/files nor below {{ $values.dataDirectory }}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "quorate.galera.validate" -}}
+{{- range $user := list "root" "agent" "copy" "quorate-agent" "quorate-copy" "mysql" -}}
+{{- if hasKey $.values.auth.users $user }}
+galera.auth.users.{{ $user }}: the chart or MariaDB has that name for itself, choose another
+{{- end -}}
+{{- end -}}
+{{- if and .values.tls.existingSecret (eq .values.copyMethod "rsync") }}
+galera.copyMethod is rsync, which copies without TLS: take mariabackup where galera.tls.existingSecret is set
+{{- end -}}
+{{- if and (not .root.Values.secretsJob.enabled) (not .values.auth.existingSecret) }}
+secretsJob.enabled is false: galera.auth.existingSecret must name a secret with {{ include "quorate.galera.secretKeys" . | fromYamlArray | join ", " }}
 {{- end -}}
 {{- end -}}

@@ -5,6 +5,7 @@
 - kafkaControllers
 - mongodb
 - postgresql
+- galera
 - allegrograph
 - allegrographCopies
 {{- range $name := keys .Values.generic | sortAlpha }}

@@ -121,10 +121,11 @@ describe('an empty disk of a cluster that is on record', () => {
   it('joins a member that serves, under the lock, where joins are one at a time', () => {
     const alone = start(elected, facts({ initialized, reports }, ['bootstrap']))
     expect(alone.reason).toBe('waits: no member serves yet')
-    const members = { 'q-1': ready }
-    const waits = start(elected, facts({ initialized, reports, members }))
+    const serving = { ...reports, 'q-1': started(dataReport()) }
+    const there = { initialized, reports: serving, members: { 'q-1': ready } }
+    const waits = start(elected, facts(there))
     expect(waits).toMatchObject({ action: none, wants: { locks: ['bootstrap'] } })
-    const joins = start(elected, facts({ initialized, reports, members }, ['bootstrap']))
+    const joins = start(elected, facts(there, ['bootstrap']))
     expect(joins.action).toEqual(permit('join'))
   })
 
@@ -250,6 +251,15 @@ describe('a cluster of which nothing runs, where one is elected', () => {
     expect(joiner(3)).toEqual(permit('join'))
   })
 
+  it('is not joined by the document that a killed agent has left', () => {
+    const members = { 'q-1': ready }
+    const first = start(elected, facts({ initialized, reports, members }, lock), own)
+    expect(first.action.kind).toBe('writeIntent')
+    const running = { ...reports, 'q-1': started(dataReport('24')) }
+    const joins = start(elected, facts({ initialized, reports: running, members }, lock), own)
+    expect(joins.action).toEqual(permit('join'))
+  })
+
   it('counts positions as numbers', () => {
     const nine = { ...reports, 'q-1': dataReport('9'), 'q-2': dataReport('8') }
     const decision = start(elected, facts({ initialized, reports: nine }, lock), {
@@ -294,11 +304,11 @@ describe('a cluster of which nothing runs, where one is elected', () => {
   })
 
   it('is joined as soon as a member serves, and an intent of before is taken back', () => {
-    const members = { 'q-2': ready }
-    const joins = start(elected, facts({ initialized, reports, members }, lock), own)
-    expect(joins.action).toEqual(permit('join'))
+    const serving = { ...reports, 'q-2': started(dataReport('8')) }
+    const there = { initialized, reports: serving, members: { 'q-2': ready } }
+    expect(start(elected, facts(there, lock), own).action).toEqual(permit('join'))
     const intent = intentOf('q-0')
-    const clears = start(elected, facts({ initialized, reports, members, intent }, lock), own)
+    const clears = start(elected, facts({ ...there, intent }, lock), own)
     expect(clears.action).toEqual({ kind: 'clearIntent' })
   })
 

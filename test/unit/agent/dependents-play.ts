@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { isExpected } from '../../../agent/core/observation.ts'
 import { AllegrographModel } from './allegrograph-model.ts'
 import { DependentsWorld, type EngineModel, type Fate, PODS, type Pod } from './dependents-world.ts'
-import { GaleraModel, PermitModel } from './engine-models.ts'
+import { PermitModel } from './engine-models.ts'
+import { GaleraModel } from './galera-model.ts'
 import { GenericModel } from './generic-model.ts'
 import { ControllersModel, KafkaModel, KraftModel } from './kafka-models.ts'
 import { MongodbModel } from './mongodb-model.ts'
@@ -271,7 +272,7 @@ export const kinds: readonly Kind[] = [
   },
   // All come back here: the most advanced disk may be one beyond the replicas, which is for people to decide.
   {
-    name: 'formed by a permit, the most advanced starts again',
+    name: 'Galera',
     modelOf: (world) => new GaleraModel(world),
     whole: PODS,
   },

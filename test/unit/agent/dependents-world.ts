@@ -155,7 +155,7 @@ export class DependentsWorld {
     pod.tree.document = publication && {
       status: publication.status,
       ready: publication.enabled,
-      role: '',
+      role: this.model.view(pod).role,
       incarnation: pod.incarnation,
     }
     if (decision.exit) {

@@ -141,7 +141,7 @@ uses:
 {{- $other := dict -}}
 {{- include "quorate.setComponent" (dict "root" $.root "name" $used "into" $other) -}}
 {{- $context := dict "root" $.root "descriptor" (dict "suffix" (printf "-%s" ($used | kebabcase))) -}}
-{{- $leader := dict "postgresql" "primary" "mongodb" "primary" "kafka" "controller" -}}
+{{- $leader := dict "postgresql" "primary" "mongodb" "primary" "kafka" "controller" "allegrograph" "controlling" -}}
 {{- $leads := get $leader $used -}}
 {{- if eq $other.kind "generic" }}{{ $leads = (default dict $other.values.role).leader }}{{ end -}}
 {{- $cluster := dict "cluster" (include "quorate.fullname" $context) -}}

@@ -1,0 +1,92 @@
+import { MariadbSession } from '../../agent/engines/galera/mariadb-session.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { type GaleraMember, passwords } from './member.ts'
+
+const ANSWER_MS_MAX = 2_000
+const PACE_MS = 10
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** A session of root's, by the socket of a member. */
+export function rootSession(member: GaleraMember): MariadbSession {
+  return new MariadbSession({
+    socket: member.socket,
+    user: 'root',
+    password: () => passwords.root,
+    timeoutMs: ANSWER_MS_MAX,
+    packetBytesMax: 16_777_215,
+  })
+}
+
+/** Writes rows through all members by turns, without end, and keeps what was acknowledged. */
+export class Writer {
+  readonly #sessions: readonly MariadbSession[]
+  readonly acknowledged: { readonly key: number; readonly atMs: number }[] = []
+  #next = 0
+  #stopped = false
+  readonly #loops: readonly Promise<void>[]
+
+  private constructor(members: readonly GaleraMember[]) {
+    this.#sessions = members.map(rootSession)
+    this.#loops = this.#sessions.map((session) => this.#write(session))
+  }
+
+  /** Makes the table by the first member. */
+  static async start(members: readonly GaleraMember[]): Promise<Writer> {
+    const [first] = members
+    if (first === undefined) throw new Error('no members')
+    const session = rootSession(first)
+    await session.query('CREATE DATABASE IF NOT EXISTS trial')
+    await session.query('CREATE TABLE IF NOT EXISTS trial.writes (number BIGINT PRIMARY KEY)')
+    session.close()
+    return new Writer(members)
+  }
+
+  /** Resolves when `count` more are acknowledged, with the milliseconds that took. */
+  async goesOn(count: number, withinMs: number): Promise<number> {
+    const from = this.acknowledged.length
+    const startedAt = Date.now()
+    const enough = () => this.acknowledged.length >= from + count
+    await waitFor(`${count} more writes`, enough, withinMs)
+    return Date.now() - startedAt
+  }
+
+  /** The longest time since `fromMs` between two acknowledgements that followed each other. */
+  longestGapMs(fromMs: number): number {
+    const times = [fromMs, ...this.acknowledged.map(({ atMs }) => atMs).filter((at) => at > fromMs)]
+    return Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? at)))
+  }
+
+  /** Acknowledged rows that a member does not have. */
+  async lostOn(member: GaleraMember): Promise<number[]> {
+    const expected = this.acknowledged.map(({ key }) => key)
+    const session = rootSession(member)
+    // Also what was received and not applied yet.
+    await session.query('SET SESSION wsrep_sync_wait = 1')
+    const rows = await session.query('SELECT number FROM trial.writes')
+    session.close()
+    const present = new Set(rows.map(([key]) => Number(key)))
+    return expected.filter((key) => !present.has(key))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#loops)
+    for (const session of this.#sessions) session.close()
+  }
+
+  async #write(session: MariadbSession): Promise<void> {
+    while (!this.#stopped) {
+      // A row that was not acknowledged is one that nobody counts on: the next one has another key.
+      this.#next += 1
+      const key = this.#next
+      try {
+        await session.query(`INSERT INTO trial.writes VALUES (${key})`)
+        this.acknowledged.push({ key, atMs: Date.now() })
+      } catch {
+        // The member is down, or without a majority: by and by it is not.
+      }
+      await pause(PACE_MS)
+    }
+  }
+}
