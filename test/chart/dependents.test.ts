@@ -53,7 +53,9 @@ function settingsOf(set: StatefulSet) {
 describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
   it('are not there until they are asked for', () => {
     const names = render().map(({ metadata }) => metadata.name)
-    expect(names.filter((name) => /kafka|mongodb|postgresql|galera|allegrograph/.test(name))).toEqual([])
+    expect(
+      names.filter((name) => /kafka|mongodb|postgresql|galera|allegrograph/.test(name)),
+    ).toEqual([])
   })
 
   it('give their agents settings that these have and accept', () => {
