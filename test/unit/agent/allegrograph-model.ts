@@ -22,7 +22,7 @@ import { silent } from './engine-models.ts'
 
 /** What the cluster lists. */
 interface Listed extends CopyInstance {
-  /** Rounds until all data is copied; 0: it is an instance. */
+  /** Looks until all data is copied; 0: it is an instance. */
   left: number
 }
 
@@ -37,7 +37,8 @@ interface Life {
   linked: boolean
 }
 
-const COPYING_ROUNDS = 3
+/** Looks of the world at its engines, of which a round of all agents has five. */
+const COPYING_LOOKS = 20
 
 /**
  * AllegroGraph's multi-master replication: the pod of ordinal 0 is the controlling instance, of a set of its own on a
@@ -111,7 +112,7 @@ export class AllegrographModel implements EngineModel {
     must(!this.#removed.has(instance), `${instance} was removed and joins again`)
     const parsed = copyInstanceOf(instance, 'q')
     if (parsed === null) throw new Error(`safety: ${instance} is no name of a copy`)
-    this.#listed.push({ ...parsed, left: COPYING_ROUNDS })
+    this.#listed.push({ ...parsed, left: COPYING_LOOKS })
     life.clusterId = clusterId
     return true
   }
