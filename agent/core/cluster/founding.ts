@@ -23,8 +23,11 @@ export function foundingMove<View extends EngineView>(
   }
   const survey = surveyOf(situation, facts, set)
   const obstacle = obstacleTo(survey, situation)
+  // One that was chosen among others to start their cluster again founds none when it has lost its disk: those
+  // others hold data, also while they are silent.
+  const founds = Object.keys(intent?.chosenFrom ?? {}).length === 0
   if (intent !== null) {
-    if (survey.holders.length === 0) {
+    if (survey.holders.length === 0 && founds) {
       return underLock(facts, 'bootstrap', act, 'this pod has set out to form the cluster')
     }
     return underLock(facts, 'bootstrap', { kind: 'clearIntent' }, obstacle ?? 'others hold data')

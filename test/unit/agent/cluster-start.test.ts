@@ -103,6 +103,12 @@ describe('the first start of a cluster that one permit forms', () => {
     expect(beyond.reason).toMatch(/beyond the replicas/)
   })
 
+  it('is called off by an owner that was to start a cluster again, and has lost its disk', () => {
+    const intent = { ...intentOf('q-0'), chosenFrom: { 'q-0': '7', 'q-1': '5' } }
+    const cluster = facts({ intent, reports: { 'q-0': started(emptyReport) } }, ['bootstrap'])
+    expect(start(elected, cluster).action).toEqual({ kind: 'clearIntent' })
+  })
+
   it('is called off by its owner when others turn out to hold data', () => {
     const intent = intentOf('q-0')
     const reports = { ...allEmpty, 'q-1': dataReport() }
