@@ -22,7 +22,7 @@ import { silent } from './engine-models.ts'
 
 /** What the cluster lists. */
 interface Listed extends CopyInstance {
-  /** Rounds until all data is copied; 0: it is an instance. */
+  /** Looks until all data is copied; 0: it is an instance. */
   left: number
 }
 
@@ -35,9 +35,12 @@ interface Life {
   clusterId: string
   /** The process was made an instance. */
   linked: boolean
+  /** Its own agent has removed it. */
+  departed: boolean
 }
 
-const COPYING_ROUNDS = 3
+/** Looks of the world at its engines, of which a round of all agents has five. */
+const COPYING_LOOKS = 20
 
 /**
  * AllegroGraph's multi-master replication: the pod of ordinal 0 is the controlling instance, of a set of its own on a
@@ -67,6 +70,7 @@ export class AllegrographModel implements EngineModel {
     life.starts += 1
     life.instance = copyInstanceName(pod.name, life.uid, life.starts)
     life.linked = false
+    life.departed = false
   }
 
   /** createCluster: once, and never over data. */
@@ -74,7 +78,7 @@ export class AllegrographModel implements EngineModel {
     must(pod.ordinal === 0, `the copy ${pod.name} creates a cluster`)
     if (pod.engine !== 'running') return false
     if (pod.disk.kind === 'member') return true
-    must(!this.#someServe(), 'a cluster is created while copies hold one')
+    must(!this.#someAreHeard(pod), 'a cluster is created while copies say that they hold one')
     this.#created += 1
     const clusterId = `c${this.#created}`
     pod.disk = { kind: 'member', clusterId, incarnation: clusterId, departed: false }
@@ -111,7 +115,7 @@ export class AllegrographModel implements EngineModel {
     must(!this.#removed.has(instance), `${instance} was removed and joins again`)
     const parsed = copyInstanceOf(instance, 'q')
     if (parsed === null) throw new Error(`safety: ${instance} is no name of a copy`)
-    this.#listed.push({ ...parsed, left: COPYING_ROUNDS })
+    this.#listed.push({ ...parsed, left: COPYING_LOOKS })
     life.clusterId = clusterId
     return true
   }
@@ -124,6 +128,8 @@ export class AllegrographModel implements EngineModel {
     must(own || (by.ordinal === 0 && !this.#runs(listed)), `${by.name} removes ${instance}`)
     const leaves = by.agent.drain !== null || !this.#runs(listed)
     must(leaves, `${instance} is removed, which runs and stays`)
+    const life = this.#life(by)
+    if (life.instance === instance) life.departed = true
     this.#listed = this.#listed.filter((other) => other !== listed)
     this.#removed.add(instance)
     return true
@@ -205,7 +211,8 @@ export class AllegrographModel implements EngineModel {
     const controlling = this.#world.pod(0)
     const known = controlling.engine === 'running' && controlling.disk.kind === 'member'
     const ready = answers && life.linked
-    const spent = answers && known && life.linked && !this.#isListed(life.instance)
+    const forgotten = known && life.linked && !this.#isListed(life.instance)
+    const spent = answers && (life.departed || forgotten)
     return {
       ...silent,
       answers,
@@ -225,7 +232,7 @@ export class AllegrographModel implements EngineModel {
     if (known !== undefined) return known
     this.#uids += 1
     const uid = this.#uids.toString(16).padStart(8, '0')
-    const life = { uid, starts: 0, instance: '', clusterId: '', linked: false }
+    const life = { uid, starts: 0, instance: '', clusterId: '', linked: false, departed: false }
     this.#lives.set(pod, life)
     return life
   }
@@ -249,8 +256,10 @@ export class AllegrographModel implements EngineModel {
     return this.#listed.some(({ name }) => name === instance)
   }
 
-  #someServe(): boolean {
-    return this.#listed.some((copy) => this.#runs(copy) && copy.left === 0)
+  /** Where the volume and the tree are lost at once, the reports of copies are all that tells of a cluster. */
+  #someAreHeard({ tree }: Pod): boolean {
+    const heard = (pod: string) => tree.facts?.reports[pod]?.empty === false
+    return this.#listed.some((copy) => this.#runs(copy) && copy.left === 0 && heard(copy.pod))
   }
 }
 
