@@ -62,8 +62,9 @@ export class CopyEngine implements Engine<CopyView> {
   readonly #options: CopyOptions
   /** The request that grows the cluster by this process, while it is under way. */
   #growth: Promise<void> | null = null
-  /** The request was refused or broke. */
+  /** The request was refused or broke; and the same of an answer that says no. */
   #failed = false
+  #refused = false
   /** Where the two lists do not agree, and since when. */
   #puzzle: { readonly what: Puzzle; readonly sinceMs: Ms } | null = null
 
@@ -89,7 +90,8 @@ export class CopyEngine implements Engine<CopyView> {
     ])
     const instance = disk.instance ?? ''
     const isIn = (listed: readonly CopyInstance[]) => listed.some(({ name }) => name === instance)
-    const place = this.#placeOf(own && isIn(own), copies && isIn(copies))
+    const isDeparted = instance !== '' && disk.departed === instance
+    const place = isDeparted ? 'spent' : this.#placeOf(own && isIn(own), copies && isIn(copies))
     const ready = answers && place === 'instance'
     const spent = answers && place === 'spent'
     return {
@@ -132,6 +134,7 @@ export class CopyEngine implements Engine<CopyView> {
     const before = copyInstanceOf(disk.instance ?? '', set)
     this.#growth = null
     this.#failed = false
+    this.#refused = false
     this.#puzzle = null
     disk.writeInstance(copyInstanceName(pod, podUid, (before?.start ?? 0) + 1))
     disk.wipe()
@@ -154,9 +157,11 @@ export class CopyEngine implements Engine<CopyView> {
     { instance = '' }: Readonly<Record<string, string>>,
     call: EngineCall<CopyView>,
   ): Promise<void> {
-    const { controlling, set } = this.#options
+    const { controlling, set, disk } = this.#options
     switch (name) {
       case REMOVE_INSTANCE:
+        // First the note: whoever is asked to remove itself must not join again under that name.
+        if (instance === disk.instance) disk.markDeparted(instance, new Date().toISOString())
         return await removeListed(controlling, set, instance, call.fence)
       case GROW_CLUSTER:
         return await this.#grow(call)
@@ -192,6 +197,7 @@ export class CopyEngine implements Engine<CopyView> {
       await controlling.growCluster(instance, place)
     } catch (error) {
       this.#failed = true
+      this.#refused = error instanceof AgentError && error.detail !== null
       warn(`${instance} did not join: ${messageOf(error)}`)
       throw error
     } finally {
@@ -210,6 +216,7 @@ export class CopyEngine implements Engine<CopyView> {
     const puzzle = waits ? null : puzzleOf(inOwn, isListed)
     if (puzzle !== this.#puzzle?.what) this.#puzzle = puzzle && { what: puzzle, sinceMs: nowMs() }
     const lastsMs = nowMs() - (this.#puzzle?.sinceMs ?? nowMs())
+    if (this.#refused && isListed === false) return 'spent'
     const isForgotten = puzzle === 'removed' || (puzzle === 'unlisted' && lastsMs >= unlistedMs)
     const isStuck = puzzle === 'copying' && (this.#failed || lastsMs >= stuckMs)
     if (isForgotten || isStuck) return 'spent'

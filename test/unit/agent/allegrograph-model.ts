@@ -35,6 +35,8 @@ interface Life {
   clusterId: string
   /** The process was made an instance. */
   linked: boolean
+  /** Its own agent has removed it. */
+  departed: boolean
 }
 
 /** Looks of the world at its engines, of which a round of all agents has five. */
@@ -68,6 +70,7 @@ export class AllegrographModel implements EngineModel {
     life.starts += 1
     life.instance = copyInstanceName(pod.name, life.uid, life.starts)
     life.linked = false
+    life.departed = false
   }
 
   /** createCluster: once, and never over data. */
@@ -75,7 +78,7 @@ export class AllegrographModel implements EngineModel {
     must(pod.ordinal === 0, `the copy ${pod.name} creates a cluster`)
     if (pod.engine !== 'running') return false
     if (pod.disk.kind === 'member') return true
-    must(!this.#someServe(), 'a cluster is created while copies hold one')
+    must(!this.#someAreHeard(pod), 'a cluster is created while copies say that they hold one')
     this.#created += 1
     const clusterId = `c${this.#created}`
     pod.disk = { kind: 'member', clusterId, incarnation: clusterId, departed: false }
@@ -125,6 +128,8 @@ export class AllegrographModel implements EngineModel {
     must(own || (by.ordinal === 0 && !this.#runs(listed)), `${by.name} removes ${instance}`)
     const leaves = by.agent.drain !== null || !this.#runs(listed)
     must(leaves, `${instance} is removed, which runs and stays`)
+    const life = this.#life(by)
+    if (life.instance === instance) life.departed = true
     this.#listed = this.#listed.filter((other) => other !== listed)
     this.#removed.add(instance)
     return true
@@ -206,7 +211,8 @@ export class AllegrographModel implements EngineModel {
     const controlling = this.#world.pod(0)
     const known = controlling.engine === 'running' && controlling.disk.kind === 'member'
     const ready = answers && life.linked
-    const spent = answers && known && life.linked && !this.#isListed(life.instance)
+    const forgotten = known && life.linked && !this.#isListed(life.instance)
+    const spent = answers && (life.departed || forgotten)
     return {
       ...silent,
       answers,
@@ -226,7 +232,7 @@ export class AllegrographModel implements EngineModel {
     if (known !== undefined) return known
     this.#uids += 1
     const uid = this.#uids.toString(16).padStart(8, '0')
-    const life = { uid, starts: 0, instance: '', clusterId: '', linked: false }
+    const life = { uid, starts: 0, instance: '', clusterId: '', linked: false, departed: false }
     this.#lives.set(pod, life)
     return life
   }
@@ -250,8 +256,10 @@ export class AllegrographModel implements EngineModel {
     return this.#listed.some(({ name }) => name === instance)
   }
 
-  #someServe(): boolean {
-    return this.#listed.some((copy) => this.#runs(copy) && copy.left === 0)
+  /** Where the volume and the tree are lost at once, the reports of copies are all that tells of a cluster. */
+  #someAreHeard({ tree }: Pod): boolean {
+    const heard = (pod: string) => tree.facts?.reports[pod]?.empty === false
+    return this.#listed.some((copy) => this.#runs(copy) && copy.left === 0 && heard(copy.pod))
   }
 }
 

@@ -313,6 +313,28 @@ describe.each(forms)('a copy (%s)', (form) => {
     expect((await engine.observe()).instance).toBe('g-copies-0-0a1b2c3d-2')
   })
 
+  it('is dead once it was told to remove itself, also in the middle of its growth', async () => {
+    const { engines, engine } = await started(600)
+    await grow(engine)
+    const call = callOf(await engine.observe(), { initialized })
+    await engine.perform('removeInstance', { instance: OWN }, call)
+    expect((await engine.observe()).copies).toEqual([])
+    const view = await engines.copy(0).observe()
+    expect(view).toMatchObject({ spent: true, ready: false })
+    await permit(engine)
+    expect(await engine.observe()).toMatchObject({ spent: false, copies: [] })
+  })
+
+  it('is dead when the controlling instance will not have its name', async () => {
+    const { engines, engine } = await started()
+    await servers.client(0).growCluster(OWN, servers.place(1))
+    await servers.client(0).removeInstance(OWN)
+    servers.double(1).refusesCopies = true
+    await expect(grow(engine)).rejects.toThrow(/never joins again/)
+    expect(engines.warnings[0]).toContain('did not join')
+    expect((await engine.observe()).spent).toBe(true)
+  })
+
   it('is dead when its growth has failed, and also when nothing comes of it', async () => {
     const { engines, engine } = await started(300)
     servers.double(1).refusesCopies = true
