@@ -81,9 +81,9 @@ function bundleOf(file: string): string {
     format: 'esm',
     target: 'node20',
     minify: true,
-    // Packages of the older kind ask for others as they go.
+    // Packages of the older kind ask for others as they go. A short name would be one of the minified ones.
     banner: {
-      js: "import{createRequire as _r}from'node:module';const require=_r(import.meta.url);",
+      js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);",
     },
   } as const
   const [{ text } = { text: '' }] = buildSync({
