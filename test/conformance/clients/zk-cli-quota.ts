@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { leaderOf } from '../../support/processes.ts'
 import { titleOf, zookeeperTool } from '../../support/toolchain.ts'
 import type { Target } from '../suite/target.ts'
 import { run } from './command.ts'
@@ -28,13 +29,15 @@ export function zkCliQuotaSuite(target: Target): void {
   describe.skipIf(tool.found === null)(titleOf('zkCli', tool), () => {
     it('setquota, listquota and delquota', async () => {
       const { java, classPath } = tool.found ?? { java: '', classPath: '' }
+      // The one that enforces quotas: a follower may answer before its leader has counted.
+      const leader = await leaderOf(target.ensemble())
       const ended = await run(
         java,
         [
           ...['-cp', classPath, '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'],
           `-Dlogback.configurationFile=${logback}`,
           ...['org.apache.zookeeper.ZooKeeperMain', '-server'],
-          `127.0.0.1:${target.ensemble().clientPorts[0]}`,
+          `127.0.0.1:${target.ensemble().clientPorts[leader]}`,
         ],
         { input: `${commands.join('\n')}\nquit\n`, withinMs: 90_000 },
       )

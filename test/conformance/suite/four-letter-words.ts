@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fourLetterWord, modeOf } from '../../support/processes.ts'
+import { fourLetterWord, leaderOf, modeOf } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { create, exists, getChildren, getData } from '../operations.ts'
 import { Sessions, type Target } from './target.ts'
@@ -187,12 +187,7 @@ export function fourLetterSuite(target: Target): void {
       const place = await sessions.place(client)
       await create(client, `${place}/e`, '', { flags: 1 })
       const sid = `0x${client.session.sessionId.toString(16)}`
-      const leader = await waitFor('a leader', async () => {
-        for (const [index] of target.ensemble().clientPorts.entries()) {
-          if (modeOf(await ask('srvr', index)) === 'leader') return { index }
-        }
-        return null
-      })
+      const leader = await leaderOf(target.ensemble())
       const date = '\\w{3} \\w{3} \\d\\d \\d\\d:\\d\\d:\\d\\d UTC \\d{4}'
       const ephemeral = `Sessions with Ephemerals \\(\\d+\\):\n(.*\n)*${sid}:\n\t${place}/e\n`
       const sets = (what: string, member: string) =>
@@ -201,7 +196,7 @@ export function fourLetterSuite(target: Target): void {
       for (const [server] of target.ensemble().clientPorts.entries()) {
         const text = await ask('dump', server)
         const tracked =
-          server === leader.index
+          server === leader
             ? sets('Session', '0x[0-9a-f]+')
             : 'Global Sessions\\(\\d+\\):\n(0x[0-9a-f]+\t\\d+ms\n)+'
         expect(text).toMatch(new RegExp(`^SessionTracker dump:\n${tracked}${rest}`))
@@ -288,11 +283,6 @@ export function raftKeeperWords(target: Target): void {
       const modes = await Promise.all(ports().map(async (_, i) => modeOf(await ask('srvr', i))))
       return modes.indexOf('leader')
     }
-    const leader = () =>
-      waitFor('a leader', async () => {
-        const index = await leaderNow()
-        return index < 0 ? null : { index }
-      })
     const logInfo = async () =>
       new Map((await ask('lgif')).split('\n').map((line) => line.split('\t') as [string, string]))
 
@@ -320,14 +310,14 @@ export function raftKeeperWords(target: Target): void {
     })
 
     it('rqld: leadership for the server that is asked', async () => {
-      const former = (await leader()).index
+      const former = await leaderOf(target.ensemble())
       const next = (former + 1) % 3
       expect(await ask('rqld', next)).toBe('Sent leadership request to leader.')
       await waitFor('the server leads', async () => (await leaderNow()) === next)
     })
 
     it('ydld: leadership for another one', async () => {
-      const former = (await leader()).index
+      const former = await leaderOf(target.ensemble())
       expect(await ask('ydld', former)).toBe('Sent yield leadership request.')
       await waitFor('another leads', async () => ![-1, former].includes(await leaderNow()))
     })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { leaderOf } from '../../support/processes.ts'
 import {
   create,
   createBody,
@@ -18,6 +19,11 @@ import { Sessions, type Target } from './target.ts'
 export function quotaSuite(target: Target): void {
   describe('quotas', () => {
     const sessions = new Sessions(target)
+    /**
+     * At the leader: Apache ZooKeeper's looks, for each request, at the use that it has applied itself,
+     * which may lack what a follower has answered already.
+     */
+    const atLeader = async () => sessions.client({}, await leaderOf(target.ensemble()))
 
     /** A place with a quota; where its limits and its use are. */
     async function limited(client: RawClient, limits: string) {
@@ -32,7 +38,7 @@ export function quotaSuite(target: Target): void {
     }
 
     it('count znodes and bytes of what was there and of what comes and goes', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const place = await sessions.place(client)
       await setData(client, place, '12345')
       await create(client, `${place}/a`, '123')
@@ -50,7 +56,7 @@ export function quotaSuite(target: Target): void {
     })
 
     it('leave version and times of their use alone, and tell no watch', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place, stats } = await limited(client, 'count=100,bytes=-1')
       const before = await statOf(client, stats)
       await getData(client, stats, true)
@@ -60,7 +66,7 @@ export function quotaSuite(target: Target): void {
     })
 
     it('refuse a znode too many', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place, use } = await limited(client, 'count=-1,bytes=-1=;countHardLimit=2')
       expect((await create(client, `${place}/a`)).err).toBe(err.ok)
       expect((await create(client, `${place}/b`)).err).toBe(err.quotaExceeded)
@@ -70,7 +76,7 @@ export function quotaSuite(target: Target): void {
     })
 
     it('refuse bytes too many, before they look at the version', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place } = await limited(client, 'count=-1,bytes=-1=;byteHardLimit=10')
       expect((await create(client, `${place}/a`, '1234567890')).err).toBe(err.ok)
       expect((await create(client, `${place}/b`, '1')).err).toBe(err.quotaExceeded)
@@ -80,14 +86,14 @@ export function quotaSuite(target: Target): void {
     })
 
     it('refuse nothing when they are soft', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place, use } = await limited(client, 'count=1,bytes=1')
       expect((await create(client, `${place}/a`, '123')).err).toBe(err.ok)
       expect(await use()).toBe('count=2,bytes=3')
     })
 
     it('look at a multi from before it', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place, use } = await limited(client, 'count=-1,bytes=-1=;countHardLimit=2')
       const both = await multi(client, [
         { type: op.create, body: createBody(`${place}/a`) },
@@ -108,7 +114,7 @@ export function quotaSuite(target: Target): void {
     })
 
     it('of a subtree leave its own subtree with a quota alone', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place, use } = await limited(client, 'count=-1,bytes=-1=;countHardLimit=2')
       await create(client, `${place}/in`)
       const inner = `/zookeeper/quota${place}/in`
@@ -121,7 +127,7 @@ export function quotaSuite(target: Target): void {
     })
 
     it('end with their limits', async () => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place, limits, use } = await limited(client, 'count=-1,bytes=-1=;countHardLimit=1')
       expect((await create(client, `${place}/a`)).err).toBe(err.quotaExceeded)
       expect((await remove(client, limits)).err).toBe(err.ok)
@@ -130,7 +136,7 @@ export function quotaSuite(target: Target): void {
     })
 
     it.each(['garbage', 'count='])('that say %j are a marshalling error', async (text) => {
-      const client = await sessions.client()
+      const client = await atLeader()
       const { place } = await limited(client, text)
       expect((await create(client, `${place}/a`)).err).toBe(err.marshalling)
       const both = await multi(client, [

@@ -3,9 +3,11 @@ package quorate.test;
 import java.io.File;
 import java.io.FileWriter;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.Writer;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,12 +29,14 @@ public final class QuorateProcess {
             Pattern.compile("jute\\.maxbuffer|readonlymode\\.enabled|znode\\.container\\..*");
 
     private final int clientPort;
+    private final int httpPort;
     private final boolean aloneInEnsemble;
     private final Process process;
     private final Thread killer;
 
-    private QuorateProcess(int clientPort, boolean alone, Process process) {
+    private QuorateProcess(int clientPort, int httpPort, boolean alone, Process process) {
         this.clientPort = clientPort;
+        this.httpPort = httpPort;
         this.aloneInEnsemble = alone;
         this.process = process;
         this.killer = new Thread(process::destroyForcibly);
@@ -71,7 +75,8 @@ public final class QuorateProcess {
                                         new File(System.getProperty("quorate.log"))))
                         .start();
         int port = Integer.parseInt(lines.get("clientPort"));
-        QuorateProcess server = new QuorateProcess(port, alone, process);
+        int httpPort = Integer.parseInt(lines.get("quorate.httpPort"));
+        QuorateProcess server = new QuorateProcess(port, httpPort, alone, process);
         server.waitUntilItServes();
         return server;
     }
@@ -111,8 +116,7 @@ public final class QuorateProcess {
     private void waitUntilItServes() throws IOException {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(SERVES_WITHIN_MS);
         while (process.isAlive() && System.nanoTime() < deadline) {
-            String answer = ask(aloneInEnsemble ? "srvr" : "ruok");
-            if (answer.contains(aloneInEnsemble ? "Mode: " : "imok")) {
+            if (aloneInEnsemble ? servesAlone() : ask("ruok").contains("imok")) {
                 return;
             }
             try {
@@ -125,6 +129,23 @@ public final class QuorateProcess {
         }
         kill();
         throw new IOException("no server on port " + clientPort + ", code " + process.exitValue());
+    }
+
+    /**
+     * It also has written its first configuration, for which a watch of everything below the root would
+     * have an event; ZooKeeper has its own before it listens.
+     */
+    private boolean servesAlone() {
+        return ask("srvr").contains("Mode: ") && configuration().contains("version=");
+    }
+
+    private String configuration() {
+        String place = "http://127.0.0.1:" + httpPort + "/v1/znodes/zookeeper/config";
+        try (InputStream body = URI.create(place).toURL().openStream()) {
+            return new String(body.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            return "";
+        }
     }
 
     private String ask(String word) {
