@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import { ordinalOf } from './core/observation.ts'
 import { type EngineKind, engineNames, engineSettings } from './engines/kinds.ts'
-import { AgentError, messageOf } from './errors.ts'
+import { AgentError } from './errors.ts'
 import { limits } from './limits.ts'
+import { readSecretFile } from './secret-file.ts'
 import { list, ms, port, text } from './setting.ts'
 
 /** Every setting of the agent: one schema for flags, environment and documentation. */
@@ -106,8 +106,8 @@ export function loadAgentConfig(sources: {
       service: settings.service || set,
       record: settings.record || `${set}-forming`,
       advertisedHost: settings.advertisedHost || `${host}.${settings.clusterDomain}`,
-      prestopToken: settings.prestopToken || readSecret(settings.prestopTokenFile),
-      engineToken: settings.engineToken || readSecret(settings.engineTokenFile),
+      prestopToken: settings.prestopToken || readSecretFile(settings.prestopTokenFile),
+      engineToken: settings.engineToken || readSecretFile(settings.engineTokenFile),
     },
   }
 }
@@ -151,15 +151,6 @@ function checked(given: Record<string, unknown>): AgentSettings {
   if (Value.Check(AgentSettings, converted)) return converted
   const [first] = Value.Errors(AgentSettings, converted)
   throw invalid(`${first?.instancePath.split('/')[1] ?? ''}: ${first?.message ?? 'is not valid'}`)
-}
-
-function readSecret(path: string): string {
-  if (path === '') return ''
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch (error) {
-    throw invalid(messageOf(error))
-  }
 }
 
 function invalid(message: string): AgentError {

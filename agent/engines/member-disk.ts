@@ -8,12 +8,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { writeWhole } from '../whole-file.ts'
 
 /** Stays where it is when data is moved aside. */
 const OWN_FOLDER = 'agent'
+const NOTE_MODE = 0o644
 const KEPT = /^(agent|stale-.*|lost\+found)$/
 
 /**
@@ -48,8 +49,7 @@ export class MemberDisk {
   /** There is anything of the engine's. */
   get hasData(): boolean {
     return this.#directories.some(
-      (directory) =>
-        existsSync(directory) && readdirSync(directory).some((name) => !KEPT.test(name)),
+      (directory) => existsSync(directory) && dataIn(directory).length > 0,
     )
   }
 
@@ -115,8 +115,8 @@ export class MemberDisk {
   /** Removes all data but the notes, of disks that are worth nothing to the next process. */
   wipe(): void {
     for (const directory of this.#directories) {
-      for (const name of readdirSync(directory)) {
-        if (!KEPT.test(name)) rmSync(join(directory, name), { recursive: true, force: true })
+      for (const name of dataIn(directory)) {
+        rmSync(join(directory, name), { recursive: true, force: true })
       }
       syncDirectory(directory)
     }
@@ -128,9 +128,7 @@ export class MemberDisk {
     for (const directory of this.#directories) {
       const target = join(directory, `stale-${stamp}`)
       mkdirSync(target, { recursive: true })
-      for (const name of readdirSync(directory)) {
-        if (!KEPT.test(name)) renameSync(join(directory, name), join(target, name))
-      }
+      for (const name of dataIn(directory)) renameSync(join(directory, name), join(target, name))
       syncDirectory(target)
       syncDirectory(directory)
     }
@@ -153,20 +151,16 @@ export class MemberDisk {
   }
 
   #write(note: string, value: object): void {
-    mkdirSync(this.#notes, { recursive: true })
-    const path = join(this.#notes, `${note}.json`)
-    const temporary = `${path}.tmp`
-    const file = openSync(temporary, 'w')
-    try {
-      writeSync(file, `${JSON.stringify(value)}\n`)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(temporary, path)
+    const content = Buffer.from(`${JSON.stringify(value)}\n`)
+    writeWhole(join(this.#notes, `${note}.json`), content, NOTE_MODE)
     syncDirectory(this.#notes)
     syncDirectory(this.#directories[0] ?? '.')
   }
+}
+
+/** The names of what is the engine's. */
+function dataIn(directory: string): string[] {
+  return readdirSync(directory).filter((name) => !KEPT.test(name))
 }
 
 function syncDirectory(path: string): void {

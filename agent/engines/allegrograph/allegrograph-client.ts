@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { AgentError, messageOf } from '../../errors.ts'
 import { exchange, type HttpAnswer, LateError } from '../../http/exchange.ts'
+import { readSecretFile } from '../../secret-file.ts'
 
 /** host and port of a server's HTTP. */
 export interface ServerPlace {
@@ -116,12 +116,7 @@ export class AllegrographClient {
   }
 
   #password(): string {
-    const { passwordFile } = this.#options
-    try {
-      return readFileSync(passwordFile, 'utf8').trim()
-    } catch (error) {
-      throw new AgentError('AGENT_CONFIG_INVALID', `allegrographPasswordFile: ${messageOf(error)}`)
-    }
+    return readSecretFile(this.#options.passwordFile)
   }
 
   /** Servers repeat what they were asked for in what they refuse, also as it stood in the URL. */

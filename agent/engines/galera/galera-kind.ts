@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AgentError, messageOf } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import { podHost } from '../../pod-host.ts'
+import { readSecretFile } from '../../secret-file.ts'
+import { CertificateFiles } from '../certificate-files.ts'
 import type { EngineSetup } from '../kinds.ts'
-import { CertificateFiles } from './certificate-files.ts'
 import { GaleraEngine } from './galera-engine.ts'
 import { MariadbSession } from './mariadb-session.ts'
 
@@ -21,7 +20,7 @@ export function galeraEngine({ config, disk, nowMs }: EngineSetup): GaleraEngine
     session: new MariadbSession({
       socket: settings.galeraSocket,
       user: settings.galeraAgentUser,
-      password: () => passwordIn(settings.galeraAgentPasswordFile),
+      password: () => readSecretFile(settings.galeraAgentPasswordFile),
       timeoutMs: limits.galeraAnswerMs,
       packetBytesMax: limits.galeraPacketBytesMax,
     }),
@@ -39,13 +38,4 @@ export function galeraEngine({ config, disk, nowMs }: EngineSetup): GaleraEngine
     dutyRetryMs: limits.galeraDutyRetryMs,
     nowMs,
   })
-}
-
-function passwordIn(path: string): string {
-  if (path === '') return ''
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch (error) {
-    throw new AgentError('AGENT_CONFIG_INVALID', messageOf(error))
-  }
 }

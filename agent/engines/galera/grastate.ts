@@ -1,16 +1,11 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AgentError } from '../../errors.ts'
+import { writeWhole } from '../../whole-file.ts'
 
 const FILE = 'grastate.dat'
+/** As Galera makes it. */
+const MODE = 0o660
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -44,15 +39,7 @@ export function makeSafeToBootstrap(directory: string): void {
   const path = join(directory, FILE)
   const text = readFileSync(path, 'utf8')
   const safe = text.replace(/^safe_to_bootstrap:.*$/m, 'safe_to_bootstrap: 1')
-  const temporary = `${path}.tmp`
-  const file = openSync(temporary, 'w', 0o660)
-  try {
-    writeSync(file, safe)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(temporary, path)
+  writeWhole(path, Buffer.from(safe), MODE)
 }
 
 /** Where the data ends: UUID:SEQNO, as `--wsrep-recover` says it and `--wsrep-start-position` takes it. */

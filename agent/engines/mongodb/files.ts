@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AgentError, messageOf } from '../../errors.ts'
 import { writeWhole } from '../../whole-file.ts'
+import { CertificateFiles } from '../certificate-files.ts'
 
 export interface MongodFilesOptions {
   readonly keyFile: string
@@ -22,28 +23,15 @@ export interface TlsFiles {
  */
 export class MongodFiles {
   readonly #options: MongodFilesOptions
-  /** What the server that runs was told of, as far as this agent told it. */
-  #inUse: string | null = null
+  /** Those that `prepare` reads. */
+  readonly certificates: CertificateFiles
 
   constructor(options: MongodFilesOptions) {
+    const { tls } = options
     this.#options = options
-  }
-
-  /** A certificate, its key or the CA is another than the server was told of. */
-  get isRenewed(): boolean {
-    const { tls } = this.#options
-    try {
-      return tls !== null && contentOf(tls) !== this.#inUse
-    } catch {
-      // They are being replaced just now: the next look finds them.
-      return false
-    }
-  }
-
-  /** The server has taken what `prepare` wrote. */
-  told(): void {
-    const { tls } = this.#options
-    if (tls !== null) this.#inUse = contentOf(tls)
+    this.certificates = new CertificateFiles(
+      tls === null ? [] : [tls.caFile, tls.certificateFile, tls.keyFile],
+    )
   }
 
   /** Writes them, and returns the arguments that name them. Throws AGENT_CONFIG_INVALID. */
@@ -63,8 +51,4 @@ export class MongodFiles {
       throw new AgentError('AGENT_CONFIG_INVALID', `files of MongoDB: ${messageOf(error)}`)
     }
   }
-}
-
-function contentOf({ caFile, certificateFile, keyFile }: TlsFiles): string {
-  return [caFile, certificateFile, keyFile].map((path) => readFileSync(path, 'utf8')).join('')
 }

@@ -119,7 +119,7 @@ export class MongodbEngine implements Engine<MongodbView> {
     mkdirSync(this.#dbPath, { recursive: true })
     const set = `--replSet ${replicaSet} --port ${port} --dbpath ${this.#dbPath}`
     const line = `${set} ${files.prepare()}`
-    files.told()
+    files.certificates.started()
     if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
     return line
   }
@@ -202,9 +202,10 @@ export class MongodbEngine implements Engine<MongodbView> {
   /** Connections that are open keep the certificate under which they were made. */
   async #renewCertificates(): Promise<void> {
     const { files, local } = this.#options
-    files.prepare()
-    await local.asAgent({ rotateCertificates: 1 })
-    files.told()
+    await files.certificates.tell(async () => {
+      files.prepare()
+      await local.asAgent({ rotateCertificates: 1 })
+    })
   }
 
   async #change(

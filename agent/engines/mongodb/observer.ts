@@ -18,7 +18,7 @@ export interface ObserverOptions {
   readonly replicaSet: string
   readonly tls: boolean
   readonly users: readonly WantedUser[]
-  readonly files: { readonly isRenewed: boolean }
+  readonly files: { readonly certificates: { readonly isRenewed: boolean } }
   /** The id of the set as the disk has it; '' before it was learnt. */
   readonly known: () => string
   /** The id of the set that runs was learnt from its configuration. */
@@ -173,7 +173,7 @@ export class Observer {
       generation: Number(status['term'] ?? 0),
       members: hosts.map((host) => this.#memberOf(host, status)),
       usersMissing: leads ? await this.#missing() : null,
-      certificatesRenewed: files.isRenewed && this.#isDue('certificates'),
+      certificatesRenewed: files.certificates.isRenewed && this.#isDue('certificates'),
       connection: connectionString(
         hosts.map(({ host }) => String(host)).filter((host) => places.podAt(host) !== host),
         replicaSet,

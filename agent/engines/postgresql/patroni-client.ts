@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import * as Type from 'typebox'
 import { Value } from 'typebox/value'
 import { AgentError, messageOf } from '../../errors.ts'
 import { exchange, type HttpAnswer, headersOf, LateError } from '../../http/exchange.ts'
+import { readSecretFile } from '../../secret-file.ts'
 
 // What is read of each answer; they have more (Patroni's REST API, "Monitoring endpoint").
 const Status = Type.Object({
@@ -90,7 +90,7 @@ export class PatroniClient {
   async switchOver(leader: string, candidate: string | null): Promise<void> {
     const body = JSON.stringify({ leader, ...(candidate === null ? {} : { candidate }) })
     const { user, passwordFile, treeTimeoutMs } = this.#options
-    const secret = user === '' ? '' : `${user}:${readFileSync(passwordFile, 'utf8').trim()}`
+    const secret = user === '' ? '' : `${user}:${readSecretFile(passwordFile)}`
     const headers = {
       ...headersOf(body),
       ...(secret === '' ? {} : { authorization: `Basic ${btoa(secret)}` }),

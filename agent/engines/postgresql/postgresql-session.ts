@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Client } from 'pg'
 import { within } from '../../deadline.ts'
 import { AgentError, messageOf } from '../../errors.ts'
+import { readSecretFile } from '../../secret-file.ts'
 
 const DATABASE = 'postgres'
 const LOOK = `select pg_is_in_recovery() as recovering,
@@ -81,7 +81,7 @@ export class PostgresqlSession {
       host,
       port,
       user,
-      password: passwordFile === '' ? '' : readFileSync(passwordFile, 'utf8').trim(),
+      password: readSecretFile(passwordFile),
       database: DATABASE,
       connectionTimeoutMillis: timeoutMs,
       query_timeout: timeoutMs,

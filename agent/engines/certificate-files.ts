@@ -21,6 +21,11 @@ export class CertificateFiles {
     }
   }
 
+  /** The server that starts now reads them itself. */
+  started(): void {
+    this.#inUse = this.#content()
+  }
+
   /** Resolves when `tell` has, with what the files held before it began. */
   async tell(tell: () => Promise<unknown>): Promise<void> {
     const content = this.#content()
