@@ -29,8 +29,10 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   fuzz: () => fuzz(Number(process.argv[3] ?? 200)),
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
-  'dependents-interleavings': () =>
-    dependentsInterleavings(Number(process.argv[3] ?? 10_000), Number(process.argv[4] ?? 1)),
+  'dependents-interleavings': () => interleavings(() => true),
+  'galera-interleavings': () => interleavings((engine) => engine === 'Galera'),
+  'allegrograph-interleavings': () => interleavings((engine) => engine === 'AllegroGraph'),
+  'generic-interleavings': () => interleavings((engine) => engine.startsWith('any engine')),
   'first-install-kills': () => firstInstallKills(200),
   galera: () => galera(Number(process.argv[3] ?? 20), Number(process.argv[4] ?? 1_200)),
   'java-suites': () => javaSuites(),
@@ -64,6 +66,12 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
       seed: 1,
       pinned: true,
     }),
+}
+
+/** Takes a number of runs and a seed. */
+function interleavings(picks: (engine: string) => boolean) {
+  const [runs, seed] = process.argv.slice(3)
+  return dependentsInterleavings(Number(runs ?? 10_000), Number(seed ?? 1), picks)
 }
 
 /** Apache ZooKeeper and Quorate under the same 200 streams; a few of them take a number. */
