@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
 import { BuiltImage } from './built-image.ts'
-import { imageValues, Namespace, Release, run } from './cluster.ts'
+import { Namespace, Release } from './cluster.ts'
 import { Dependent } from './dependent.ts'
-import { pageCommands } from './page-commands.ts'
+import { pageCommands, readerOf } from './page-commands.ts'
 
 const VALUES = 'examples/redis/redis-values.yaml'
 const commandsOf = pageCommands('examples/redis/README.md')
@@ -30,18 +30,8 @@ describe.sequential('Redis with Sentinel, by values alone', { timeout: 900_000 }
   })
   afterAll(() => namespace.remove(), 300_000)
 
-  // The page names no namespace: the one of the reader's context is meant.
-  const here = ['kubectl', 'helm']
-    .map((command) => `${command}() { command ${command} -n ${namespace.name} "$@"; }`)
-    .join('\n')
-
-  async function type(block: string | undefined): Promise<string> {
-    if (block === undefined) throw new Error('the page has no such commands any more')
-    const own = ['redis', 'sentinel'].flatMap((name) => IMAGE.values(`generic.${name}.image`))
-    const images = [...imageValues(), ...own]
-    const text = block.replace(VALUES, `${VALUES} ${images.map((word) => `'${word}'`).join(' ')}`)
-    return await run('bash', ['-euo', 'pipefail', '-c', `${here}\n${text}`])
-  }
+  const images = ['redis', 'sentinel'].flatMap((name) => IMAGE.values(`generic.${name}.image`))
+  const type = readerOf(namespace, VALUES, images)
 
   const ask = (ordinal: number, host: string, ...words: string[]) =>
     redis.exec(ordinal, 'redis-cli', '--no-auth-warning', '-a', password, '-h', host, ...words)
