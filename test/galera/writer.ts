@@ -1,5 +1,5 @@
 import { MariadbSession } from '../../agent/engines/galera/mariadb-session.ts'
-import { waitFor } from '../support/wait-for.ts'
+import { AcknowledgedNumbers } from '../support/acknowledged-numbers.ts'
 import { type GaleraMember, passwords } from './member.ts'
 
 const ANSWER_MS_MAX = 2_000
@@ -19,14 +19,14 @@ export function rootSession(member: GaleraMember): MariadbSession {
 }
 
 /** Writes rows through all members by turns, without end, and keeps what was acknowledged. */
-export class Writer {
+export class Writer extends AcknowledgedNumbers {
   readonly #sessions: readonly MariadbSession[]
-  readonly acknowledged: { readonly key: number; readonly atMs: number }[] = []
   #next = 0
   #stopped = false
   readonly #loops: readonly Promise<void>[]
 
   private constructor(members: readonly GaleraMember[]) {
+    super()
     this.#sessions = members.map(rootSession)
     this.#loops = this.#sessions.map((session) => this.#write(session))
   }
@@ -42,31 +42,16 @@ export class Writer {
     return new Writer(members)
   }
 
-  /** Resolves when `count` more are acknowledged, with the milliseconds that took. */
-  async goesOn(count: number, withinMs: number): Promise<number> {
-    const from = this.acknowledged.length
-    const startedAt = Date.now()
-    const enough = () => this.acknowledged.length >= from + count
-    await waitFor(`${count} more writes`, enough, withinMs)
-    return Date.now() - startedAt
-  }
-
-  /** The longest time since `fromMs` between two acknowledgements that followed each other. */
-  longestGapMs(fromMs: number): number {
-    const times = [fromMs, ...this.acknowledged.map(({ atMs }) => atMs).filter((at) => at > fromMs)]
-    return Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? at)))
-  }
-
   /** Acknowledged rows that a member does not have. */
   async lostOn(member: GaleraMember): Promise<number[]> {
-    const expected = this.acknowledged.map(({ key }) => key)
+    const expected = this.acknowledged.map(({ number }) => number)
     const session = rootSession(member)
     // Also what was received and not applied yet.
     await session.query('SET SESSION wsrep_sync_wait = 1')
     const rows = await session.query('SELECT number FROM trial.writes')
     session.close()
-    const present = new Set(rows.map(([key]) => Number(key)))
-    return expected.filter((key) => !present.has(key))
+    const present = new Set(rows.map(([number]) => Number(number)))
+    return expected.filter((number) => !present.has(number))
   }
 
   async stop(): Promise<void> {
@@ -77,12 +62,12 @@ export class Writer {
 
   async #write(session: MariadbSession): Promise<void> {
     while (!this.#stopped) {
-      // A row that was not acknowledged is one that nobody counts on: the next one has another key.
+      // A row that was not acknowledged is one that nobody counts on: the next one has another number.
       this.#next += 1
-      const key = this.#next
+      const number = this.#next
       try {
-        await session.query(`INSERT INTO trial.writes VALUES (${key})`)
-        this.acknowledged.push({ key, atMs: Date.now() })
+        await session.query(`INSERT INTO trial.writes VALUES (${number})`)
+        this.acknowledged.push({ number, atMs: Date.now() })
       } catch {
         // The member is down, or without a majority: by and by it is not.
       }

@@ -1,17 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { run } from '../conformance/clients/command.ts'
-import { waitFor } from '../support/wait-for.ts'
+import { AcknowledgedNumbers } from '../support/acknowledged-numbers.ts'
 import type { PatroniMembers } from './members.ts'
 
 /** A program that writes numbers through whichever member takes writes, and what was acknowledged. */
-export class Writer {
+export class Writer extends AcknowledgedNumbers {
   readonly #members: PatroniMembers
   readonly #child: ChildProcess
-  /** The numbers, and when the acknowledgement of each was there. */
-  readonly acknowledged: { readonly number: number; readonly atMs: number }[] = []
 
   constructor(members: PatroniMembers) {
+    super()
     this.#members = members
     const [command, args] = members.writer('0')
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -20,21 +19,6 @@ export class Writer {
       this.acknowledged.push({ number: number ?? 0, atMs: 1_000 * (seconds ?? 0) })
     })
     this.#child = child
-  }
-
-  /** Resolves when `count` more numbers are acknowledged, with the milliseconds that took. */
-  async goesOn(count: number, withinMs: number): Promise<number> {
-    const from = this.acknowledged.length
-    const startedAt = Date.now()
-    const enough = () => this.acknowledged.length >= from + count
-    await waitFor(`${count} more writes`, enough, withinMs)
-    return Date.now() - startedAt
-  }
-
-  /** The longest time since `fromMs` between two acknowledgements that followed each other. */
-  longestGapMs(fromMs: number): number {
-    const times = [fromMs, ...this.acknowledged.map(({ atMs }) => atMs).filter((at) => at > fromMs)]
-    return Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? at)))
   }
 
   /** Acknowledged numbers that are not there. */

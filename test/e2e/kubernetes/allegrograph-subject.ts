@@ -1,18 +1,13 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { buildSync } from 'esbuild'
+import { BuiltImage } from './built-image.ts'
 import type { Dependent } from './dependent.ts'
-import { Testbed } from './testbed.ts'
 
-const DOUBLE = process.env['QUORATE_E2E_AGRAPH_IMAGE'] ?? 'localhost/quorate-agraph-double:1'
+const DOUBLE = new BuiltImage('QUORATE_E2E_AGRAPH_IMAGE', 'localhost/quorate-agraph-double:1')
 const REPOSITORY = 'quorate'
 
 /** A small cluster of the HTTP double of AllegroGraph: the vendor's software is not to be had where these tests run. */
 export const DOUBLE_VALUES = [
   ...['--values', 'charts/quorate/ci/allegrograph-values.yaml'],
-  ...imageOf(),
+  ...DOUBLE.values('allegrograph.image'),
   // A process of Node instead of a database.
   ...['allegrograph', 'allegrographCopies'].flatMap((component) => [
     ...['--set', `${component}.resources.requests.memory=256Mi`],
@@ -23,36 +18,7 @@ export const DOUBLE_VALUES = [
 
 /** Gives the double's image to every node, unless QUORATE_E2E_AGRAPH_IMAGE names one that they can pull. */
 export function provideDouble(): void {
-  if (process.env['QUORATE_E2E_AGRAPH_IMAGE'] !== undefined) return
-  const testbed = Testbed.find()
-  if (testbed === null)
-    throw new Error('QUORATE_E2E_AGRAPH_IMAGE has to name an image of the double')
-  const folder = fileURLToPath(new URL('../../doubles/allegrograph', import.meta.url))
-  const context = mkdtempSync(join(tmpdir(), 'quorate-agraph-double-'))
-  try {
-    buildSync({
-      entryPoints: [join(folder, 'main.ts')],
-      outfile: join(context, 'agraph.mjs'),
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-    })
-    for (const file of ['Dockerfile', 'agraph-control.sh']) {
-      copyFileSync(join(folder, file), join(context, file))
-    }
-    testbed.provideImage(DOUBLE, context)
-  } finally {
-    rmSync(context, { recursive: true })
-  }
-}
-
-function imageOf(): string[] {
-  const [, registry = '', repository = '', tag = ''] = /^([^/]+)\/(.+):([^:/]+)$/.exec(DOUBLE) ?? []
-  return Object.entries({ registry, repository, tag }).flatMap(([key, value]) => [
-    '--set-string',
-    `allegrograph.image.${key}=${value}`,
-  ])
+  DOUBLE.provideDouble('allegrograph', 'agraph.mjs', ['Dockerfile', 'agraph-control.sh'])
 }
 
 /** The Node of the double's image asks the server of its own pod, as the superuser. */

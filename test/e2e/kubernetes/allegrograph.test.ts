@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
 import { AgraphPod, DOUBLE_VALUES, provideDouble } from './allegrograph-subject.ts'
-import { Namespace, Release } from './cluster.ts'
+import { Release } from './cluster.ts'
 import { Dependent } from './dependent.ts'
+import { namespaceWithHost } from './suite.ts'
 
 const NAME = 'allegrograph-double'
 const SETTLED_WITHIN_MS = 180_000
@@ -11,25 +12,12 @@ beforeAll(provideDouble, 300_000)
 
 /** The life of a controlling instance and its copies; every test finds what the one before has left. */
 describe.sequential(`${NAME}: from nothing and on`, { timeout: 900_000 }, () => {
-  const namespace = new Namespace(NAME)
-  const host = new Namespace(`${NAME}-host`)
+  const { namespace, host } = namespaceWithHost(NAME)
   const release = new Release(namespace, NAME, DOUBLE_VALUES)
   const controlling = new Dependent(release, 'allegrograph')
   const copies = new Dependent(release, 'allegrograph-copies')
   const first = new AgraphPod(controlling, 0)
   let clusterId = ''
-
-  beforeAll(async () => {
-    await namespace.create()
-    await host.create('privileged')
-  }, 300_000)
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.log(await namespace.report())
-  }, 120_000)
-  afterAll(async () => {
-    await namespace.remove()
-    await host.remove()
-  }, 300_000)
 
   /** Exactly one instance of each of so many copies, all of them ready; resolves with their names. */
   async function hasCopies(count: number): Promise<string[]> {

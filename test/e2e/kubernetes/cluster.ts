@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
 import { waitFor } from '../../support/wait-for.ts'
+import { valuesOfImage } from './built-image.ts'
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 
@@ -45,11 +46,7 @@ function image(): string {
 
 /** The image as values of the chart. */
 export function imageValues(): string[] {
-  const [, registry = '', repository = '', tag = ''] =
-    /^([^/]+)\/(.+):([^:/]+)$/.exec(image()) ?? []
-  return ['registry', registry, 'repository', repository, 'tag', tag].flatMap((word, at, all) =>
-    at % 2 === 0 ? ['--set-string', `image.${word}=${all[at + 1]}`] : [],
-  )
+  return valuesOfImage(image(), 'image')
 }
 
 export const RESTRICTED_POD = {

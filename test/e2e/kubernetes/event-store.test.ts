@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
-import { imageValues, Namespace, Release, run } from './cluster.ts'
+import { Namespace, Release, run } from './cluster.ts'
 import { Dependent } from './dependent.ts'
 import { DOUBLE_VALUES, MONGODB, provideDouble } from './mongodb-subject.ts'
-import { pageCommands } from './page-commands.ts'
+import { pageCommands, readerOf } from './page-commands.ts'
 import { STAND_IN } from './postgresql-subject.ts'
 
 const VALUES = 'examples/event-store/event-store-values.yaml'
@@ -27,18 +27,8 @@ describe.sequential('the event store', { timeout: 900_000 }, () => {
   })
   afterAll(() => namespace.remove(), 300_000)
 
-  // The page names no namespace: the one of the reader's context is meant.
-  const here = ['kubectl', 'helm']
-    .map((command) => `${command}() { command ${command} -n ${namespace.name} "$@"; }`)
-    .join('\n')
-
-  /** What the page has a reader type; other images are given where those of the page cannot be had. */
-  async function type(block: string | undefined): Promise<string> {
-    if (block === undefined) throw new Error('the page has no such commands any more')
-    const images = [...imageValues(), ...imagesOnly(DOUBLE_VALUES), ...imagesOnly(STAND_IN)]
-    const text = block.replace(VALUES, `${VALUES} ${images.map((word) => `'${word}'`).join(' ')}`)
-    return await run('bash', ['-euo', 'pipefail', '-c', `${here}\n${text}`])
-  }
+  const images = [...imagesOnly(DOUBLE_VALUES), ...imagesOnly(STAND_IN)]
+  const type = readerOf(namespace, VALUES, images)
 
   const connect = 'event-store-kafka-bootstrap:9092'
   const kafkaTool = (tool: string, ...args: string[]) =>

@@ -1,34 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
-import { imageValues, Namespace, Release, run } from './cluster.ts'
+import { BuiltImage } from './built-image.ts'
+import { Namespace, Release } from './cluster.ts'
 import { Dependent } from './dependent.ts'
-import { pageCommands } from './page-commands.ts'
-import { Testbed } from './testbed.ts'
+import { pageCommands, readerOf } from './page-commands.ts'
 
 const VALUES = 'examples/redis/redis-values.yaml'
 const commandsOf = pageCommands('examples/redis/README.md')
-/** REGISTRY/REPOSITORY:TAG of the example's image, where nodes can pull one. */
-const IMAGE = process.env['QUORATE_E2E_REDIS_IMAGE'] ?? 'localhost/quorate-redis:7.0.15'
+/** The image of the example. */
+const IMAGE = new BuiltImage('QUORATE_E2E_REDIS_IMAGE', 'localhost/quorate-redis:7.0.15')
 const OWN = 'app.kubernetes.io/instance=cache'
 const WITHIN_MS = 180_000
-
-/** Gives the example's image to every node, unless QUORATE_E2E_REDIS_IMAGE names one that they can pull. */
-function provideRedis(): void {
-  if (process.env['QUORATE_E2E_REDIS_IMAGE'] !== undefined) return
-  const testbed = Testbed.find()
-  if (testbed === null) throw new Error('QUORATE_E2E_REDIS_IMAGE has to name the example’s image')
-  testbed.provideImage(IMAGE, 'examples/redis')
-}
-
-function redisImage(): string[] {
-  const [, registry = '', repository = '', tag = ''] = /^([^/]+)\/(.+):([^:/]+)$/.exec(IMAGE) ?? []
-  return ['redis', 'sentinel'].flatMap((component) =>
-    Object.entries({ registry, repository, tag }).flatMap(([key, value]) => [
-      '--set-string',
-      `generic.${component}.image.${key}=${value}`,
-    ]),
-  )
-}
 
 /** The page of the example, from its first command to its last, as a reader follows it. */
 describe.sequential('Redis with Sentinel, by values alone', { timeout: 900_000 }, () => {
@@ -40,7 +22,7 @@ describe.sequential('Redis with Sentinel, by values alone', { timeout: 900_000 }
   const written: string[] = []
 
   beforeAll(async () => {
-    provideRedis()
+    IMAGE.provide('examples/redis')
     await namespace.create()
   }, 600_000)
   beforeEach(({ onTestFailed }) => {
@@ -48,17 +30,8 @@ describe.sequential('Redis with Sentinel, by values alone', { timeout: 900_000 }
   })
   afterAll(() => namespace.remove(), 300_000)
 
-  // The page names no namespace: the one of the reader's context is meant.
-  const here = ['kubectl', 'helm']
-    .map((command) => `${command}() { command ${command} -n ${namespace.name} "$@"; }`)
-    .join('\n')
-
-  async function type(block: string | undefined): Promise<string> {
-    if (block === undefined) throw new Error('the page has no such commands any more')
-    const images = [...imageValues(), ...redisImage()]
-    const text = block.replace(VALUES, `${VALUES} ${images.map((word) => `'${word}'`).join(' ')}`)
-    return await run('bash', ['-euo', 'pipefail', '-c', `${here}\n${text}`])
-  }
+  const images = ['redis', 'sentinel'].flatMap((name) => IMAGE.values(`generic.${name}.image`))
+  const type = readerOf(namespace, VALUES, images)
 
   const ask = (ordinal: number, host: string, ...words: string[]) =>
     redis.exec(ordinal, 'redis-cli', '--no-auth-warning', '-a', password, '-h', host, ...words)

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
-import { Namespace, Release } from './cluster.ts'
+import { Release } from './cluster.ts'
 import { Dependent } from './dependent.ts'
 import { DOUBLE_VALUES, MongodbSubject, provideDouble } from './mongodb-subject.ts'
+import { namespaceWithHost } from './suite.ts'
 
 const NAME = 'mongodb-double-sizes'
 /** Its session, and the half minute for which a member has to be away. */
@@ -14,25 +15,12 @@ const WRITABLE_WITHIN_MS = 30_000
 beforeAll(provideDouble, 300_000)
 
 describe.sequential(`${NAME}: sets of every size`, { timeout: 900_000 }, () => {
-  const namespace = new Namespace(NAME)
-  const host = new Namespace(`${NAME}-host`)
+  const { namespace, host } = namespaceWithHost(NAME)
   const release = new Release(namespace, NAME, DOUBLE_VALUES)
   const dependent = new Dependent(release, 'mongodb')
   const subject = new MongodbSubject(dependent)
   const { load } = subject
   let clusterId = ''
-
-  beforeAll(async () => {
-    await namespace.create()
-    await host.create('privileged')
-  }, 300_000)
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.log(await namespace.report())
-  }, 120_000)
-  afterAll(async () => {
-    await namespace.remove()
-    await host.remove()
-  }, 300_000)
 
   const upTo = (count: number) => Array.from({ length: count }, (_, ordinal) => ordinal)
 

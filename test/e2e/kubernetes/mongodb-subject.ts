@@ -1,21 +1,16 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { buildSync } from 'esbuild'
 import { waitFor } from '../../support/wait-for.ts'
 import { AcknowledgedWrites } from './acknowledged-writes.ts'
+import { BuiltImage } from './built-image.ts'
 import type { Dependent } from './dependent.ts'
 import type { Story, Subject } from './dependent-story.ts'
-import { Testbed } from './testbed.ts'
 
 const CERTIFICATES_AT = '/certificates'
-const DOUBLE = process.env['QUORATE_E2E_MONGOD_IMAGE'] ?? 'localhost/quorate-mongod-double:1'
+const DOUBLE = new BuiltImage('QUORATE_E2E_MONGOD_IMAGE', 'localhost/quorate-mongod-double:1')
 
 /** A small replica set of the double of mongod: no MongoDB is to be had where these tests run. */
 export const DOUBLE_VALUES = [
   ...['--values', 'charts/quorate/ci/mongodb-values.yaml'],
-  ...imageOf(),
+  ...DOUBLE.values('mongodb.image'),
 ]
 
 /** What all stories of MongoDB have in common. */
@@ -28,34 +23,7 @@ export const MONGODB: Pick<Story, 'component' | 'plannedGapMsMax' | 'subject'> =
 
 /** Gives the double's image to every node, unless QUORATE_E2E_MONGOD_IMAGE names one that they can pull. */
 export function provideDouble(): void {
-  if (process.env['QUORATE_E2E_MONGOD_IMAGE'] !== undefined) return
-  const testbed = Testbed.find()
-  if (testbed === null)
-    throw new Error('QUORATE_E2E_MONGOD_IMAGE has to name an image of the double')
-  const folder = fileURLToPath(new URL('../../doubles/mongodb', import.meta.url))
-  const context = mkdtempSync(join(tmpdir(), 'quorate-mongod-double-'))
-  try {
-    buildSync({
-      entryPoints: [join(folder, 'main.ts')],
-      outfile: join(context, 'mongod.mjs'),
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-    })
-    copyFileSync(join(folder, 'Dockerfile'), join(context, 'Dockerfile'))
-    testbed.provideImage(DOUBLE, context)
-  } finally {
-    rmSync(context, { recursive: true })
-  }
-}
-
-function imageOf(): string[] {
-  const [, registry = '', repository = '', tag = ''] = /^([^/]+)\/(.+):([^:/]+)$/.exec(DOUBLE) ?? []
-  return Object.entries({ registry, repository, tag }).flatMap(([key, value]) => [
-    '--set-string',
-    `mongodb.image.${key}=${value}`,
-  ])
+  DOUBLE.provideDouble('mongodb', 'mongod.mjs', ['Dockerfile'])
 }
 
 interface ConfigMember {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { Namespace, Release } from './cluster.ts'
 import { WriteLoad } from './write-load.ts'
 
@@ -38,6 +38,27 @@ export function installedSuite(name: string): Suite {
     await made.release.hasMembers(3)
   }, 300_000)
   return made
+}
+
+/**
+ * A namespace for the tests of one file, which share it in their order, and another for privileged pods, which strike
+ * at nodes. What the first looked like is printed where a test fails.
+ */
+export function namespaceWithHost(name: string) {
+  const namespace = new Namespace(name)
+  const host = new Namespace(`${name}-host`)
+  beforeAll(async () => {
+    await namespace.create()
+    await host.create('privileged')
+  }, 300_000)
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.log(await namespace.report())
+  }, 120_000)
+  afterAll(async () => {
+    await namespace.remove()
+    await host.remove()
+  }, 300_000)
+  return { namespace, host }
 }
 
 /**
