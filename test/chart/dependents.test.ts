@@ -285,7 +285,7 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     for (const line of [
       'ssl-cert = /etc/quorate-tls/tls.crt',
       'require-secure-transport = ON',
-      'encrypt = 3',
+      'encrypt = 4',
       'tkey = /etc/quorate-tls/tls.key',
     ]) {
       expect(secure).toContain(line)

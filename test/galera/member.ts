@@ -170,7 +170,7 @@ start_server $permit
     const copyTls =
       tls === null
         ? []
-        : ['encrypt = 3', `tkey = ${tls.key}`, `tcert = ${tls.cert}`, `tca = ${tls.ca}`]
+        : ['encrypt = 4', `tkey = ${tls.key}`, `tcert = ${tls.cert}`, `tca = ${tls.ca}`]
     return [
       '[mariadbd]',
       ...(found?.settings ?? []),

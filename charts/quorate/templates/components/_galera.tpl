@@ -191,7 +191,8 @@ require-secure-transport = ON
 [sst]
 sst-syslog = -1
 {{- if $values.tls.existingSecret }}
-encrypt = 3
+{{- /* As 3, but for the receiver's address, which 3 wants in its certificate: pods have no address before they start. */}}
+encrypt = 4
 tca = /etc/quorate-tls/ca.crt
 tcert = /etc/quorate-tls/tls.crt
 tkey = /etc/quorate-tls/tls.key
