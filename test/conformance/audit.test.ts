@@ -58,6 +58,10 @@ describe.each<ServerName>(['quorate', 'zookeeper'])('the audit log of %s', (name
       const file = name === 'quorate' ? ownFile : join(directory, home ?? '', '1', 'audit.log')
       return parse(name, readFileSync(file, 'utf8'))
     }
+    const ends = (of: string) =>
+      lines()
+        .filter((line) => line['session'] === of && line['ip'] === undefined)
+        .sort((left, right) => ((left['znode'] ?? '') < (right['znode'] ?? '') ? -1 : 1))
     const connect = (timeoutMs: number) =>
       RawClient.connect(target.ensemble().clientPorts[0] ?? 0, { timeoutMs })
     let session = ''
@@ -73,6 +77,8 @@ describe.each<ServerName>(['quorate', 'zookeeper'])('the audit log of %s', (name
     })
 
     it('tells of every write of a client, and what became of it', async () => {
+      // The last ones: the file is written behind the answers.
+      await waitFor('the end of the session is told', () => ends(session).length === 2)
       const told = lines().filter((line) => line['session'] === session && line['ip'] !== undefined)
       const made =
         (user: string) =>
@@ -123,10 +129,6 @@ describe.each<ServerName>(['quorate', 'zookeeper'])('the audit log of %s', (name
       ])
     })
 
-    const ends = (of: string) =>
-      lines()
-        .filter((line) => line['session'] === of && line['ip'] === undefined)
-        .sort((left, right) => ((left['znode'] ?? '') < (right['znode'] ?? '') ? -1 : 1))
     const deletion = (of: string, path: string) => ({
       session: of,
       user: me,

@@ -258,8 +258,17 @@ export class RawClient {
 
   /** The events of everything that was acknowledged, to any client, before this call. */
   async settle(): Promise<WatchEvent[]> {
-    await this.request(op.sync, new Fields().text('/'))
+    await this.catchUp()
     return this.events.splice(0)
+  }
+
+  /**
+   * Resolves when the server has applied everything that was acknowledged, to any client, before this call. By a write
+   * that is refused, since that has its turn behind the others: the leader of Apache ZooKeeper answers a sync of its own
+   * clients before it has applied what followers may have told of already.
+   */
+  async catchUp(): Promise<void> {
+    await this.request(op.delete, new Fields().text('/no-such-znode').int(-1))
   }
 
   /** Closes the session; resolves when the server has closed the connection. */

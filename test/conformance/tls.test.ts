@@ -200,7 +200,7 @@ function zkCli(port: number, keyStore: string, ...command: readonly string[]): s
     [
       ...Object.entries(properties).map(([key, value]) => `-Dzookeeper.${key}=${value}`),
       ...['-cp', classPath, 'org.apache.zookeeper.ZooKeeperMain', '-waitforconnection'],
-      ...['-timeout', '5000', '-server', `127.0.0.1:${port}`, ...command],
+      ...['-timeout', '20000', '-server', `127.0.0.1:${port}`, ...command],
     ],
     { encoding: 'utf8', timeout: 60_000 },
   )

@@ -126,7 +126,7 @@ describe('the directory of a server of three', () => {
     expect(reason).toMatch(
       /the data directory of server 3 is of cluster \w+ \(its identity\.json\)/,
     )
-    expect(misplaced.logTail()).toContain('DATA_FOREIGN_CLUSTER')
+    await waitFor('its log', () => misplaced.logTail().includes('DATA_FOREIGN_CLUSTER'))
     expect(await serves(c)).toBe(false)
     expect([await serves(a), await serves(b)]).toEqual([true, true])
     await misplaced.stop()

@@ -129,7 +129,9 @@ describe.skipIf(tool.found === null)(
       const { clusterId } = await brokers.cluster.metadata([])
       const says = `the disk holds cluster A{22}, the controllers are of ${clusterId}`
       await pod.says(new RegExp(`^refuses to start: ${says}$`))
-      expect(brokers.kubernetes.events.map(({ reason }) => reason)).toContain('StartRefused')
+      await waitFor('an event says so, too', () =>
+        brokers.kubernetes.events.some(({ reason }) => reason === 'StartRefused'),
+      )
     })
   },
 )

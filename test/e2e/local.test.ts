@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { reservePorts } from '../support/ports.ts'
 
 /** The acceptance walk of `npm start`: real processes, real ports, real kills. */
 
@@ -20,20 +20,12 @@ let directory = ''
 let ports = { client: 0, http: 0, peer: 0 }
 let local: Local
 
-/** The first of `count` consecutive free ports. */
-async function freePorts(count: number): Promise<number> {
-  for (let base = 20_000 + Math.floor(Math.random() * 10_000); ; base += count) {
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)))
-    if (free.every(Boolean)) return base
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
+/** The first of so many consecutive ports that stay this process's. */
+async function portsInARow(count: number): Promise<number> {
+  const ports = await reservePorts(4 * count)
+  const first = ports.find((port, at) => ports[at + count - 1] === port + count - 1)
+  if (first === undefined) throw new Error(`no ${count} ports in a row`)
+  return first
 }
 
 function start(): Local {
@@ -135,11 +127,8 @@ async function stop(signal: NodeJS.Signals): Promise<number | null> {
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'quorate-local-'))
-  ports = {
-    client: await freePorts(SERVERS),
-    http: await freePorts(SERVERS),
-    peer: await freePorts(SERVERS),
-  }
+  const first = await portsInARow(3 * SERVERS)
+  ports = { client: first, http: first + SERVERS, peer: first + 2 * SERVERS }
   local = start()
 })
 
@@ -218,11 +207,14 @@ describe('npm start', () => {
   it('serves the status page and the metrics', async () => {
     const page = await fetch(url(0, '/'))
     expect(await page.text()).toContain('<title>Quorate</title>')
-    const servers = (await (await fetch(url(0, '/v1/ensemble/servers'))).json()) as {
-      servers: { reachable: boolean; role: string }[]
-    }
-    expect(servers.servers.map((server) => server.reachable)).toEqual([true, true, true])
-    expect(servers.servers.filter((server) => server.role === 'leader')).toHaveLength(1)
+    await waitFor('all are shown', READY_WITHIN_MS, async () => {
+      const { servers } = (await (await fetch(url(0, '/v1/ensemble/servers'))).json()) as {
+        servers: { reachable: boolean; role: string }[]
+      }
+      const reachable = servers.filter((server) => server.reachable)
+      const leaders = servers.filter((server) => server.role === 'leader')
+      return servers.length === 3 && reachable.length === 3 && leaders.length === 1
+    })
     const metrics = await (await fetch(url(0, '/metrics'))).text()
     for (const name of ['znode_count', 'outstanding_requests', 'quorate_raft_term']) {
       expect(metrics).toMatch(new RegExp(`^${name} \\d`, 'm'))

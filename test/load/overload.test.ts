@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { frames } from '../soak/frames.ts'
 
 describe('a flood of fuzzed frames', () => {
-  it('ends no server, leaves nothing behind, and other clients are served', async () => {
+  it('ends no server, leaves nothing behind, and other clients are served', {
+    timeout: 240_000,
+  }, async () => {
     const { wrongs, framesRead, clients } = await frames({
       frames: 200_000,
       warmUpFrames: 60_000,

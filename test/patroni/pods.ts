@@ -121,12 +121,17 @@ export class PatroniPods {
     )
   }
 
-  /** The index of the pod whose member leads. */
-  async primary(): Promise<number> {
-    const statuses = await this.statuses()
-    const leaders = statuses.flatMap(({ observation }, i) => (observation.engine.leads ? [i] : []))
-    const [leader] = leaders
-    if (leader === undefined || leaders.length > 1) throw new Error(`primaries: ${leaders}`)
+  /** The index of the pod whose member leads, by what agents saw last; another one than `former`, if one is named. */
+  async primary(former?: number): Promise<number> {
+    const { leader } = await waitFor('one member leads', async () => {
+      const statuses = await this.statuses()
+      const leaders = statuses.flatMap(({ observation }, i) =>
+        observation.engine.leads ? [i] : [],
+      )
+      const [leader] = leaders
+      if (leader === undefined || leaders.length > 1) throw new Error(`primaries: ${leaders}`)
+      return leader === former ? null : { leader }
+    })
     return leader
   }
 

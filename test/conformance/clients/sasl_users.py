@@ -5,6 +5,7 @@ import sys
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import AuthFailedError, NoAuthError
+from kazoo.protocol.states import KeeperState
 from kazoo.security import make_acl
 
 logging.basicConfig(level=logging.CRITICAL)
@@ -31,13 +32,18 @@ except NoAuthError:
     pass
 
 guessing = client(wrong)
+states = []
+guessing.add_listener(lambda _: states.append(guessing.client_state))
 try:
-    # kazoo counts as connected before it authenticates: it may be the request that is refused.
+    # kazoo counts as connected before it authenticates: it may be the request that is refused, or `start` that finds
+    # no connection any more, and says that its time was up.
     guessing.start(timeout=30)
     guessing.get(root)
     raise AssertionError("a wrong password was taken")
 except AuthFailedError:
     pass
+except guessing.handler.timeout_exception:
+    assert KeeperState.AUTH_FAILED in states, states
 
 for each in (own, stranger, guessing):
     each.stop()

@@ -161,7 +161,12 @@ export function fourLetterSuite(target: Target): void {
       const place = await sessions.place(client)
       await getData(client, place)
       const sid = client.session.sessionId.toString(16)
-      const text = await ask('cons')
+      const counted = `,recved=3,sent=3,sid=0x${sid},`
+      // ZooKeeper counts an answer after it was sent.
+      const text = await waitFor('all answers are counted', async () => {
+        const told = await ask('cons')
+        return told.includes(counted) ? told : null
+      })
       expect(text).toMatch(/^( \/127\.0\.0\.1:\d+\[\d\]\(.*\)\n)+\n$/)
       expect(text).toMatch(/^ \/127\.0\.0\.1:\d+\[0\]\(queued=0,recved=1,sent=0\)$/m)
       const own = text.split('\n').find((line) => line.includes(`sid=0x${sid},`))
@@ -194,7 +199,10 @@ export function fourLetterSuite(target: Target): void {
         `${what} Sets \\(\\d+\\)/\\(\\d+\\):\n(\\d+ expire at ${date}:\n(\t${member}\n)*)+`
       const rest = `ephemeral nodes dump:\n${ephemeral}(.*\n)*Connections dump:\n${sets('Connections', 'ip: /127.0.0.1:\\d+ sessionId: 0x[0-9a-f]+')}$`
       for (const [server] of target.ensemble().clientPorts.entries()) {
-        const text = await ask('dump', server)
+        const text = await waitFor('the server has heard of the ephemeral', async () => {
+          const told = await ask('dump', server)
+          return told.includes(`${sid}:\n\t${place}/e\n`) ? told : null
+        })
         const tracked =
           server === leader
             ? sets('Session', '0x[0-9a-f]+')

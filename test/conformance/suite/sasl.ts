@@ -147,7 +147,7 @@ export function saslSuite(target: Target): void {
     await attempt(ann, account('ann@home'))
     await attempt(again, account('bob'))
     for (const other of [anonymous, ann, again]) {
-      await other.request(op.sync, new Fields().text('/'))
+      await other.catchUp()
     }
     expect((await getData(anonymous, `${place}/a`)).err).toBe(err.noAuth)
     expect((await getData(ann, `${place}/a`)).err).toBe(err.noAuth)

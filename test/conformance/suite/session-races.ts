@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { create, createBody, dataBody, err, flag, getChildren, statOf } from '../operations.ts'
-import { Fields } from '../raw-bytes.ts'
-import { handshake, op, type RawClient } from '../raw-client.ts'
+import { handshake, op } from '../raw-client.ts'
 import { Sessions, type Supports, type Target } from './target.ts'
 
 /** What a session's several claimants see, at one server and at two. */
@@ -10,7 +9,6 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
     const sessions = new Sessions(target)
     /** The server that is farthest from the first: itself where it stands alone. */
     const elsewhere = () => target.ensemble().clientPorts.length - 1
-    const sync = (client: RawClient) => client.request(op.sync, new Fields().text('/'))
 
     it('have ids that no other has, at whichever servers they begin', async () => {
       const servers = target.ensemble().clientPorts.map((_, index) => index)
@@ -29,7 +27,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
         for (let round = 0; round < 10; round += 1) {
           const paths = [`${place}/${round}-a`, `${place}/${round}-b`]
           for (const path of paths) await create(witness, path)
-          await sync(witness)
+          await witness.catchUp()
           const first = await sessions.client()
           const { sessionId, password } = first.session
           const claimed = await Promise.all(
@@ -49,7 +47,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
             }),
           )
           expect(obeyed.filter(Boolean)).toHaveLength(1)
-          await sync(witness)
+          await witness.catchUp()
           for (const [index, path] of paths.entries()) {
             expect((await statOf(witness, path)).version).toBe(obeyed[index] === true ? 1 : 0)
           }
@@ -66,7 +64,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
         first.send(op.create, createBody(`${place}/${String(i).padStart(3, '0')}`)),
       )
       const second = await sessions.client({ sessionId, password }, elsewhere())
-      await sync(second)
+      await second.catchUp()
       const { children } = await getChildren(second, place)
       let acknowledged = 0
       for (const xid of xids) {
@@ -83,7 +81,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
       expect(children).toEqual(children.map((_, i) => String(i).padStart(3, '0')))
       expect(children.length).toBeGreaterThanOrEqual(acknowledged)
       expect((await create(second, `${place}/after`)).err).toBe(err.ok)
-      await sync(witness)
+      await witness.catchUp()
       expect((await getChildren(witness, place)).children).toHaveLength(children.length + 1)
     })
 
@@ -91,7 +89,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
       const witness = await sessions.client()
       const place = await sessions.place(witness)
       const client = await sessions.client()
-      await sync(client)
+      await client.catchUp()
       const before = client.send(op.create, createBody(`${place}/before`, ''))
       const own = createBody(`${place}/own`, '', { flags: flag.ephemeral })
       const ephemeral = client.send(op.create, own)
@@ -103,7 +101,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
       // ZooKeeper may still say that the session is over, or just close.
       const rest = await client.connection.closed()
       for (const reply of rest) expect(reply.readInt32BE(12)).toBe(err.sessionExpired)
-      await sync(witness)
+      await witness.catchUp()
       expect((await getChildren(witness, place)).children).toEqual(['before'])
     })
 
@@ -117,13 +115,13 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
       const outcomes = await Promise.all(
         Array.from({ length: 16 }, async (_, i) => {
           const client = await sessions.client({ timeoutMs })
-          await sync(client)
+          await client.catchUp()
           const path = `${place}/${i}`
           const made = await create(client, path, '', { flags: flag.ephemeral })
           expect(made.err).toBe(err.ok)
           client.connection.drop()
           // From well before the end of the timeout until surely behind it.
-          const awayMs = timeoutMs * (0.5 + i / 10)
+          const awayMs = timeoutMs * (0.25 + i / 6)
           await new Promise((resolve) => setTimeout(resolve, awayMs))
           const { sessionId, password } = client.session
           const again = await sessions.connection(elsewhere())
@@ -131,7 +129,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
           return { i, alive: answer?.sessionId === sessionId }
         }),
       )
-      await sync(witness)
+      await witness.catchUp()
       const { children } = await getChildren(witness, place)
       const alive = outcomes.filter((outcome) => outcome.alive).map(({ i }) => String(i))
       expect(children).toEqual(alive.sort())

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { leaderOf } from '../../support/processes.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import {
   create,
@@ -141,14 +142,14 @@ export function sessionSuite(target: Target, supports: Supports): void {
       const other = await sessions.client({}, 1)
       const place = await sessions.place(other)
       const client = await sessions.client()
-      await client.request(op.sync, new Fields().text(place))
+      await client.catchUp()
       await create(client, `${place}/a`, '', { flags: flag.ephemeral })
       await create(client, `${place}/b`, '', { flags: flag.ephemeralSequential })
       const reply = await client.request(op.close)
       expect(reply).toMatchObject({ err: err.ok })
       expect(reply.body.left).toBe(0)
       expect(await client.connection.closed()).toEqual([])
-      await other.request(op.sync, new Fields().text(place))
+      await other.catchUp()
       expect(await getChildren(other, place)).toMatchObject({ children: [] })
       const { sessionId, password } = client.session
       expectExpired(await handshake(await sessions.connection(), { sessionId, password }))
@@ -185,12 +186,12 @@ export function sessionSuite(target: Target, supports: Supports): void {
       const timeoutMs = 3 * tickMs
       const silent = await sessions.client({ timeoutMs })
       const pinging = await sessions.client({ timeoutMs })
-      await silent.request(op.sync, new Fields().text(place))
+      await silent.catchUp()
       await create(pinging, `${place}/pinging`, '', { flags: flag.ephemeral })
-      await witness.request(op.sync, new Fields().text(place))
+      await witness.catchUp()
       const touchedAt = performance.now()
       await create(silent, `${place}/silent`, '', { flags: flag.ephemeral })
-      await witness.request(op.sync, new Fields().text(place))
+      await witness.catchUp()
       await exists(witness, `${place}/silent`, true)
       silent.connection.drop()
 
@@ -281,14 +282,16 @@ export function sessionSuite(target: Target, supports: Supports): void {
         expect(performance.now() - askedAt).toBeLessThan(5_000)
       } while (!done)
       await herd
-      await client.request(op.sync, new Fields().text(place))
+      await client.catchUp()
       expect(await getChildren(client, place)).toMatchObject({ children: [] })
     })
 
     it('shows on any server, after sync, what was acknowledged on another', async () => {
       const writer = await sessions.client({}, 0)
       const place = await sessions.place(writer)
-      for (const server of [1, 2]) {
+      // Apache ZooKeeper's leader answers a sync of its own clients before what it has yet to apply.
+      const behind = target.name === 'zookeeper' ? await leaderOf(target.ensemble()) : -1
+      for (const server of [1, 2].filter((each) => each !== behind)) {
         const reader = await sessions.client({}, server)
         for (let i = 0; i < 20; i++) {
           const path = `${place}/${server}-${i}`
@@ -309,7 +312,7 @@ export function sessionSuite(target: Target, supports: Supports): void {
       for (const server of [0, 1, 2]) {
         const reader = await sessions.client({}, server)
         await waitFor('the znode', async () => {
-          await reader.request(op.sync, new Fields().text(place))
+          await reader.catchUp()
           return (await exists(reader, `${place}/a`)).stat
         })
         stats.push(await statOf(reader, place), await statOf(reader, `${place}/a`))

@@ -18,8 +18,6 @@ import { Fields, openAcl } from '../raw-bytes.ts'
 import { op } from '../raw-client.ts'
 import { Sessions, type Target } from './target.ts'
 
-const synced = (path: string) => new Fields().text(path)
-
 export function watchSuite(target: Target): void {
   describe('watches', () => {
     const sessions = new Sessions(target)
@@ -129,7 +127,7 @@ export function watchSuite(target: Target): void {
       const place = await sessions.place(client)
       await authenticate(client, 'digest', 'ann:x')
       await create(client, `${place}/a`)
-      await stranger.request(op.sync, synced(place))
+      await stranger.catchUp()
       await getData(stranger, `${place}/a`, true)
       await stranger.request(op.addWatch, new Fields().text(place).int(1))
       await setAcl(client, `${place}/a`, [{ perms: 31, scheme: 'auth', id: '' }])
@@ -153,7 +151,7 @@ export function watchSuite(target: Target): void {
       for (const name of names) await create(writer, `${place}/${name}`)
       for (const server of [0, 1, 2]) {
         const watcher = await sessions.client({}, server)
-        await watcher.request(op.sync, synced(place))
+        await watcher.catchUp()
         for (const name of names) await getData(watcher, `${place}/${name}`, true)
         const zxids = []
         for (const name of [...names].reverse()) {
@@ -171,7 +169,7 @@ export function watchSuite(target: Target): void {
       const writer = await sessions.client({}, 0)
       const watcher = await sessions.client({}, 1)
       const place = await sessions.place(writer)
-      await watcher.request(op.sync, synced(place))
+      await watcher.catchUp()
       for (let i = 0; i < 50; i++) {
         await getData(watcher, place, true)
         writer.send(op.setData, dataBody(place, String(i)))
@@ -186,7 +184,7 @@ export function watchSuite(target: Target): void {
       const place = await sessions.place(owner)
       const watcher = await sessions.client({}, 2)
       await create(owner, `${place}/e`, '', { flags: flag.ephemeral })
-      await watcher.request(op.sync, synced(place))
+      await watcher.catchUp()
       await exists(watcher, `${place}/e`, true)
       await getChildren(watcher, place, true)
       await owner.close()
@@ -213,7 +211,7 @@ export function watchSuite(target: Target): void {
         Array.from({ length: 100 }, (_, i) => sessions.client({}, i % 3)),
       )
       for (const watcher of watchers) {
-        await watcher.request(op.sync, synced(place))
+        await watcher.catchUp()
         await getData(watcher, place, true)
       }
       const { zxid } = await setData(writer, place, 'x')

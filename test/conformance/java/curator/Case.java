@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.retry.RetryForever;
+import org.apache.zookeeper.data.Stat;
 
 /** One case on its way: its clients, a znode of its own, and the one who asked for it. */
 final class Case implements AutoCloseable {
@@ -90,6 +91,12 @@ final class Case implements AutoCloseable {
 
     static void equal(Object found, Object expected) {
         check(expected.equals(found), "expected " + expected + ", found " + found);
+    }
+
+    /** The Stat of a znode that somebody else made, when the client's server has it. */
+    static Stat seen(CuratorFramework client, String path) throws Exception {
+        await(path + " is there", () -> client.checkExists().forPath(path) != null);
+        return client.checkExists().forPath(path);
     }
 
     static void await(String what, Callable<Boolean> condition) throws Exception {

@@ -25,7 +25,7 @@ final class NodeCases {
                 new PersistentNode(owner, CreateMode.EPHEMERAL, false, path, DATA)) {
             node.start();
             Case.check(node.waitForInitialCreate(30, TimeUnit.SECONDS), "it is made");
-            Stat first = other.checkExists().forPath(path);
+            Stat first = Case.seen(other, path);
             other.delete().forPath(path);
             Case.await(
                     "it comes back",
@@ -62,9 +62,8 @@ final class NodeCases {
                 new PersistentTtlNode(owner, toucher, path, ttlMs, DATA, name, touches, true)) {
             node.start();
             Case.check(node.waitForInitialCreate(30, TimeUnit.SECONDS), "it is made");
-            Stat made = other.checkExists().forPath(path);
-            Case.await("its child is there", () -> other.checkExists().forPath(touch) != null);
-            Stat child = other.checkExists().forPath(touch);
+            Stat made = Case.seen(other, path);
+            Stat child = Case.seen(other, touch);
             Case.await(
                     "its child was touched for longer than its life",
                     () -> {
