@@ -17,7 +17,7 @@ from kazoo.exceptions import (
 )
 from kazoo.recipe.election import Election
 from kazoo.security import make_digest_acl
-from recipes.case import refuses
+from recipes.case import caught_up, refuses
 
 logging.basicConfig(level=logging.WARNING)
 hosts, root, case = sys.argv[1:]
@@ -117,7 +117,7 @@ def ephemerals(zk):
     gone = threading.Event()
     other = client()
     other.create(f"{root}/e", b"", ephemeral=True)
-    zk.sync(root)
+    caught_up(zk)
     assert zk.exists(f"{root}/e", watch=lambda event: gone.set())
     other.stop()
     other.close()
@@ -149,7 +149,7 @@ def acls(zk):
     acl = make_digest_acl("ann", "secret", all=True)
     owner.create(f"{root}/guarded", b"secret", acl=[acl])
     assert owner.get_acls(f"{root}/guarded")[0] == [acl]
-    zk.sync(root)
+    caught_up(zk)
     refuses(NoAuthError, zk.get, f"{root}/guarded")
     zk.add_auth("digest", "ann:secret")
     assert zk.get(f"{root}/guarded")[0] == b"secret"

@@ -102,6 +102,12 @@ func refused(err, wanted error, what string) {
 	}
 }
 
+// caughtUp returns when the client's server has applied all that anybody was told before: a write has its turn
+// behind it. A sync has not: Apache ZooKeeper's leader answers one of its own clients before what it has yet to apply.
+func caughtUp(client *zk.Conn) {
+	refused(client.Delete("/no-such-znode", -1), zk.ErrNoNode, "delete of nothing")
+}
+
 func equal[T comparable](got, wanted T, what string) {
 	if got != wanted {
 		log.Fatalf("%s: %v instead of %v", what, got, wanted)

@@ -87,8 +87,7 @@ func setWatches(at place) {
 		return fmt.Sprintf("%s/a-znode-with-a-name-of-some-length-%05d", at.root, i)
 	}
 	inParallel(func(i int) { create(maker, path(i), "0", zk.FlagPersistent) })
-	_, err = watcher.Sync(at.root)
-	must(err, "sync")
+	caughtUp(watcher)
 	events := make([]<-chan zk.Event, manyWatches)
 	inParallel(func(i int) {
 		_, _, changed, err := watcher.GetW(path(i))

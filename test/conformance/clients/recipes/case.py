@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 WITHIN_S = 60
 SESSION_S = 20.0
@@ -26,6 +27,14 @@ def refuses(error, call, *args, **options):
     except error:
         return
     raise AssertionError(f"{error.__name__} was not raised")
+
+
+def caught_up(zk):
+    """Returns when the client's server has applied all that anybody was told before: a write has its turn behind it.
+
+    A sync has not: Apache ZooKeeper's leader answers one of its own clients before what it has yet to apply.
+    """
+    refuses(NoNodeError, zk.delete, "/no-such-znode")
 
 
 class Inside:

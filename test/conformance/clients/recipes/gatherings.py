@@ -2,7 +2,7 @@
 
 import threading
 
-from case import WITHIN_S, eventually
+from case import WITHIN_S, caught_up, eventually
 
 
 def parties(case):
@@ -41,7 +41,7 @@ def barriers(case):
     barriers_[0].create()
 
     def passes(barrier):
-        barrier.client.sync(case.path)
+        caught_up(barrier.client)
         assert not barrier.wait(0)
         here.wait(WITHIN_S)
         assert barrier.wait(WITHIN_S)
@@ -92,7 +92,7 @@ def double_barriers(case):
             each.result(WITHIN_S)
         wanted = ["the last comes"] + 3 * ["in"] + ["the last leaves"] + 3 * ["out"]
         assert order == wanted, order
-        zks[0].sync(path)
+        caught_up(zks[0])
         assert zks[0].get_children(path) == []
 
 

@@ -2,7 +2,7 @@
 
 from kazoo.exceptions import CancelledError, LockTimeout
 
-from case import WITHIN_S, Inside, eventually, refuses
+from case import WITHIN_S, Inside, caught_up, eventually, refuses
 
 
 def locks(case):
@@ -113,7 +113,7 @@ def semaphores(case):
     third = case.begin(semaphore[2].acquire)
     zks[0].stop()
     assert third.result(WITHIN_S)
-    zks[3].sync(case.path)
+    caught_up(zks[3])
     assert sorted(semaphore[3].lease_holders()) == ["client 1", "client 2"]
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from case import WITHIN_S
+from case import WITHIN_S, caught_up
 
 
 def queues(case):
@@ -51,7 +51,7 @@ def locking_queues(case):
     first.stop()
     assert freed.result(WITHIN_S) == b"a"
     assert other.consume()
-    third.sync(case.path)
+    caught_up(third)
     assert len(last) == 0
     taken = []
 
@@ -82,7 +82,7 @@ def counters(case):
             assert counter.post_value == counter.pre_value - 1
 
     case.at_once(adds, zks)
-    zks[0].sync(f"{case.path}/int")
+    caught_up(zks[0])
     assert zks[0].Counter(f"{case.path}/int").value == 48
     fractions = zks[1].Counter(f"{case.path}/float", default=1.0)
     fractions += 2.5
@@ -116,6 +116,6 @@ def leases(case):
         for i, zk in enumerate(zks)
     ]
     assert sorted(bool(each.result(WITHIN_S)) for each in asked) == [False, True, True]
-    zks[0].sync(case.path)
+    caught_up(zks[0])
     holders = {zks[0].get(f"{case.path}/two/{i}/lease_holder")[0] for i in range(2)}
     assert len(holders) == 2, holders

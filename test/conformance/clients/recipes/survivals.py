@@ -5,7 +5,7 @@ import threading
 from kazoo.protocol.states import KazooState
 from kazoo.recipe.cache import TreeCache
 
-from case import WITHIN_S, Inside, eventually
+from case import WITHIN_S, Inside, caught_up, eventually
 
 STEPS = 3
 
@@ -103,7 +103,7 @@ class _Leased:
         assert not self._third.done()
         self._of[0].release()
         assert self._third.result(WITHIN_S)
-        self._of[1].client.sync(self._of[1].path)
+        caught_up(self._of[1].client)
         self.is_had_by("1", "2")
 
 

@@ -6,7 +6,7 @@ from kazoo.protocol.states import EventType
 from kazoo.recipe.cache import TreeCache, TreeEvent
 from kazoo.recipe.watchers import PatientChildrenWatch
 
-from case import WITHIN_S, eventually
+from case import WITHIN_S, caught_up, eventually
 
 
 def data_watches(case):
@@ -47,7 +47,7 @@ def children_watches(case):
     zks[0].ensure_path(case.path)
     lists = [[] for _ in zks]
     for zk, seen in zip(zks, lists):
-        zk.sync(case.path)
+        caught_up(zk)
         zk.ChildrenWatch(case.path, lambda children, seen=seen: seen.append(sorted(children)))
     events = queue.Queue()
     zks[1].ChildrenWatch(case.path, lambda _, event: events.put(event), send_event=True)
@@ -78,7 +78,7 @@ def tree_caches(case):
     """A cache of a subtree has what was there, and whatever others make of it."""
     watching, other = case.clients(2)
     other.create(f"{case.path}/old/deep", b"there", makepath=True)
-    watching.sync(case.path)
+    caught_up(watching)
     events, faults = queue.Queue(), []
     cache = TreeCache(watching, case.path)
     cache.listen(events.put)
