@@ -7,8 +7,7 @@ import { Writer } from './writer.ts'
 
 const BOOTSTRAP_WITHIN_MS = 90_000
 const SETTLED_WITHIN_MS = 60_000
-/** The session of the dead lasts for up to 20 s, and its end is told of within 2. */
-const FAILOVER_WITHIN_MS = 60_000
+const FAILOVER_WITHIN_MS = 30_000
 const OUTAGE_MS = 20_000
 /** Some turns of Patroni's loop of two seconds: what it does not do in them, it does not do. */
 const LOOPS_MS = 10_000

@@ -4,7 +4,7 @@ import { create, createBody, exists, flag, multi, remove, setData } from '../ope
 import { op, type RawClient } from '../raw-client.ts'
 import { Sessions, type Target } from './target.ts'
 
-const WITHIN_MS = 40_000
+const WITHIN_MS = 20_000
 /** Longer than a busy machine stands still between two requests. */
 const TTL_MS = 6_000n
 

@@ -121,7 +121,7 @@ export function sessionRaceSuite(target: Target, supports: Supports): void {
           expect(made.err).toBe(err.ok)
           client.connection.drop()
           // From well before the end of the timeout until surely behind it.
-          const awayMs = timeoutMs * (0.25 + i / 6)
+          const awayMs = timeoutMs * (0.5 + i / 10)
           await new Promise((resolve) => setTimeout(resolve, awayMs))
           const { sessionId, password } = client.session
           const again = await sessions.connection(elsewhere())

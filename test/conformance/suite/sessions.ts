@@ -295,10 +295,14 @@ export function sessionSuite(target: Target, supports: Supports): void {
         const reader = await sessions.client({}, server)
         for (let i = 0; i < 20; i++) {
           const path = `${place}/${server}-${i}`
+          await exists(reader, path, true)
           await create(writer, path, `value ${i}`)
           const synced = await reader.request(op.sync, new Fields().text(path))
           expect(synced).toMatchObject({ err: err.ok })
           expect(synced.body.text()).toBe(path)
+          // The event of it came before.
+          const told = reader.events.splice(0)
+          expect(told.map((event) => [event.type, event.path])).toEqual([[watchEvent.created, path]])
           expect(await getData(reader, path)).toMatchObject({ data: `value ${i}` })
         }
       }
