@@ -302,7 +302,9 @@ export function sessionSuite(target: Target, supports: Supports): void {
           expect(synced.body.text()).toBe(path)
           // The event of it came before.
           const told = reader.events.splice(0)
-          expect(told.map((event) => [event.type, event.path])).toEqual([[watchEvent.created, path]])
+          expect(told.map((event) => [event.type, event.path])).toEqual([
+            [watchEvent.created, path],
+          ])
           expect(await getData(reader, path)).toMatchObject({ data: `value ${i}` })
         }
       }
