@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
-import { Namespace, Release, run } from './cluster.ts'
+import { cablesHealed, hasCables, titleWithCables } from './cables.ts'
+import { Namespace, Release } from './cluster.ts'
 import { Dependent } from './dependent.ts'
 import { type GaleraStart, galeraLog, galeraStarts } from './galera-starts.ts'
 import { GALERA, GALERA_VALUES } from './galera-subject.ts'
 import { suite } from './suite.ts'
-import { Testbed } from './testbed.ts'
 
 const NAME = 'galera-outages'
 const THREE = [0, 1, 2]
@@ -14,8 +14,6 @@ const ROUNDS = 3
 const STRIKE_IN_MS = 30_000
 /** A server that writes to nobody is dropped by the others after 5 s (evs.suspect_timeout), by the kubelet after 40. */
 const CUT_WITHIN_MS = 120_000
-
-const testbed = process.env['TESTBED_RUN'] === undefined ? null : Testbed.find()
 
 /** Who started the cluster, and whether anybody was let in before the one before it was in. */
 const shapeOf = (starts: readonly GaleraStart[]) => ({
@@ -35,7 +33,7 @@ describe.sequential('outages of Galera', { timeout: 600_000 }, () => {
   const dependent = new Dependent(release, 'galera')
   const subject = GALERA.subject(dependent, null)
   const { load } = subject
-  const cut = new Set<string>()
+  const cables = cablesHealed()
   let clusterId = ''
   let struck = 0
 
@@ -46,11 +44,6 @@ describe.sequential('outages of Galera', { timeout: 600_000 }, () => {
     clusterId = await subject.clusterId()
     await load.start()
   }, 900_000)
-  afterEach(async () => {
-    for (const node of cut) testbed?.node('heal', node)
-    cut.clear()
-    await run('kubectl', ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s'])
-  }, 180_000)
   afterAll(() => host.remove(), 300_000)
 
   /** SIGKILL to the servers of these pods at the same time; resolves when their containers run again. */
@@ -123,8 +116,7 @@ describe.sequential('outages of Galera', { timeout: 600_000 }, () => {
     }
   })
 
-  const cable = `takes back a member that was cut off${testbed === null ? ' (it takes a testbed, whose cables can be cut)' : ''}`
-  it.skipIf(testbed === null)(cable, async () => {
+  it.skipIf(!hasCables)(titleWithCables('takes back a member that was cut off'), async () => {
     const writesOn = await dependent.namespace.json<{ spec: { nodeName: string } }>('pod', load.pod)
     const pods = await dependent.pods()
     const away = pods.find(({ spec }) => spec.nodeName !== writesOn.spec.nodeName)
@@ -132,18 +124,15 @@ describe.sequential('outages of Galera', { timeout: 600_000 }, () => {
     const [restarts, uids] = [await dependent.restarts(3), await dependent.uids(3)]
     const from = (await load.acknowledged()).length
     const { nodeName } = away.spec
-    cut.add(nodeName)
-    testbed?.node('cut', nodeName)
+    cables.cut(nodeName)
     await waitFor(
       'the pod is out of service',
       async () => (await readiness(away.metadata.name)) === 'False',
       CUT_WITHIN_MS,
     )
     await load.goesOn(CUT_WITHIN_MS)
-    testbed?.node('heal', nodeName)
-    cut.delete(nodeName)
     const healedAtMs = Date.now()
-    await run('kubectl', ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s'])
+    await cables.heal()
     await isWhole()
     console.log(
       `${NAME}, cut off: whole ${Date.now() - healedAtMs} ms after the cable is back; ` +

@@ -1,31 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
+import { cablesHealed, hasCables, titleWithCables } from './cables.ts'
 import { run } from './cluster.ts'
 import { installedSuite, WRITE_GAP_MS_MAX } from './suite.ts'
-import { Testbed } from './testbed.ts'
 
 const API_GONE_MS = 120_000
 /** A cut leader is replaced by an election, and a client that waits for it gives up after a second. */
 const CUT_GAP_MS_MAX = 6_000
 
-const testbed = process.env['TESTBED_RUN'] === undefined ? null : Testbed.find()
-const title = `cables cut${testbed === null ? ' (it takes a testbed, whose cables can be cut)' : ''}`
-
-describe.skipIf(testbed === null).sequential(title, { timeout: 600_000 }, () => {
+describe.skipIf(!hasCables).sequential(titleWithCables('cables cut'), { timeout: 600_000 }, () => {
   const { release, load } = installedSuite('outages')
-  const cut = new Set<string>()
-
-  afterEach(async () => {
-    for (const node of cut) testbed?.node('heal', node)
-    cut.clear()
-    await run('kubectl', ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s'])
-    await load.stop()
-  }, 180_000)
-
-  function cutNode(node: string): void {
-    cut.add(node)
-    testbed?.node('cut', node)
-  }
+  afterEach(() => load.stop(), 60_000)
+  const cables = cablesHealed()
 
   it('keeps the membership when the node of the leader is cut off', async () => {
     const leader = await release.leader()
@@ -34,7 +20,7 @@ describe.skipIf(testbed === null).sequential(title, { timeout: 600_000 }, () => 
     const others = (await release.pods()).map(({ spec }) => spec.nodeName)
     await load.start(others.find((node) => node !== nodeName))
     const from = (await load.acknowledged()).length
-    cutNode(nodeName)
+    cables.cut(nodeName)
     const notReady = '--for=condition=Ready=Unknown'
     await run('kubectl', ['wait', notReady, `node/${nodeName}`, '--timeout=90s'])
     await load.goesOn()
@@ -42,8 +28,7 @@ describe.skipIf(testbed === null).sequential(title, { timeout: 600_000 }, () => 
     const gapMs = await load.longestGapMs(from)
     console.log(`node of the leader cut: longest time without an acknowledged write ${gapMs} ms`)
     expect(gapMs).toBeLessThan(CUT_GAP_MS_MAX)
-    testbed?.node('heal', nodeName)
-    cut.delete(nodeName)
+    await cables.heal()
     await release.rolledOut()
     await waitFor('it is back', async () => (await release.view(leader)).ready, 120_000)
     expect(await release.memberIds(leader)).toEqual(before)
@@ -55,12 +40,10 @@ describe.skipIf(testbed === null).sequential(title, { timeout: 600_000 }, () => 
     const restarts = await allRestarts()
     await load.start()
     const from = (await load.acknowledged()).length
-    cutNode('cp')
+    cables.cut('cp')
     // The length of the outage is what is tested; nothing of the cluster can be asked meanwhile.
     await new Promise((resolve) => setTimeout(resolve, API_GONE_MS))
-    testbed?.node('heal', 'cp')
-    cut.delete('cp')
-    await run('kubectl', ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s'])
+    await cables.heal()
     await load.goesOn()
     const gapMs = await load.longestGapMs(from)
     console.log(`no API server: longest time without an acknowledged write ${gapMs} ms`)

@@ -1,35 +1,29 @@
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { waitFor } from '../../support/wait-for.ts'
-import { Release, run } from './cluster.ts'
+import { cablesHealed, hasCables, titleWithCables } from './cables.ts'
+import { Release } from './cluster.ts'
 import { Dependent } from './dependent.ts'
 import { PostgresqlSubject, PostgresqlWrites, STAND_IN } from './postgresql-subject.ts'
 import { suite } from './suite.ts'
-import { Testbed } from './testbed.ts'
 
 const NAME = 'postgresql-cut'
 /** Patroni's ttl, which the chart sets, and the time for an election and for the Service to follow. */
 const FAILOVER_MS_MAX = 50_000
 
-const testbed = process.env['TESTBED_RUN'] === undefined ? null : Testbed.find()
-const title = `the primary cut off${testbed === null ? ' (it takes a testbed, whose cables can be cut)' : ''}`
+const title = titleWithCables('the primary cut off')
 
-describe.skipIf(testbed === null).sequential(title, { timeout: 600_000 }, () => {
+describe.skipIf(!hasCables).sequential(title, { timeout: 600_000 }, () => {
   const values = ['--values', 'charts/quorate/ci/postgresql-values.yaml', ...STAND_IN]
   const { release } = suite(NAME, (space) => new Release(space, NAME, values))
   const dependent = new Dependent(release, 'postgresql')
   const subject = new PostgresqlSubject(dependent, null)
   const { load } = subject
-  const cut = new Set<string>()
+  const cables = cablesHealed()
 
   beforeAll(async () => {
     await release.install()
     await dependent.ready(3, 600)
   }, 660_000)
-  afterEach(async () => {
-    for (const node of cut) testbed?.node('heal', node)
-    cut.clear()
-    await run('kubectl', ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s'])
-  }, 180_000)
 
   it('is never a second writable primary, and follows the new one when it is back', async () => {
     const former = await subject.leader()
@@ -49,18 +43,15 @@ describe.skipIf(testbed === null).sequential(title, { timeout: 600_000 }, () => 
     const from = (await load.acknowledged()).length
 
     const cutAtMs = Date.now()
-    cut.add(spec.nodeName)
-    testbed?.node('cut', spec.nodeName)
+    cables.cut(spec.nodeName)
     await load.goesOn(2 * FAILOVER_MS_MAX)
     const leader = await waitFor('a new leader', async () => {
       const cluster = await subject.cluster(`${dependent.name}-${former}`)
       return cluster.find(({ role, state }) => role === 'leader' && state === 'running')
     })
     expect(leader.name).not.toBe(`${dependent.name}-${former}`)
-    testbed?.node('heal', spec.nodeName)
-    cut.delete(spec.nodeName)
     const healedAtMs = Date.now()
-    await run('kubectl', ['wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s'])
+    await cables.heal()
 
     const times = (await load.acknowledged()).slice(from).map(({ atMs }) => atMs)
     const ofTheNewMs = times.find((atMs) => atMs > cutAtMs + 1_000) ?? Number.POSITIVE_INFINITY

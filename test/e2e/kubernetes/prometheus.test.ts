@@ -11,7 +11,7 @@ import { Testbed } from './testbed.ts'
 const FOLLOWS_WITHIN_MS = 30_000
 
 const tool = prometheusTool()
-const testbed = process.env['TESTBED_RUN'] === undefined ? null : Testbed.find()
+const testbed = Testbed.ofThisRun()
 const reason =
   testbed === null
     ? 'it takes a testbed, to be beside the cluster'

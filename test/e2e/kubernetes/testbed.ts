@@ -22,6 +22,11 @@ export class Testbed {
     return existsSync(resolve(directory, 'up')) ? new Testbed(directory) : null
   }
 
+  /** The one whose cluster this run is on, or null where that is another. */
+  static ofThisRun(): Testbed | null {
+    return process.env['TESTBED_RUN'] === undefined ? null : Testbed.find()
+  }
+
   isUp(): boolean {
     return spawnSync(this.#command('status'), { stdio: 'ignore' }).status === 0
   }
