@@ -30,7 +30,8 @@ export interface MongodOptions {
   readonly port: number
   /** Null: without TLS. Read at each connection: certificates are renewed. */
   readonly tls: (() => MongodTls) | null
-  readonly credentials: Credentials
+  /** Read at each login: a password is changed. */
+  readonly credentials: () => Credentials
 }
 
 export interface MongodTls {
@@ -71,7 +72,7 @@ export class Mongod {
     const connection = await this.#connect()
     if (!connection.isLoggedIn) {
       const send = (step: Document) => connection.send(step, timeoutMs)
-      await authenticate(send, this.#options.credentials)
+      await authenticate(send, this.#options.credentials())
       connection.isLoggedIn = true
     }
     return await connection.send(command, timeoutMs)

@@ -77,7 +77,7 @@ export class Observer {
       this.#last = { ...(await this.#ask()), answers: true }
     } catch (error) {
       const reason = messageOf(error)
-      const refused = error instanceof AgentError && error.code === 'ENGINE_REFUSED'
+      const refused = isAnswered(error)
       // Only a server that took a connection and then says nothing is known to hang.
       const hangs = !refused && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)
       this.#silentSinceMs = hangs ? (this.#silentSinceMs ?? nowMs()) : null
@@ -122,7 +122,7 @@ export class Observer {
       const status = await local.asAgent({ replSetGetStatus: 1 })
       return await this.#inside(hello, config, status)
     } catch (error) {
-      if (!(error instanceof AgentError) || error.code !== 'ENGINE_REFUSED') throw error
+      if (!isAnswered(error)) throw error
       return await this.#withoutUser(hello, error)
     }
   }
@@ -266,6 +266,11 @@ export class Observer {
       lagMs: lagOf(row, primary),
     }
   }
+}
+
+/** The server answers, and refuses; or the agent has no password to ask it with. */
+function isAnswered(error: unknown): error is AgentError {
+  return error instanceof AgentError && error.code !== 'ENGINE_UNREACHABLE'
 }
 
 function idOf(config: Document | undefined): string {

@@ -7,7 +7,7 @@ import type { MongodbEngine } from '../../../../agent/engines/mongodb/mongodb-en
 import { AgentError } from '../../../../agent/errors.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 import { callOf, engineOf, flagsOf, warnings } from './engines.ts'
-import { isDouble, Servers } from './servers.ts'
+import { agentCredentials, isDouble, Servers } from './servers.ts'
 
 describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () => {
   let servers: Servers
@@ -236,6 +236,31 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     expect((await more.observe()).usersMissing).toBeNull()
     await more.perform('users', {}, at)
     expect((await more.observe()).usersMissing).toEqual([])
+  })
+
+  it('logs in with the password that is in the file by then', async () => {
+    const file = join(servers.root, 'agent-password')
+    const { user, password } = agentCredentials
+    const primary = servers.client(await servers.primary())
+    const other = (await servers.primary()) === 1 ? 2 : 1
+    const change = async (pwd: string) => {
+      await primary.asAgent({ updateUser: user, pwd }, 20_000)
+      writeFileSync(file, `${pwd}\n`)
+    }
+    await change('another-secret')
+    expect(await engine(other).join(await call(other))).toBe(false)
+    await change(password)
+    expect(await engine(other).join(await call(other))).toBe(false)
+  })
+
+  it('shows a member that serves as one, when the agent has no password for it', async () => {
+    const file = join(servers.root, 'agent-password')
+    const other = engineOf(servers, await servers.primary())
+    rmSync(file)
+    const reason = expect.stringContaining('the agent’s user may not look')
+    expect(await other.observe()).toMatchObject({ answers: true, ready: true, reason })
+    writeFileSync(file, agentCredentials.password)
+    await waitFor('it looks', async () => (await other.observe()).reason === '')
   })
 
   it('is dead only when it takes connections and answers nothing for long', async () => {
