@@ -43,6 +43,13 @@ export interface MongodTls {
   readonly serverName: string
 }
 
+/** ENGINE_UNREACHABLE because nothing came in time: whatever else goes wrong is said at once. */
+export class LateError extends AgentError {
+  constructor(message: string) {
+    super('ENGINE_UNREACHABLE', message)
+  }
+}
+
 /**
  * One server and a connection to it alone, made when it is needed and anew after whatever went wrong on it.
  * Rejects with ENGINE_UNREACHABLE, or ENGINE_REFUSED with MongoDB's code as `detail`.
@@ -115,6 +122,7 @@ export class Mongod {
       this.#connection = connection
       return connection
     } catch (error) {
+      if (error instanceof LateError) throw error
       throw new AgentError('ENGINE_UNREACHABLE', `${place}: ${messageOf(error)}`)
     }
   }
@@ -140,7 +148,7 @@ function dial(host: string, port: number, tls: MongodTls | null): Promise<Socket
   })
   return within(open, limits.mongodbDialMs, () => {
     socket.destroy()
-    return new Error('no connection in time')
+    return new LateError(`${host}:${port}: no connection in time`)
   })
 }
 
@@ -203,9 +211,9 @@ class Connection {
   }
 
   /** What came of the command is not known, and its answer may still come: the connection goes. */
-  #late(timeoutMs: number): AgentError {
+  #late(timeoutMs: number): LateError {
     this.#socket.destroy()
-    return new AgentError('ENGINE_UNREACHABLE', `${this.#place}: no answer within ${timeoutMs} ms`)
+    return new LateError(`${this.#place}: no answer within ${timeoutMs} ms`)
   }
 }
 

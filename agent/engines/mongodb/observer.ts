@@ -3,7 +3,7 @@ import { type Document, ObjectId } from 'bson'
 import type { MemberState, MongodbMember, MongodbView } from '../../core/cluster/mongodb-plan.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import { isRefusal, type Mongod, refusals } from './mongod.ts'
+import { isRefusal, LateError, type Mongod, refusals } from './mongod.ts'
 import { connectionString, type Places, splitPlace } from './places.ts'
 import { missingUsers, type WantedUser } from './users.ts'
 
@@ -78,8 +78,9 @@ export class Observer {
     } catch (error) {
       const reason = messageOf(error)
       const refused = isAnswered(error)
-      // Only a server that took a connection and then says nothing is known to hang.
-      const hangs = !refused && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)
+      // Only a server that leaves a connection, or a ping, without any answer is known to hang: one that closes it,
+      // or is not trusted for its certificate, may serve others well.
+      const hangs = error instanceof LateError
       this.#silentSinceMs = hangs ? (this.#silentSinceMs ?? nowMs()) : null
       const silentMs = this.#silentSinceMs === null ? 0 : nowMs() - this.#silentSinceMs
       const gone = { ...this.#last, answers: refused, ready: false, leads: false, retired: false }

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MongodbView } from '../../../../agent/core/cluster/mongodb-plan.ts'
 import { refusals } from '../../../../agent/engines/mongodb/mongod.ts'
@@ -272,6 +275,29 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     await new Promise((resolve) => setTimeout(resolve, 10))
     expect((await engine(0).observe()).silentMs).toBeGreaterThan(0)
     await seen(0, { answers: true, silentMs: 0 })
+  })
+
+  it.each([
+    [
+      'that closes them at once, as one with too many does',
+      (socket: Socket) => socket.end(),
+      false,
+    ],
+    ['that says nothing', (_: Socket) => {}, true],
+  ])('takes connections to a server %s', async (_, take, isSilent) => {
+    const server = createServer(take)
+    const sockets: Socket[] = []
+    server.on('connection', (socket) => sockets.push(socket))
+    server.listen(servers.ports[3], '127.0.0.1')
+    await once(server, 'listening')
+    const late = engineOf(servers, 3)
+    await late.observe()
+    await pause(20)
+    const { answers, silentMs } = await late.observe()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    expect(answers).toBe(false)
+    expect(silentMs > 0).toBe(isSilent)
   })
 
   it('takes a member whose files were deleted for an empty one', () => {
