@@ -2,13 +2,12 @@ import { type EngineView, isFresh } from '../observation.ts'
 import type { Step } from '../policy.ts'
 import type { Action } from '../state.ts'
 import { isWanted } from '../stop-verdict.ts'
-import { lostAll } from './cluster-start.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove } from './founding.ts'
 import { type Move, pause, type Situation, stepOf, underLock } from './gate.ts'
 import type { Duty } from './plan.ts'
 import { confirmMove, reconcileMove } from './reconcile.ts'
-import { countUpTo, expectedSet, readyMember, surveyOf } from './survey.ts'
+import { countUpTo, expectedSet, lostAll, readyMember, surveyOf } from './survey.ts'
 
 /**
  * The process answers. First that it belongs to the cluster of the tree, then that the tree knows of it, then

@@ -2,10 +2,11 @@ import type { DiskReport, EngineView } from '../observation.ts'
 import type { Step } from '../policy.ts'
 import type { StartMode } from '../start-rule.ts'
 import type { Action } from '../state.ts'
+import { commandMove } from './cluster-serve.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove } from './founding.ts'
 import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
-import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
+import { countUpTo, expectedSet, lostAll, mostAdvanced, readyMember, surveyOf } from './survey.ts'
 
 type MemberDisk = Extract<DiskReport, { kind: 'member' }>
 
@@ -150,8 +151,10 @@ function electedMove<View extends EngineView>(
 
 function emptyMove<View extends EngineView>(situation: Situation<View>, facts: ClusterFacts): Move {
   const { plan, observation } = situation
-  // Founding is not decided at the start of these: an empty process harms nobody.
-  if (plan.forming !== 'atStart') return permit('join', 'the disk is empty')
+  // Founding is not decided at the start of these.
+  if (plan.forming !== 'atStart') {
+    return fillingMove(situation, facts) ?? permit('join', 'the disk is empty')
+  }
   const set = expectedSet(situation)
   if (typeof set === 'string') return pause(`the disk is empty and ${set}`)
   const { initialized } = facts
@@ -170,8 +173,21 @@ function emptyMove<View extends EngineView>(situation: Situation<View>, facts: C
   return joinMove(situation, facts, ready ?? `cluster ${initialized.engineClusterId}`)
 }
 
-export function lostAll(clusterId: string): string {
-  return `all disks of cluster ${clusterId} are empty: bring a volume back, or delete the znode initialized to form a new cluster`
+/** Null: nothing has to be done before, or nobody is left whose data it could copy. */
+function fillingMove<View extends EngineView>(
+  situation: Situation<View>,
+  facts: ClusterFacts,
+): Move | null {
+  const { plan, observation, state } = situation
+  if (plan.beforeFilling === undefined) return null
+  const set = expectedSet(situation)
+  if (typeof set !== 'string') {
+    const { missing, holders } = surveyOf(situation, facts, set)
+    if (missing.length === 0 && holders.length === 0) return null
+  }
+  const due = plan.beforeFilling(observation, observation.nowMs - state.startedAtMs)
+  if (due === null) return null
+  return typeof due === 'string' ? pause(due) : commandMove(facts, due)
 }
 
 /** Before one more disk holds data it is among those that an election has to hear. */

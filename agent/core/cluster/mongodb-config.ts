@@ -48,11 +48,18 @@ export function withVote(config: SetConfig, host: string): ConfigStep {
   return next(config, replaced(config, { ...member, votes: 1, priority: 1 }))
 }
 
+/** Takes a member's vote, which it gets back when it has the data. */
+export function withoutVote(config: SetConfig, host: string): ConfigStep {
+  const member = memberAt(config, host)
+  if (member === undefined || !isVoter(member)) return null
+  return next(config, replaced(config, { ...member, votes: 0, priority: 0 }))
+}
+
 /** Takes a host out: its vote first, then the rest, so that each step is as small as one can be. */
 export function withoutMember(config: SetConfig, host: string): ConfigStep {
   const member = memberAt(config, host)
   if (member === undefined) return null
-  if (isVoter(member)) return next(config, replaced(config, { ...member, votes: 0, priority: 0 }))
+  if (isVoter(member)) return withoutVote(config, host)
   return next(
     config,
     config.members.filter((other) => other !== member),

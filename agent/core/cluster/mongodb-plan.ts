@@ -1,4 +1,4 @@
-import type { EngineMember, EngineView, Observation } from '../observation.ts'
+import type { EngineMember, EngineView, Ms, Observation } from '../observation.ts'
 import { hasFreeVote } from './mongodb-config.ts'
 import { type ClusterPlan, compareCounts, type DrainStep, type Duty } from './plan.ts'
 
@@ -37,10 +37,16 @@ export interface MongodbView extends EngineView {
   readonly resolves: boolean
   /** For so long a connection was accepted and no ping answered; 0: the last one was. */
   readonly silentMs: number
+  /** Its vote was taken away, or it has none, since the process ran last. */
+  readonly voteless: boolean
 }
 
 /** A secondary that is this far behind would have to catch up longer than a step down waits. */
 const LAG_MAX_MS = 10_000
+/** A pod that was restarted, or whose node is gone, is there again by then. */
+const PRIMARY_WAIT_MS = 300_000
+/** Of fewer the others have no majority without this one. */
+const OTHERS_ELECT_MIN = 3
 
 /**
  * Replica sets: initiated once on a process that runs, joined by a reconfiguration on the primary. A set of
@@ -54,10 +60,36 @@ export const mongodbPlan: ClusterPlan<MongodbView> = {
   comparePositions: compareCounts,
   startGate: ({ engine }) =>
     engine.resolves ? null : 'its own name does not resolve yet: it would take itself for removed',
+  beforeFilling: voteDuty,
   duty: (observation) =>
     certificatesDuty(observation) ?? usersDuty(observation) ?? promotionDuty(observation),
   setDuty: () => null,
   drain: drainOf,
+}
+
+/**
+ * A listed member has its vote from the moment at which it runs, also while it copies: together with one that is
+ * behind it would elect that one, and what was acknowledged with the help of the lost disk would be rolled back. So
+ * its vote goes before it starts. Only a primary can do that. Where the others may have one without this member it
+ * waits for that, but not for ever: if a majority of them never comes back, the one that is left with the data can
+ * only be elected with this vote. Of two that is so at once.
+ */
+function voteDuty(
+  { engine, cluster, statefulSet, self }: Observation<MongodbView>,
+  waitedMs: Ms,
+): Duty | string | null {
+  if (engine.voteless) return null
+  const members = Object.entries(cluster?.members ?? {}).filter(([pod]) => pod !== self.pod)
+  if (members.some(([, { ready, role }]) => ready && role === 'primary')) {
+    const reason = 'the disk is empty: its vote goes until it has the data'
+    return { name: 'yieldVote', args: {}, lock: 'reconfig', reason }
+  }
+  // Nobody counts on a member of a set that is yet to be formed.
+  if (cluster === null || cluster.initialized === null) return null
+  const replicas = statefulSet.kind === 'ok' ? statefulSet.value.replicas : OTHERS_ELECT_MIN
+  const known = Math.max(replicas, 1 + members.length)
+  if (known < OTHERS_ELECT_MIN || waitedMs >= PRIMARY_WAIT_MS) return null
+  return 'the disk is empty, and there is no primary yet that could take its vote'
 }
 
 function certificatesDuty({ engine }: Observation<MongodbView>): Duty | null {

@@ -1,4 +1,4 @@
-import type { EngineView, Observation, Rules } from '../observation.ts'
+import type { EngineView, Ms, Observation, Rules } from '../observation.ts'
 import type { Drain } from '../state.ts'
 import type { LockName } from './facts.ts'
 
@@ -49,6 +49,11 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
   comparePositions(left: string, right: string): number
   /** Why the engine must not be started yet, beside the general rules; null: it may be. */
   startGate(observation: Observation<View>): string | null
+  /**
+   * What has to be done before an engine whose disk is empty may start beside others, or why that has to wait;
+   * null: nothing. `waitedMs`: since the agent started. Left out: an empty member is in nobody's way.
+   */
+  beforeFilling?(observation: Observation<View>, waitedMs: Ms): Duty | string | null
   /** What a serving member does for itself; null: nothing. */
   duty(observation: Observation<View>): Duty | null
   /** What the elected agent does for the set; null: nothing. */

@@ -10,6 +10,7 @@ import {
   sameConfig,
   withMember,
   withoutMember,
+  withoutVote,
   withVote,
 } from '../../core/cluster/mongodb-config.ts'
 import { type MongodbView, mongodbPlan } from '../../core/cluster/mongodb-plan.ts'
@@ -59,6 +60,7 @@ export class MongodbEngine implements Engine<MongodbView> {
   readonly #membership: Membership
   readonly #place: string
   readonly #dbPath: string
+  #voteless = false
 
   constructor(options: MongodbOptions) {
     this.#options = options
@@ -101,7 +103,7 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   async observe(): Promise<MongodbView> {
-    return await this.#observer.observe()
+    return { ...(await this.#observer.observe()), voteless: this.#voteless }
   }
 
   liveness({ silentMs }: MongodbView): boolean {
@@ -121,6 +123,8 @@ export class MongodbEngine implements Engine<MongodbView> {
     const line = `${set} ${files.prepare()}`
     files.certificates.started()
     if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
+    // With data it gets its vote back.
+    this.#voteless = false
     return line
   }
 
@@ -196,6 +200,10 @@ export class MongodbEngine implements Engine<MongodbView> {
     else if (name === 'promote') {
       const step = (config: SetConfig) => withVote(config, this.#place)
       await this.#change(step, call.observation, call.fence)
+    } else if (name === 'yieldVote') {
+      const step = (config: SetConfig) => withoutVote(config, this.#place)
+      await this.#change(step, call.observation, call.fence)
+      this.#voteless = true
     } else throw new Error(`no duty of MongoDB: ${name}`)
   }
 

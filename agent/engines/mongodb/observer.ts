@@ -42,6 +42,7 @@ const SILENT: MongodbView = {
   certificatesRenewed: false,
   resolves: true,
   silentMs: 0,
+  voteless: false,
 }
 
 const STATES: Readonly<Record<string, MemberState>> = {

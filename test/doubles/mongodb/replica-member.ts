@@ -279,11 +279,13 @@ export class ReplicaMember {
     if (peer.next < log.length) void this.#append(host)
   }
 
-  /** How far a majority of voters is, in the term of this primary (Raft, section 5.4.2). */
+  /** How far a majority of voters is, in the term of this primary (Raft, section 5.4.2). Who copies has nothing yet. */
   #count(): void {
     const { log, term } = this.#store
+    const reached = (host: string) =>
+      this.roleOf(host) === 'startup' ? 0 : this.#peers.of(host).matched
     for (let index = log.length; index > this.committed; index -= 1) {
-      const has = this.#hasMajority((host) => this.#peers.of(host).matched >= index)
+      const has = this.#hasMajority((host) => reached(host) >= index)
       if (has && log[index - 1]?.term === term) this.committed = index
     }
   }
@@ -331,7 +333,9 @@ export class ReplicaMember {
     if (isNewer(store.config, theirs)) {
       return { ok: 1, granted: false, config: EJSON.stringify(store.config) }
     }
-    const own = { index: store.log.length, term: store.log.at(-1)?.term ?? 0 }
+    // Whoever copies has a vote as others have, and nothing to compare.
+    const copied = this.role === 'startup' ? [] : store.log
+    const own = { index: copied.length, term: copied.at(-1)?.term ?? 0 }
     const behind = last.term < own.term || (last.term === own.term && last.index < own.index)
     const led = this.#leads || performance.now() - this.#heardAtMs < this.#options.electionMs
     const stepping = this.primary === null && !this.#leads

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ClusterFacts } from '../../../agent/core/cluster/facts.ts'
+import type { ClusterFacts, LockName } from '../../../agent/core/cluster/facts.ts'
 import type { ClusterPlan } from '../../../agent/core/cluster/plan.ts'
 import type { Decision } from '../../../agent/core/decide.ts'
 import type { Observation } from '../../../agent/core/observation.ts'
@@ -199,6 +199,49 @@ describe('a disk with data', () => {
     const later = facts({ initialized, tombstones: another, reports })
     expect(start(atStart, later, data).action).toEqual(permit('resume'))
     expect(start(whileRunning, cluster, data).action).toEqual(permit('resume'))
+  })
+})
+
+describe('an empty disk that an engine may not fill as it is', () => {
+  const duty = { name: 'yield', args: {}, lock: 'reconfig', reason: 'yields' } as const
+  const reports = { 'q-0': started(emptyReport), 'q-1': dataReport(), 'q-2': dataReport() }
+  const known = (mine: LockName[] = []) => facts({ initialized, reports }, mine)
+  const due = (found: ReturnType<NonNullable<ClusterPlan['beforeFilling']>>): ClusterPlan => ({
+    ...whileRunning,
+    beforeFilling: () => found,
+  })
+
+  it('waits for what has to be done first, under its lock', () => {
+    expect(start(due('no leader'), known())).toMatchObject({
+      action: none,
+      reason: 'waits: no leader',
+    })
+    expect(start(due(duty), known())).toMatchObject({
+      action: none,
+      wants: { locks: ['reconfig'] },
+    })
+    const { name, args, lock } = duty
+    const command = { kind: 'command', name, args, lock }
+    expect(start(due(duty), known(['reconfig'])).action).toEqual(command)
+    expect(start(due(null), known()).action).toEqual(permit('join'))
+  })
+
+  it('is not held up where no data is left', () => {
+    const lost = { 'q-0': started(emptyReport), ...allEmpty }
+    expect(start(due(duty), facts({ initialized, reports: lost })).action).toEqual(permit('join'))
+  })
+
+  it('says how long the agent has been there', () => {
+    let asked = 0
+    const plan: ClusterPlan = {
+      ...whileRunning,
+      beforeFilling: (_, waitedMs) => {
+        asked = waitedMs
+        return null
+      },
+    }
+    start(plan, known())
+    expect(asked).toBe(300_000)
   })
 })
 

@@ -1,4 +1,5 @@
 import { clusterPolicy } from '../../../agent/core/cluster/cluster-policy.ts'
+import type { ClusterFacts } from '../../../agent/core/cluster/facts.ts'
 import {
   type ConfigStep,
   firstConfig,
@@ -6,6 +7,7 @@ import {
   type SetConfig,
   withMember,
   withoutMember,
+  withoutVote,
   withVote,
 } from '../../../agent/core/cluster/mongodb-config.ts'
 import { type MongodbView, mongodbPlan } from '../../../agent/core/cluster/mongodb-plan.ts'
@@ -26,6 +28,8 @@ export class MongodbModel implements EngineModel {
   /** Pods whose disks have the data. */
   readonly #filled = new Set<Pod>()
   readonly #nameless = new Set<Pod>()
+  /** Pods whose agents know that they have no vote. */
+  readonly #voteless = new Set<Pod>()
   #leader: Pod | null = null
   #hasUsers = false
 
@@ -33,9 +37,16 @@ export class MongodbModel implements EngineModel {
     this.#world = world
   }
 
-  start(pod: Pod, mode: string): void {
+  start(pod: Pod, mode: string, facts: ClusterFacts | null): void {
     must(mode !== 'bootstrap', 'it is not formed by a permit')
     must(!this.#nameless.has(pod), `${pod.name} starts while its name does not resolve`)
+    const primary = Object.values(facts?.members ?? {}).some(
+      ({ ready, role }) => ready && role === 'primary',
+    )
+    const member = this.#memberOf(pod)
+    const votes = member !== undefined && isVoter(member) && !this.#filled.has(pod)
+    must(!votes || !primary, `${pod.name} starts with a vote and without data`)
+    this.#voteless.delete(pod)
   }
 
   bootstrap(pod: Pod): boolean {
@@ -59,6 +70,12 @@ export class MongodbModel implements EngineModel {
   }
 
   perform(pod: Pod, name: string): boolean {
+    if (name === 'yieldVote') {
+      must(pod.engine === 'asking', `${pod.name} yields its vote while it runs`)
+      const taken = this.#change((config) => withoutVote(config, pod.name))
+      if (taken) this.#voteless.add(pod)
+      return taken
+    }
     if (pod.engine !== 'running') return false
     if (name === 'users') {
       this.#elect()
@@ -95,6 +112,7 @@ export class MongodbModel implements EngineModel {
 
   loseDisk(pod: Pod): void {
     this.#filled.delete(pod)
+    this.#voteless.delete(pod)
   }
 
   trouble(pod: Pod): void {
@@ -120,7 +138,9 @@ export class MongodbModel implements EngineModel {
 
   view(pod: Pod): MongodbView {
     const resolves = !this.#nameless.has(pod)
-    if (pod.engine !== 'running') return { ...SILENT, resolves }
+    if (pod.engine !== 'running') {
+      return { ...SILENT, resolves, voteless: this.#voteless.has(pod) }
+    }
     const clusterId = this.#filled.has(pod) ? `c${this.founded}` : ''
     // The agent notes whose data it is when it is told: until then the disk says nothing.
     if (clusterId === '' && pod.disk.kind === 'empty') {
@@ -248,4 +268,5 @@ const SILENT: MongodbView = {
   certificatesRenewed: false,
   resolves: true,
   silentMs: 0,
+  voteless: false,
 }

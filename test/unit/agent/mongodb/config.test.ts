@@ -8,6 +8,7 @@ import {
   type SetConfig,
   withMember,
   withoutMember,
+  withoutVote,
   withVote,
 } from '../../../../agent/core/cluster/mongodb-config.ts'
 
@@ -48,6 +49,14 @@ describe('one step of a configuration', () => {
     expect(withVote(set(1, 1, 1, 1, 1, 1, 1, 0), host(7))).toBeNull()
   })
 
+  it('takes a vote alone away, which is given back', () => {
+    const taken = withoutVote(set(1, 1), host(1))
+    expect(taken?.members[1]).toMatchObject({ votes: 0, priority: 0 })
+    expect(taken && withVote(taken, host(1))?.members).toEqual(
+      withVote(set(1, 0), host(1))?.members,
+    )
+  })
+
   it('takes a vote away first, and the member then', () => {
     const first = withoutMember(set(1, 1), host(1))
     expect(first?.members[1]).toMatchObject({ votes: 0, priority: 0 })
@@ -58,6 +67,8 @@ describe('one step of a configuration', () => {
     ['a member that is in', withMember(set(1, 0), host(1), 1)],
     ['a vote of a voter', withVote(set(1, 1), host(1))],
     ['a vote of nobody', withVote(set(1), host(1))],
+    ['a vote that is away', withoutVote(set(1, 0), host(1))],
+    ['the vote of a member that is out', withoutVote(set(1), host(1))],
     ['a member that is out', withoutMember(set(1), host(1))],
   ])('has nothing to do for %s', (_, step) => {
     expect(step).toBeNull()

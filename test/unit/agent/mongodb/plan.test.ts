@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
 import {
   type MemberState,
   type MongodbMember,
@@ -9,7 +10,8 @@ import {
 import type { DrainStep } from '../../../../agent/core/cluster/plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
 import type { Drain } from '../../../../agent/core/state.ts'
-import { idle, NOW, observation, rules } from '../observations.ts'
+import { facts, initialized } from '../cluster-observations.ts'
+import { idle, NOW, observation, rules, set } from '../observations.ts'
 
 function member(name: string, changes: Partial<MongodbMember> = {}): MongodbMember {
   const state: MemberState = 'secondary'
@@ -30,6 +32,7 @@ function view(changes: Partial<MongodbView> = {}): MongodbView {
     certificatesRenewed: false,
     resolves: true,
     silentMs: 0,
+    voteless: false,
     ...changes,
   }
 }
@@ -46,6 +49,58 @@ describe('what starts', () => {
     [false, expect.stringContaining('does not resolve')],
   ])('a process whose own name resolves: %s', (resolves, gate) => {
     expect(mongodbPlan.startGate(seen({ answers: false, resolves }))).toEqual(gate)
+  })
+})
+
+describe('an empty disk in a set on record', () => {
+  const document = (role: string, ready = true) => ({
+    status: 'ALIVE',
+    ready,
+    role,
+    incarnation: 1,
+  })
+  const primary = { 'q-1': document('primary'), 'q-2': document('secondary') }
+  const unled = { 'q-1': document('secondary'), 'q-2': document('unknown', false) }
+  const minutes = 60_000
+  it.each<[string, Partial<MongodbView>, ClusterFacts['members'], number, number, unknown]>([
+    ['yields its vote to a primary', {}, primary, 3, 0, { name: 'yieldVote', lock: 'reconfig' }],
+    ['... whenever there is one', {}, primary, 3, 6 * minutes, { name: 'yieldVote' }],
+    ['starts when that is done', { voteless: true }, primary, 3, 0, null],
+    ['waits for a primary', {}, unled, 3, 4 * minutes, expect.stringContaining('no primary')],
+    ['... but not for ever', {}, unled, 3, 5 * minutes, null],
+    ['does not wait where another alone has no majority', {}, {}, 2, 0, null],
+    ['... but yields to one that leads', {}, primary, 2, 0, { name: 'yieldVote' }],
+    ['waits while more are there than are wanted', {}, unled, 2, 0, expect.any(String)],
+    [
+      'does not take a primary that stops for one',
+      {},
+      { 'q-1': document('primary', false) },
+      3,
+      0,
+      expect.any(String),
+    ],
+    ['does not take itself for one', {}, { 'q-0': document('primary') }, 3, 0, expect.any(String)],
+  ])('%s', (_, changes, members, replicas, waitedMs, due) => {
+    const observed = {
+      ...seen({ answers: false, ...changes }),
+      statefulSet: set({ replicas }),
+      cluster: facts({ initialized, members }),
+    }
+    const found = mongodbPlan.beforeFilling?.(observed, waitedMs)
+    if (typeof due === 'object' && due !== null && 'name' in due) expect(found).toMatchObject(due)
+    else expect(found).toEqual(due)
+  })
+})
+
+describe('an empty disk where the tree knows no set', () => {
+  it.each<[string, boolean, string | null]>([
+    ['yields to a primary: the tree may have been lost', true, 'yieldVote'],
+    ['waits for none: a set is yet to be formed', false, null],
+  ])('%s', (_, ready, name) => {
+    const members = { 'q-1': { status: 'ALIVE', ready, role: 'primary', incarnation: 1 } }
+    const observed = { ...seen({ answers: false }), cluster: facts({ members }) }
+    const due = mongodbPlan.beforeFilling?.(observed, 0) ?? null
+    expect(typeof due === 'object' ? (due?.name ?? null) : due).toBe(name)
   })
 })
 

@@ -29,6 +29,8 @@ export class MongodbPod {
   #up = false
   /** The lines by which the container started, in order. */
   readonly permits: string[] = []
+  /** So long a copy of the data takes at least. */
+  copyMs = 100
 
   constructor(options: PodOptions) {
     this.#options = options
@@ -122,6 +124,6 @@ export class MongodbPod {
     const after = (flag: string) => words[words.indexOf(flag) + 1] ?? ''
     // As mongod does, which starts with no key that others may read.
     if ((statSync(after('--keyFile')).mode & 0o077) !== 0) throw new Error('key too open')
-    await this.#options.servers.start(this.ordinal, after('--dbpath'))
+    await this.#options.servers.start(this.ordinal, after('--dbpath'), this.copyMs)
   }
 }

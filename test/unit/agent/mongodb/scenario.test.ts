@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ZkClient } from '../../../../server/cli/zk-client.ts'
@@ -189,6 +190,33 @@ describe.skipIf(!isDouble)('three pods: the real agent and tree, doubles of mong
     )
     acknowledged = []
   }, 90_000)
+
+  it('lose no acknowledged write by the vote of a member that has lost its disk', async () => {
+    await waitFor('the string has all', async () => {
+      return (await document('q-0')).payload.connection.split(',').length === 3
+    })
+    const leader = await servers.primary()
+    const [behind = 0, wiped = 0] = [0, 1, 2].filter((ordinal) => ordinal !== leader)
+    await withOrders(async (insert) => {
+      await pod(behind).end()
+      await insert(1_000)
+    })
+    await pod(wiped).end()
+    pod(wiped).loseDisk()
+    pod(wiped).copyMs = 60_000
+    await pod(wiped).start()
+    await pause(6_000)
+    await pod(leader).end()
+    await pod(behind).start()
+    await expect(servers.primary(10_000)).rejects.toThrow('a primary')
+    pod(wiped).copyMs = 100
+    await pod(leader).start()
+    await whole([0, 1, 2])
+    await withOrders(async (_, ids) =>
+      expect(await ids()).toEqual(expect.arrayContaining(acknowledged)),
+    )
+    acknowledged = []
+  }, 120_000)
 
   it('keep serving without the tree', async () => {
     await tree.stop()
