@@ -33,6 +33,8 @@ export const limits = {
   verdictPatienceMs: 15_000,
   /** All of a drain; the pod's grace period less 15 s. */
   drainBudgetMs: 285_000,
+  /** An engine that answers no more in a drain is waited for so long: three times the longest limit of an answer. */
+  drainSilenceMs: 15_000,
   /** What is left of a drain when SIGTERM comes. */
   sigtermBudgetMs: 8_000,
   /** A restart waits this long for leadership to move. */

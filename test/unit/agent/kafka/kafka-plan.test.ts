@@ -102,6 +102,7 @@ describe('when a broker may stop', () => {
     removed: false,
     marked: false,
     endedAtMs: null,
+    heardAtMs: null,
   }
   const leaving: Drain = { ...drain, verdict: { kind: 'scaledDown', reason: 'beyond 2 replicas' } }
   const needed: DatedSurvey = { ...quiet, copies: 3, atRisk: 1, example: 't-0 has 2 copies' }

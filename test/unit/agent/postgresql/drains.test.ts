@@ -72,6 +72,7 @@ class Agent {
       removed: false,
       marked: false,
       endedAtMs: null,
+      heardAtMs: null,
     }
   }
 

@@ -62,6 +62,7 @@ function drain(kind: 'temporary' | 'scaledDown', startedAtMs = NOW): Drain {
     removed: false,
     marked: false,
     endedAtMs: null,
+    heardAtMs: null,
   }
 }
 
