@@ -99,6 +99,8 @@ export type TreeAction =
       readonly engineClusterId: string
       readonly expected: number
     }
+  /** The cluster on record has no data any more: another is formed. */
+  | { readonly kind: 'forget' }
   | { readonly kind: 'notePosition'; readonly position: string }
   /** How many ordinals may hold data: raised before one more does, lowered when the cluster runs without. */
   | { readonly kind: 'expect'; readonly count: number; readonly lock: 'bootstrap' | 'election' }

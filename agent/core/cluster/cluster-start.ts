@@ -3,7 +3,7 @@ import type { Step } from '../policy.ts'
 import type { StartMode } from '../start-rule.ts'
 import type { Action } from '../state.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
-import { foundingMove } from './founding.ts'
+import { foundingMove, lostMove } from './founding.ts'
 import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
 import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
 
@@ -161,17 +161,12 @@ function emptyMove<View extends EngineView>(situation: Situation<View>, facts: C
   if (facts.intent?.by === observation.self.pod) {
     return underLock(facts, 'bootstrap', { kind: 'clearIntent' }, 'the disk is empty by now')
   }
-  const survey = surveyOf(situation, facts, set)
-  if (survey.missing.length === 0 && survey.holders.length === 0) {
-    return pause(`refuses to start: ${lostAll(initialized.engineClusterId)}`)
-  }
+  const { engineClusterId: clusterId } = initialized
+  const lost = lostMove(situation, { facts, set, clusterId, refusal: 'refuses to start' })
+  if (lost !== null) return lost
   const ready = readyMember(situation, facts)
   if (plan.restart === 'elected' && ready === null) return pause('no member serves yet')
   return joinMove(situation, facts, ready ?? `cluster ${initialized.engineClusterId}`)
-}
-
-export function lostAll(clusterId: string): string {
-  return `all disks of cluster ${clusterId} are empty: bring a volume back, or delete the znode initialized to form a new cluster`
 }
 
 /** Before one more disk holds data it is among those that an election has to hear. */

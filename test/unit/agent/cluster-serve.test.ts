@@ -207,6 +207,8 @@ describe('a process that runs in no cluster', () => {
     expect(serve(whileRunning, nobody, alone).action).toEqual(none)
     const lost = facts({ initialized, reports }, ['reconfig', 'bootstrap'])
     expect(serve(whileRunning, lost, alone).reason).toMatch(/^refuses to form.*c1 are empty/)
+    const volatile = new ClusterAgent(whileRunning, { volatile: true })
+    expect(volatile.see({ ...formed, cluster: lost, ...alone }).action).toEqual({ kind: 'forget' })
   })
 })
 

@@ -212,6 +212,7 @@ export class DependentsWorld {
       case 'writeIntent':
       case 'clearIntent':
       case 'initialize':
+      case 'forget':
       case 'notePosition':
       case 'expect':
       case 'bury':

@@ -184,6 +184,9 @@ export class TreeModel {
         this.initialized = { engineClusterId, by: pod, at: 0, position: null, expected }
         return true
       }
+      case 'forget':
+        this.initialized = null
+        return true
       case 'notePosition':
         if (this.initialized === null) return false
         this.initialized = { ...this.initialized, position: action.position }
