@@ -85,8 +85,10 @@ export const limits = {
   kafkaSurveyEveryMs: 2_000,
   /** A broker whose copies are behind is ready all the same, so long after its registration. */
   kafkaBehindMs: 600_000,
-  /** The controller lets others stop first, for so long. */
+  /** A broker lets others stop first, for so long. */
   kafkaControllerLastMs: 60_000,
+  /** Brokers that are told to stop together have said so in the tree after this. */
+  kafkaOthersMs: 2_000,
   /** A broker with data waits so long for what the tree says of controllers that are a set of their own. */
   kafkaRecordPatienceMs: 10_000,
   /** Controllers without a leader for so long: a node that stops does not wait for one any more. */
