@@ -110,6 +110,7 @@ export class KraftEngine implements Engine<KraftView> {
   async observe(): Promise<KraftView> {
     const { brokerId, nowMs } = this.#options
     const answers = await this.#broker.look()
+    if (answers) await this.#broker.follow(true)
     const quorum = answers ? await this.#lookAtQuorum() : null
     if (answers) await this.#lookAtFenced()
     // A broker that runs has its cluster on its disk.
