@@ -30,6 +30,8 @@ export class LocalBroker {
   readonly #options: LocalBrokerOptions
   readonly #pulse: KafkaPulse<KafkaMetadata>
   readonly #asking: KafkaConnection
+  /** Apart from that, since a broker answers the requests of a connection one after the other. */
+  readonly #quick: KafkaConnection
   #survey: DatedSurvey | null = null
   #surveying: Promise<void> | null = null
   /** When the copies are looked at next, and for how long not when that fails. */
@@ -44,6 +46,7 @@ export class LocalBroker {
     const heart = new KafkaConnection(options.place, options.tls)
     this.#pulse = new KafkaPulse(heart, metadata([]), NO_METADATA)
     this.#asking = new KafkaConnection(options.place, options.tls)
+    this.#quick = new KafkaConnection(options.place, options.tls)
   }
 
   get metadata(): KafkaMetadata {
@@ -96,6 +99,11 @@ export class LocalBroker {
     if (mayAsk && nowMs() >= this.#surveyDueAtMs) await this.#glance()
     const late = nowMs() - this.#answeredAtMs >= limits.kafkaBehindMs
     this.#caughtUp = late || this.#survey?.behind === 0
+  }
+
+  /** Asks what a turn of the loop waits for: no question that takes longer delays it, or is broken off with it. */
+  async askQuickly<T>(request: KafkaRequest<T>): Promise<T> {
+    return await this.#quick.call(request, limits.kafkaPatienceMs)
   }
 
   /** Asks the broker anything else. */

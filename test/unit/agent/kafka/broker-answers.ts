@@ -1,10 +1,12 @@
 import type { KafkaPartition } from '../../../../agent/core/cluster/kafka-partitions.ts'
+import type { QuorumReplica } from '../../../../agent/engines/kafka/kafka-quorum-requests.ts'
 import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 
 export const METADATA = 3
 export const API_VERSIONS = 18
 export const DESCRIBE_CONFIGS = 32
 export const DESCRIBE_LOG_DIRS = 35
+export const DESCRIBE_QUORUM = 55
 
 export function metadataOf(
   brokers: readonly number[],
@@ -56,4 +58,26 @@ export function logsOf(topic: string): Buffer {
     writer.end()
   })
   return writer.end().finish()
+}
+
+export function quorumOf(
+  leaderId: number,
+  voters: readonly QuorumReplica[],
+  observers: readonly QuorumReplica[] = [],
+  error = 0,
+): Buffer {
+  const writer = new KafkaWriter().int16(0).string(null)
+  const replica = ({ id, directoryId, caughtUpAt: at }: QuorumReplica) => {
+    writer.int32(id).uuid(directoryId)
+    for (const value of [7, at, at]) writer.int32(value < 0 ? -1 : 0).int32(value)
+    writer.end()
+  }
+  writer.array([0], () => {
+    writer.string('__cluster_metadata').array([0], () => {
+      writer.int32(0).int16(error).string(null).int32(leaderId).int32(4).int32(0).int32(7)
+      writer.array(voters, replica).array(observers, replica).end()
+    })
+    writer.end()
+  })
+  return writer.int32s([]).end().finish()
 }
