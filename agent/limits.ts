@@ -83,6 +83,8 @@ export const limits = {
   kafkaSurveyFreshMs: 2_000,
   /** Between looks at the copies of a broker that starts. */
   kafkaSurveyEveryMs: 2_000,
+  /** The same when looks fail, one after the other: twice as long each time, and no longer than this. */
+  kafkaSurveyPauseMsMax: 60_000,
   /** A broker whose copies are behind is ready all the same, so long after its registration. */
   kafkaBehindMs: 600_000,
   /** A broker lets others stop first, for so long. */

@@ -8,7 +8,9 @@ import {
   type KraftView,
   kraftPlan,
   mayVote,
+  REMOVE_VOTER,
   UNREGISTER,
+  votersBeside,
 } from '../../core/cluster/kraft-plan.ts'
 import {
   type DiskReport,
@@ -110,6 +112,7 @@ export class KraftEngine implements Engine<KraftView> {
   async observe(): Promise<KraftView> {
     const { brokerId, nowMs } = this.#options
     const answers = await this.#broker.look()
+    if (answers) await this.#broker.follow(true)
     const quorum = answers ? await this.#lookAtQuorum() : null
     if (answers) await this.#lookAtFenced()
     // A broker that runs has its cluster on its disk.
@@ -193,7 +196,17 @@ export class KraftEngine implements Engine<KraftView> {
   ): Promise<void> {
     if (name === SURVEY) await this.#broker.lookAtCopies()
     if (name === ADD_VOTER) await this.join(call)
+    if (name === REMOVE_VOTER) await this.#giveUpVote(call)
     if (name === UNREGISTER) await this.#unregister(args['name'] ?? '', args['at'] ?? '', call)
+  }
+
+  async #giveUpVote({ fence, observation }: EngineCall<KraftView>): Promise<void> {
+    const { brokerId, firstId, controllers } = this.#options
+    if (typeof controllers !== 'number') return
+    const staying = votersBeside(observation, { controllers })
+    if (staying === null) return
+    const ids = staying.map((ordinal) => firstId + ordinal)
+    await takeVote(this.#ask, brokerId, fence, ids)
   }
 
   /** One that still has copies stays registered, and is looked at again later. */
@@ -217,7 +230,7 @@ export class KraftEngine implements Engine<KraftView> {
   /** Null while the quorum has no leader that could say; who votes stays known. */
   async #lookAtQuorum(): Promise<QuorumView | null> {
     try {
-      this.#quorum = await this.#broker.ask(describeQuorum, limits.kafkaPatienceMs)
+      this.#quorum = await this.#broker.askQuickly(describeQuorum)
       return this.#quorum
     } catch {
       return null
@@ -228,11 +241,11 @@ export class KraftEngine implements Engine<KraftView> {
   async #lookAtFenced(): Promise<void> {
     try {
       if (this.#tellsFenced === null) {
-        const versions = await this.#broker.ask(highestVersions, limits.kafkaPatienceMs)
+        const versions = await this.#broker.askQuickly(highestVersions)
         this.#tellsFenced = (versions.get(fencedBrokers.key) ?? 0) >= fencedBrokers.version
       }
       if (!this.#tellsFenced) return
-      this.#fenced = await this.#broker.ask(fencedBrokers, limits.kafkaPatienceMs)
+      this.#fenced = await this.#broker.askQuickly(fencedBrokers)
     } catch {
       // Whoever is fenced is so for longer than one answer takes.
     }

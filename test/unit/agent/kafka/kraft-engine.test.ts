@@ -1,18 +1,40 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadAgentConfig } from '../../../../agent/config.ts'
 import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
 import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
 import type { KraftView } from '../../../../agent/core/cluster/kraft-plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
 import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
+import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 import { KraftEngine } from '../../../../agent/engines/kafka/kraft-engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
-import { observation } from '../observations.ts'
+import { AgentError } from '../../../../agent/errors.ts'
+import { limits } from '../../../../agent/limits.ts'
+import { idle, observation, set } from '../observations.ts'
+import {
+  API_VERSIONS,
+  configsOf,
+  DESCRIBE_CONFIGS,
+  DESCRIBE_LOG_DIRS,
+  DESCRIBE_QUORUM,
+  logsOf,
+  METADATA,
+  metadataOf,
+  quorumOf,
+} from './broker-answers.ts'
+import { alive, FakeBroker, framed } from './fake-broker.ts'
+
+const REMOVE_VOTER = 81
 
 function engineOf(
   flags: Readonly<Record<string, string>>,
   coordination: Partial<Coordination> = {},
+  nowMs: () => number = () => 0,
 ): KraftEngine {
   const config = loadAgentConfig({
     environment: {},
@@ -23,7 +45,7 @@ function engineOf(
     disk: new MemberDisk(['/nowhere']),
     coordination: coordination as Coordination,
     logger: pino({ level: 'silent' }),
-    nowMs: () => 0,
+    nowMs,
   })
   if (!(engine instanceof KraftEngine)) throw new Error('not of this mode')
   return engine
@@ -66,6 +88,117 @@ describe('the line that a node is started with', () => {
     expect(told.permitLine('resume', seen({ initialized }))).toBe(
       'node.id=1 advertised.listeners=IN://me:9092,OUT://out:31091',
     )
+  })
+})
+
+describe('a node that answers the requests of a connection one after the other', () => {
+  const SURVEY_TAKES_MS = 2 * limits.kafkaPatienceMs + 500
+  let directory = ''
+  let double: FakeBroker
+  let nowMs = 0
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'quorate-kraft-'))
+    nowMs = 0
+    double = new FakeBroker()
+    const own = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]
+    const answers: Readonly<Record<number, Buffer>> = {
+      [METADATA]: metadataOf([0, 1], own),
+      [API_VERSIONS]: alive,
+      [DESCRIBE_CONFIGS]: configsOf(['t'], 1),
+      [DESCRIBE_LOG_DIRS]: logsOf('t'),
+      [DESCRIBE_QUORUM]: quorumOf(0, []),
+    }
+    const turns = new Map<Socket, Promise<void>>()
+    double.answer = (socket, id, key) => {
+      const takesMs = key === DESCRIBE_CONFIGS ? SURVEY_TAKES_MS : 0
+      const turn = (turns.get(socket) ?? Promise.resolve()).then(async () => {
+        await new Promise((resolve) => setTimeout(resolve, takesMs))
+        socket.write(framed(id, key !== API_VERSIONS, answers[key] ?? Buffer.alloc(0)))
+      })
+      turns.set(socket, turn)
+    }
+  })
+  afterEach(() => {
+    double.close()
+    rmSync(directory, { recursive: true })
+  })
+
+  it('tells of its quorum while it takes its time to tell of its copies, and then of these', async () => {
+    const kafkaPort = String(await double.listen())
+    const flags = { kafkaPort, permitPipe: join(directory, 'permit') }
+    const engine = engineOf(flags, {}, () => nowMs)
+    let turns = 0
+    for (let ready = false; !ready; turns += 1) {
+      const view = await engine.observe()
+      expect(view).toMatchObject({ answers: true, leader: 'k-0' })
+      expect(turns).toBeLessThan(10)
+      ready = view.ready
+      nowMs += limits.kafkaLeaderlessMs / 2
+    }
+    expect(turns).toBeGreaterThan(2)
+    expect(double.keys.filter((key) => key === DESCRIBE_CONFIGS)).toHaveLength(1)
+    expect(existsSync(join(directory, 'leaderless'))).toBe(false)
+  })
+})
+
+describe('a node with a vote', () => {
+  const disk = (n: number) => Buffer.alloc(16, n).toString('base64url')
+  let double: FakeBroker
+  let voters: { readonly id: number; readonly directoryId: string; readonly caughtUpAt: number }[]
+  let engine: KraftEngine
+
+  beforeEach(async () => {
+    voters = [0, 1, 2].map((id) => ({ id, directoryId: disk(id), caughtUpAt: 0 }))
+    double = new FakeBroker()
+    double.answer = (socket, id, key) => {
+      const done = new KafkaWriter().int32(0).int16(0).string(null).end().finish()
+      if (key === REMOVE_VOTER) voters = voters.filter((voter) => voter.id !== 2)
+      socket.write(framed(id, true, key === DESCRIBE_QUORUM ? quorumOf(0, voters) : done))
+    }
+    const kafkaPort = String(await double.listen())
+    engine = engineOf({ pod: 'q-2', kafkaControllers: '2', kafkaPort })
+  })
+  afterEach(() => double.close())
+
+  const votingAs = (ordinal: number, changes: Partial<Observation> = {}) => {
+    const members = voters.map(({ id }) => ({ name: `q-${id}`, voter: true, heard: true }))
+    const self = { set: 'q', pod: `q-${ordinal}`, ordinal }
+    return {
+      ...observation({ self, ...changes }),
+      engine: { ...idle, ready: true, votes: true, members },
+    } as unknown as Observation<KraftView>
+  }
+  const removals = () => double.keys.filter((key) => key === REMOVE_VOTER).length
+
+  it('gives it up when it is no controller any more, and once', async () => {
+    const fence = { token: '1', check: () => {} }
+    const call = { observation: votingAs(2), fence }
+    await engine.perform('removeVoter', {}, call)
+    expect(voters.map(({ id }) => id)).toEqual([0, 1])
+    await engine.perform('removeVoter', {}, call)
+    expect(removals()).toBe(1)
+  })
+
+  it('keeps it where it may have it, and without the lock', async () => {
+    const fence = { token: '1', check: () => {} }
+    const perform = (seenThen: Observation<KraftView>) =>
+      engine.perform('removeVoter', {}, { observation: seenThen, fence })
+    await perform(votingAs(1))
+    await perform(votingAs(2, { statefulSet: set({ replicas: 2 }) }))
+    const check = () => {
+      throw new AgentError('TREE_REFUSED', 'the lock is gone')
+    }
+    const lost = { observation: votingAs(2), fence: { token: '1', check } }
+    await expect(engine.perform('removeVoter', {}, lost)).rejects.toThrow('the lock is gone')
+    expect(removals()).toBe(0)
+  })
+
+  it('keeps it while one that is to vote has none by now', async () => {
+    const call = { observation: votingAs(2), fence: { token: '1', check: () => {} } }
+    voters = voters.filter(({ id }) => id !== 1)
+    await engine.perform('removeVoter', {}, call)
+    expect(removals()).toBe(0)
   })
 })
 
