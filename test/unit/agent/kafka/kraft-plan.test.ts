@@ -110,6 +110,7 @@ describe('the vote of a node that is no controller any more', () => {
     const more = kraftPlan({
       kafkaSurveyFreshMs: 2_000,
       kafkaControllerLastMs: 60_000,
+      kafkaOthersMs: 2_000,
       controllers: 5,
       verdictFreshMs: 2_000,
     })
