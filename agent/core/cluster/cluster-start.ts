@@ -5,6 +5,7 @@ import type { Action } from '../state.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove, lostMove } from './founding.ts'
 import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
+import { lostTreeMove } from './lost-tree.ts'
 import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
 
 type MemberDisk = Extract<DiskReport, { kind: 'member' }>
@@ -90,6 +91,8 @@ function memberMove<View extends EngineView>(
   disk: MemberDisk,
 ): Move {
   const { plan, observation } = situation
+  const lost = plan.isTreeLost?.(observation) ? lostTreeMove(situation, facts) : null
+  if (lost !== null) return lost
   if (plan.forming === 'itself') return permit('resume', 'the disk holds data')
   const known = facts.initialized?.engineClusterId ?? ''
   if (known !== '' && disk.clusterId !== '' && known !== disk.clusterId) {

@@ -7,6 +7,7 @@ import {
 } from '../observation.ts'
 import type { Drain } from '../state.ts'
 import type { ClusterPlan, DrainStep, Duty } from './plan.ts'
+import { comparePositions } from './postgresql-position.ts'
 
 /** What Patroni keeps of its cluster in the tree; null: the tree could not be read. */
 export interface PatroniRecord {
@@ -14,6 +15,8 @@ export interface PatroniRecord {
   readonly systemId: string | null
   /** Who leads, by the znode `leader`; null: nobody. */
   readonly leader: string | null
+  /** Somebody has led in this tree, by the znode `status`, which leaders keep: Patroni guards what they committed. */
+  readonly hasLed: boolean
 }
 
 /** A member that may take over, as its own Patroni says. */
@@ -50,8 +53,9 @@ export interface PostgresqlBounds {
 
 /**
  * PostgreSQL under Patroni, which forms, elects and repairs by itself, through the same tree. What is left to
- * the agent: nobody but the first ordinal founds, and only over empty disks; nobody stops in the moment in
- * which a primary has no synchronous standby, since then nobody could take over from it.
+ * the agent: nobody but the first ordinal founds, and only over empty disks; in a tree that was lost nobody goes on
+ * with data that is behind another's; nobody stops in the moment in which a primary has no synchronous standby,
+ * since then nobody could take over from it.
  */
 export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<PostgresqlView> {
   return {
@@ -60,8 +64,10 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
     joins: 'freely',
     // pg_rewind or a new copy: Patroni decides by the timelines.
     removedReturns: 'asIs',
-    comparePositions: () => 0,
-    startGate: (observation) => startGate(observation, bounds),
+    comparePositions,
+    startGate: (observation) =>
+      observation.disk.kind === 'empty' ? emptyGate(observation, bounds) : dataGate(observation),
+    isTreeLost: ({ engine }) => engine.record !== null && isNewTo(engine.record),
     duty,
     setDuty: () => null,
     drain: (observation, drain) => drainStep(observation, drain, bounds),
@@ -75,11 +81,10 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
  * member form that while there is no `initialize`: also beside disks with data whose tree was lost, and with
  * a founder that died on the way nobody could tell whose `initialize` is left over.
  */
-function startGate(
-  { disk, engine, cluster, self, statefulSet }: Observation<PostgresqlView>,
+function emptyGate(
+  { engine, cluster, self, statefulSet }: Observation<PostgresqlView>,
   { volatile }: PostgresqlBounds,
 ): string | null {
-  if (disk.kind !== 'empty') return null
   const { record } = engine
   if (record === null || cluster === null) return 'the disk is empty and the tree cannot be read'
   if (record.leader !== null) return null
@@ -99,6 +104,26 @@ function startGate(
   }
   if (self.ordinal === firstOrdinal) return null
   return `ordinal ${firstOrdinal} forms the cluster`
+}
+
+/**
+ * Data starts, and waits inside Patroni while there is no tree. Where there is one, it has to be seen first whether
+ * the tree knows the cluster.
+ */
+function dataGate({ engine, cluster }: Observation<PostgresqlView>): string | null {
+  const { record } = engine
+  if (record === null) {
+    return cluster === null ? null : 'what Patroni keeps in the tree cannot be read yet'
+  }
+  return cluster === null && isNewTo(record) ? 'this tree has no reports of the pods yet' : null
+}
+
+/**
+ * Patroni puts `initialize` back over data before it has started PostgreSQL, and compares WAL only with who is in the
+ * tree by then: so the next one must not follow on its word, but on a leader's.
+ */
+function isNewTo({ systemId, leader, hasLed }: PatroniRecord): boolean {
+  return leader === null && (!systemId || !hasLed)
 }
 
 /**

@@ -65,11 +65,16 @@ export class PatroniRoster {
   async #readRecord(): Promise<PatroniRecord | null> {
     const { coordination, patroniPath } = this.#options
     try {
-      const [initialize, leader] = await Promise.all([
+      const [initialize, leader, status] = await Promise.all([
         coordination.read(`${patroniPath}/initialize`),
         coordination.read(`${patroniPath}/leader`),
+        coordination.read(`${patroniPath}/status`),
       ])
-      return { systemId: textOf(initialize?.data), leader: textOf(leader?.data) }
+      return {
+        systemId: textOf(initialize?.data),
+        leader: textOf(leader?.data),
+        hasLed: status !== null,
+      }
     } catch {
       return null
     }

@@ -88,9 +88,9 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     return this.#volume.discover(this.#roster.record?.systemId ?? null)
   }
 
-  /** Patroni compares the positions by itself. */
-  async position(): Promise<null> {
-    return null
+  /** Patroni compares the positions of those that run; in a tree that was lost nobody runs yet. */
+  async position(): Promise<string | null> {
+    return this.#volume.position()
   }
 
   async observe(): Promise<PostgresqlView> {

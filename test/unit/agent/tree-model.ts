@@ -89,6 +89,14 @@ export class TreeModel {
     }
   }
 
+  /** Nothing is left of it. */
+  clear(): void {
+    for (const id of [...this.#sessions.keys()]) this.close(id)
+    this.initialized = null
+    this.intent = null
+    this.tombstones.clear()
+  }
+
   /** One round of an agent's store. */
   look(view: TreeView, pod: string, nowMs: number): void {
     this.expire(nowMs)
