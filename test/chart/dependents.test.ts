@@ -255,6 +255,24 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     expect(properties['server.properties']).toContain(`zookeeper.connect=zk:2181${kafkaRoot}\n`)
   })
 
+  it.each(['synchronous', 'strict', 'asynchronous'])(
+    'have the agent of PostgreSQL keep Patroni to what a change of the values says: %s',
+    (replication) => {
+      const { data } = pick<ConfigMap>(
+        all({ 'postgresql.replication': replication }),
+        'ConfigMap',
+        'test-quorate-postgresql-config',
+      )
+      const { bootstrap } = parse(data['spilo.yaml'] ?? '') as { bootstrap: { dcs: object } }
+      expect(bootstrap.dcs).toMatchObject({
+        synchronous_mode: replication !== 'asynchronous',
+        synchronous_mode_strict: replication === 'strict',
+      })
+      const set = setOf(all({ 'postgresql.replication': replication }), 'postgresql')
+      expect(settingsOf(set).patroniReplication).toBe(replication)
+    },
+  )
+
   it('let nobody stay without enough time: Patroni’s own limits fit each other', () => {
     const { data } = pick<ConfigMap>(all(), 'ConfigMap', 'test-quorate-postgresql-config')
     const { bootstrap } = parse(data['spilo.yaml'] ?? '') as {

@@ -1,11 +1,15 @@
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
-import { type PostgresqlView, postgresqlPlan } from '../../core/cluster/postgresql-plan.ts'
+import {
+  type PostgresqlView,
+  postgresqlPlan,
+  type Replication,
+} from '../../core/cluster/postgresql-plan.ts'
 import type { DiskReport } from '../../core/observation.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { StartMode } from '../../core/start-rule.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import type { RoleLabel } from '../../kubernetes/role-label.ts'
-import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
+import type { ClientPorts, Engine, EngineCall, Fence } from '../engine.ts'
 import { DataVolume, type VolumeOptions } from './data-volume.ts'
 import type { PatroniClient, PatroniStatus } from './patroni-client.ts'
 import { PatroniRoster } from './patroni-roster.ts'
@@ -27,6 +31,8 @@ export interface PostgresqlOptions extends VolumeOptions {
   readonly standbyWaitMs: number
   /** A slot that was dropped and is back is left alone for so long. */
   readonly slotEveryMs: number
+  /** Null: nobody tells Patroni how to replicate. */
+  readonly replication: Replication | null
   readonly nowMs: () => number
 }
 
@@ -45,6 +51,7 @@ const SILENT: PostgresqlView = {
   record: null,
   rosterAtMs: null,
   synchronous: false,
+  replication: null,
   candidates: [],
   ledAtMs: null,
   idleSlots: [],
@@ -138,11 +145,24 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     this.#roster.forget()
   }
 
-  async perform(name: string, { pod }: Readonly<Record<string, string>>): Promise<void> {
-    if (name !== 'dropSlot' || pod === undefined) {
-      throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
-    }
-    await this.#dropSlot(pod)
+  async perform(
+    name: string,
+    { pod }: Readonly<Record<string, string>>,
+    { fence }: EngineCall<PostgresqlView>,
+  ): Promise<void> {
+    const { replication } = this.#options
+    if (name === 'dropSlot' && pod !== undefined) await this.#dropSlot(pod)
+    else if (name === 'setReplication' && replication !== null) {
+      await this.#setReplication(replication, fence)
+    } else throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
+  }
+
+  /** What it was before is forgotten: the next try, if there is one, waits for the next look. */
+  async #setReplication(mode: Replication, fence: Fence): Promise<void> {
+    fence.check()
+    this.#roster.replication = null
+    await this.#options.patroni.setReplication(mode)
+    this.#roster.forgetReplication()
   }
 
   async #dropSlot(pod: string): Promise<void> {
@@ -221,6 +241,7 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
       record: roster.record,
       rosterAtMs: roster.atMs,
       synchronous: roster.synchronous,
+      replication: roster.replication,
       candidates: roster.candidates,
       ledAtMs: leads ? nowMs : this.#last.ledAtMs,
       idleSlots,

@@ -93,6 +93,7 @@ agentEnv:
   PATRONI_PASSWORD_FILE: {{ include "quorate.agent.secretDirectory" . }}/patroni-password
   PATRONI_NAMESPACE: {{ include "quorate.treeRoot" . }}/service
   PATRONI_SCOPE: {{ include "quorate.fullname" $context }}
+  PATRONI_REPLICATION: {{ .values.replication }}
   {{- if not .values.persistence.enabled }}
   VOLATILE: "true"
   {{- end }}
