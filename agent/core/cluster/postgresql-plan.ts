@@ -31,6 +31,8 @@ export interface PostgresqlView extends EngineView {
   readonly state: string
   /** Whether Patroni's own loop goes round; null: it did not say. */
   readonly loops: boolean | null
+  /** For how long Patroni has not answered; 0: it does, or it has not yet since its last permit. */
+  readonly silentMs: Ms
   readonly record: PatroniRecord | null
   /** When the following was asked for; null: never. */
   readonly rosterAtMs: Ms | null

@@ -9,6 +9,7 @@ import type { Policy } from '../../core/policy.ts'
 import type { StartMode } from '../../core/start-rule.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import type { RoleLabel } from '../../kubernetes/role-label.ts'
+import { limits } from '../../limits.ts'
 import type { ClientPorts, Engine, EngineCall, Fence } from '../engine.ts'
 import { DataVolume, type VolumeOptions } from './data-volume.ts'
 import type { PatroniClient, PatroniStatus } from './patroni-client.ts'
@@ -48,6 +49,7 @@ const SILENT: PostgresqlView = {
   members: [],
   state: 'unknown',
   loops: null,
+  silentMs: 0,
   record: null,
   rosterAtMs: null,
   synchronous: false,
@@ -79,6 +81,8 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   readonly #volume: DataVolume
   #last: PostgresqlView = SILENT
   #version = ''
+  /** The newest answer of the Patroni that runs; null: there was none yet, and nobody knows how long it takes. */
+  #heardAtMs: number | null = null
   /** When the slot of a pod was dropped: Patroni may go on making it for the time of member_slots_ttl. */
   readonly #droppedAtMs = new Map<string, number>()
 
@@ -104,16 +108,20 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     const { label, nowMs } = this.#options
     const [sight, loops] = await Promise.all([this.#look(), this.#loops()])
     this.#roster.refresh(sight !== null, sight === null || this.#volume.isBegun)
-    this.#last = sight === null ? this.#silent() : this.#seen(sight, loops, nowMs())
+    if (sight !== null || loops !== null) this.#heardAtMs = nowMs()
+    this.#last = sight === null ? this.#silent(loops) : this.#seen(sight, loops, nowMs())
     if (this.#last.ready) this.#volume.finish()
     const { answers, role } = this.#last
     label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
     return this.#last
   }
 
-  /** Patroni alone knows, and says so when its loop stands still. Never a matter of role, quorum or tree. */
-  liveness({ loops }: PostgresqlView): boolean {
-    return loops !== false
+  /**
+   * Patroni says so when its loop stands still, and says nothing when all of it does: a primary whose Patroni is
+   * gone goes on taking writes beside the next one. Never a matter of role, quorum or tree.
+   */
+  liveness({ loops, silentMs }: PostgresqlView): boolean {
+    return loops !== false && silentMs < limits.postgresqlSilentMs
   }
 
   async version(): Promise<string> {
@@ -122,6 +130,7 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
 
   /** Patroni needs no word: the line is the permit. */
   permitLine(mode: StartMode): string {
+    this.#heardAtMs = null
     return mode
   }
 
@@ -195,15 +204,16 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     try {
       return await this.#options.patroni.loops()
     } catch {
-      // Not known, which is alive.
+      // Not known, which is alive for a while.
       return null
     }
   }
 
-  #silent(): PostgresqlView {
+  #silent(loops: boolean | null): PostgresqlView {
     const { answers, ready, leads, reason } = SILENT
     const { record } = this.#roster
-    return { ...this.#last, answers, ready, leads, reason, loops: null, record }
+    const silentMs = this.#heardAtMs === null ? 0 : this.#options.nowMs() - this.#heardAtMs
+    return { ...this.#last, answers, ready, leads, reason, loops, silentMs, record }
   }
 
   #seen(
@@ -238,6 +248,7 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
       members: [...roster.members, ...left].filter(({ name }) => name !== pod),
       state: is.state,
       loops,
+      silentMs: 0,
       record: roster.record,
       rosterAtMs: roster.atMs,
       synchronous: roster.synchronous,

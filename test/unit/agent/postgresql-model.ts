@@ -144,6 +144,7 @@ export class PostgresqlModel extends QuorumModel {
         : [],
       state: runs ? 'running' : 'stopped',
       loops: runs ? true : null,
+      silentMs: 0,
       record: tree.up && connected ? { systemId: this.#systemId, leader } : null,
       rosterAtMs: runs ? nowMs : null,
       synchronous: true,

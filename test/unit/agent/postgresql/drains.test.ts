@@ -99,6 +99,7 @@ class Agent {
         .map((ordinal) => ({ name: `q-${ordinal}`, voter: true, heard: true })),
       state: 'running',
       loops: true,
+      silentMs: 0,
       record: null,
       rosterAtMs: nowMs,
       synchronous: true,

@@ -34,6 +34,7 @@ function view(changes: Partial<PostgresqlView> = {}): PostgresqlView {
     members: members(1, 2),
     state: 'running',
     loops: true,
+    silentMs: 0,
     record: null,
     rosterAtMs: NOW,
     synchronous: true,
