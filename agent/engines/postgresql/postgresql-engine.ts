@@ -83,6 +83,8 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   #version = ''
   /** The newest answer of the Patroni that runs; null: there was none yet, and nobody knows how long it takes. */
   #heardAtMs: number | null = null
+  /** When its role was last known; null: it has ended since. An agent that begins anew leaves the label for a while. */
+  #roleAtMs: number | null
   /** When the slot of a pod was dropped: Patroni may go on making it for the time of member_slots_ttl. */
   readonly #droppedAtMs = new Map<string, number>()
 
@@ -91,6 +93,7 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     this.policy = clusterPolicy(postgresqlPlan(options))
     this.clientPorts = options.clientPorts
     this.ports = options.ports
+    this.#roleAtMs = options.nowMs()
     this.#roster = new PatroniRoster(options)
     this.#volume = new DataVolume(options)
   }
@@ -104,16 +107,31 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     return null
   }
 
-  async observe(): Promise<PostgresqlView> {
-    const { label, nowMs } = this.#options
+  async observe(asking = false): Promise<PostgresqlView> {
+    const { nowMs } = this.#options
+    if (asking) this.#forgetProcess()
     const [sight, loops] = await Promise.all([this.#look(), this.#loops()])
     this.#roster.refresh(sight !== null, sight === null || this.#volume.isBegun)
     if (sight !== null || loops !== null) this.#heardAtMs = nowMs()
     this.#last = sight === null ? this.#silent(loops) : this.#seen(sight, loops, nowMs())
     if (this.#last.ready) this.#volume.finish()
-    const { answers, role } = this.#last
-    label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
+    this.#tellRole(this.#last)
     return this.#last
+  }
+
+  /** An answer that comes late is no change of role: Services would have no primary, though it is well. */
+  #tellRole({ answers, role }: PostgresqlView): void {
+    const { label, nowMs } = this.#options
+    const atMs = nowMs()
+    if (answers) this.#roleAtMs = atMs
+    else if (this.#roleAtMs !== null && atMs - this.#roleAtMs < limits.postgresqlRoleMs) return
+    label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
+  }
+
+  /** Another one is to start. */
+  #forgetProcess(): void {
+    this.#heardAtMs = null
+    this.#roleAtMs = null
   }
 
   /**
@@ -130,7 +148,8 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
 
   /** Patroni needs no word: the line is the permit. */
   permitLine(mode: StartMode): string {
-    this.#heardAtMs = null
+    this.#forgetProcess()
+    this.#options.label?.want(null)
     return mode
   }
 

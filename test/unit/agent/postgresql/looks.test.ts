@@ -102,3 +102,50 @@ describe('a Patroni', () => {
     expect(await isAlive(100 * limits.postgresqlSilentMs)).toBe(true)
   })
 })
+
+describe('the role that Services select by', () => {
+  const look = async (afterMs: number, asking = false) => {
+    nowMs += afterMs
+    await engine.observe(asking)
+    return wanted.at(-1)
+  }
+
+  it('outlasts a late answer, and no more than some', async () => {
+    expect(await look(0)).toBe('primary')
+    role = null
+    expect(await look(1_000)).toBe('primary')
+    role = 'primary'
+    await look(1_000)
+    role = null
+    await look(limits.postgresqlRoleMs - 1)
+    expect([...new Set(wanted)]).toEqual(['primary'])
+    expect(await look(1)).toBeNull()
+  })
+
+  it('changes with the answer', async () => {
+    await look(0)
+    role = 'replica'
+    expect(await look(1_000)).toBe('replica')
+    role = 'demoted'
+    expect(await look(1_000)).toBeNull()
+  })
+
+  it('goes at once with the process that had it', async () => {
+    await look(0)
+    role = null
+    expect(await look(1_000, true)).toBeNull()
+    role = 'primary'
+    await look(1_000)
+    engine.permitLine('resume')
+    expect(wanted.at(-1)).toBeNull()
+    role = null
+    expect(await look(1_000)).toBeNull()
+  })
+
+  it('stays as it was when the agent has begun anew, for as long', async () => {
+    role = null
+    await look(limits.postgresqlRoleMs - 1)
+    expect(wanted).toEqual([])
+    expect(await look(1)).toBeNull()
+  })
+})
