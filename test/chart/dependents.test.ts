@@ -129,6 +129,18 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     }
   })
 
+  it.each(['10.96.0.7', 'None'])(
+    'give an address to one Service, and none to all: %s',
+    (address) => {
+      const manifests = all({ 'postgresql.service.clusterIP': address })
+      const addresses = ['rw', 'ro'].map(
+        (suffix) =>
+          pick<Service>(manifests, 'Service', `test-quorate-postgresql-${suffix}`).spec.clusterIP,
+      )
+      expect(addresses).toEqual(address === 'None' ? ['None', 'None'] : [address, undefined])
+    },
+  )
+
   it('have a test of helm each, which asks the tree for their first member', () => {
     const tests = all()
       .filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test')
