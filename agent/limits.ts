@@ -127,6 +127,10 @@ export const limits = {
   patroniEveryMs: 2_000,
   /** A standby of PostgreSQL that is further behind serves nobody. */
   postgresqlLagBytesMax: 16 * 1024 * 1024,
+  /** A Patroni that has answered and then does not for so long is dead: it gives its own loop at most 40 s, twice the ttl. */
+  postgresqlSilentMs: 60_000,
+  /** A role stays for so long without an answer of Patroni, of whose ttl half is left then: nobody else leads yet. */
+  postgresqlRoleMs: 10_000,
   /** A PostgreSQL server that is to stop waits so long for a synchronous standby, before and after a switchover. */
   postgresqlStandbyMs: 30_000,
   /** Patroni makes the slot of a removed member again for a while: it is dropped again after so long. */

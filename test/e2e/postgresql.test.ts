@@ -122,6 +122,18 @@ describe.skipIf(tool.found === null)(titleOf('the agent of PostgreSQL', tool), (
     )
   })
 
+  it('has Patroni replicate as it was told, and changes nothing else', async () => {
+    await pods.members.configure({ synchronous_mode: false, maximum_lag_on_failover: 4_000_000 })
+    // A member tells what its last turn has seen: that is for a while what was before.
+    const configuration = await waitFor('it is set back', async () => {
+      const now = await pods.members.configuration()
+      const isSeen = now['maximum_lag_on_failover'] === 4_000_000
+      return isSeen && now['synchronous_mode'] === true ? now : null
+    })
+    expect(configuration).toMatchObject({ synchronous_mode_strict: false, failsafe_mode: true })
+    await pods.members.settled(SETTLED_WITHIN_MS)
+  })
+
   it('serves on while the tree is away', async () => {
     const before = await pods.primary()
     const startedAt = Date.now()

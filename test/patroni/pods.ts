@@ -61,6 +61,7 @@ export class PatroniPods {
         ['advertised-host', '127.0.0.1'],
         ['patroni-scope', 'tests'],
         ['patroni-port', restPort],
+        ['patroni-replication', 'synchronous'],
         ['postgresql-port', postgresPort],
         ['session-timeout-ms', 4_000],
         ['verdict-patience-ms', 1_000],

@@ -25,17 +25,24 @@ export interface Candidate {
   readonly lagBytes: number
 }
 
+/** What a commit waits for: nobody, a standby while there is one, a standby in any case. */
+export type Replication = 'asynchronous' | 'synchronous' | 'strict'
+
 /** A PostgreSQL server under Patroni, as its agent sees it. */
 export interface PostgresqlView extends EngineView {
   /** Patroni's word for what PostgreSQL does: running, starting, creating replica, stopped… */
   readonly state: string
   /** Whether Patroni's own loop goes round; null: it did not say. */
   readonly loops: boolean | null
+  /** For how long Patroni has not answered; 0: it does, or it has not yet since its last permit. */
+  readonly silentMs: Ms
   readonly record: PatroniRecord | null
   /** When the following was asked for; null: never. */
   readonly rosterAtMs: Ms | null
   /** Commits wait for a standby, and nobody but such a standby may take over. */
   readonly synchronous: boolean
+  /** By Patroni's dynamic configuration; `other`: what only people set, as a quorum. Null: not known. */
+  readonly replication: Replication | 'other' | null
   /** Who may take over, also this one, the most advanced first; in synchronous mode synchronous standbys alone. */
   readonly candidates: readonly Candidate[]
   /** When this server was last seen as the primary; null: not by this agent. */
@@ -47,6 +54,8 @@ export interface PostgresqlView extends EngineView {
 export interface PostgresqlBounds {
   /** A restart waits so long for a synchronous standby before it hands over, and again after it has. */
   readonly standbyWaitMs: Ms
+  /** As Patroni is told to do it; null: whatever it was told by others. */
+  readonly replication: Replication | null
   /** There are no volumes: when all disks are empty a new cluster is formed. */
   readonly volatile: boolean
 }
@@ -69,7 +78,7 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
       observation.disk.kind === 'empty' ? emptyGate(observation, bounds) : dataGate(observation),
     isTreeLost: ({ engine }) => engine.record !== null && isNewTo(engine.record),
     duty,
-    setDuty: () => null,
+    setDuty: ({ engine }) => replicationDuty(engine, bounds),
     drain: (observation, drain) => drainStep(observation, drain, bounds),
     // Nobody else takes writes as long as it leads.
     isNeeded: ({ engine }) => engine.leads && engine.ready,
@@ -142,6 +151,16 @@ function duty({ engine, cluster, statefulSet, self }: Observation<PostgresqlView
   if (gone === undefined) return null
   const reason = `${gone} was removed, and its slot still holds WAL`
   return { name: 'dropSlot', args: { pod: gone }, lock: null, reason }
+}
+
+/** Patroni reads what it was started with only for a first cluster: later it is told in the tree, for all at once. */
+function replicationDuty(
+  { replication: given }: PostgresqlView,
+  { replication: wanted }: PostgresqlBounds,
+): Duty | null {
+  if (wanted === null || given === null || given === wanted) return null
+  const reason = `replication is ${given}, and is to be ${wanted}`
+  return { name: 'setReplication', args: {}, lock: 'election', reason }
 }
 
 function drainStep(

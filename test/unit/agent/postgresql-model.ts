@@ -14,7 +14,9 @@ interface Timeline {
 
 /** Patroni forms, elects and repairs by itself through the tree; a slot for each of the others on every server. */
 export class PostgresqlModel extends QuorumModel {
-  readonly policy = clusterPolicy(postgresqlPlan({ standbyWaitMs: 20_000, volatile: false }))
+  readonly policy = clusterPolicy(
+    postgresqlPlan({ standbyWaitMs: 20_000, replication: null, volatile: false }),
+  )
   /** The znode `initialize`; null: there is none, '': whoever is named has begun. */
   #systemId: string | null = null
   #begun: Pod | null = null
@@ -227,10 +229,12 @@ export class PostgresqlModel extends QuorumModel {
         : [],
       state: runs ? 'running' : 'stopped',
       loops: runs ? true : null,
+      silentMs: 0,
       record:
         tree.up && connected ? { systemId: this.#systemId, leader, hasLed: this.#hasLed } : null,
       rosterAtMs: runs ? nowMs : null,
       synchronous: true,
+      replication: null,
       candidates: standbys.map((standby) => ({ name: standby.name, lagBytes: 0 })),
       ledAtMs: this.#ledAtMs.get(pod) ?? null,
       idleSlots,

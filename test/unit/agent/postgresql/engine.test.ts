@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
+import type { PostgresqlView } from '../../../../agent/core/cluster/postgresql-plan.ts'
+import { type EngineCall, UNFENCED } from '../../../../agent/engines/engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { PatroniClient } from '../../../../agent/engines/postgresql/patroni-client.ts'
 import { PostgresqlEngine } from '../../../../agent/engines/postgresql/postgresql-engine.ts'
@@ -75,6 +77,7 @@ describe('what a disk holds, before a start', () => {
       everyMsDown: 0,
       standbyWaitMs: 1_000,
       slotEveryMs: 1_000,
+      replication: null,
       volatile,
       nowMs: () => performance.now(),
     })
@@ -238,6 +241,7 @@ describe('the slot of a member that was removed', () => {
   it('is dropped, and left alone for a while when Patroni makes it again', async () => {
     const status = { state: 'running', role: 'primary', database_system_identifier: '7' }
     const dropped: string[] = []
+    const call = { fence: UNFENCED } as EngineCall<PostgresqlView>
     let nowMs = 1_000
     const volume = mkdtempSync(join(tmpdir(), 'quorate-pgdata-'))
     const engine = new PostgresqlEngine({
@@ -252,7 +256,7 @@ describe('the slot of a member that was removed', () => {
         status: async () => ({ usable: true, is: status }),
         loops: async () => true,
         members: async () => [],
-        isSynchronous: async () => true,
+        replication: async () => ({ synchronous: true, mode: 'synchronous' }),
       } as unknown as PatroniClient,
       session: {
         look: async () => ({ recovering: false, idleSlots: ['q_3'] }),
@@ -265,11 +269,12 @@ describe('the slot of a member that was removed', () => {
       everyMsDown: 0,
       standbyWaitMs: 1_000,
       slotEveryMs: 300_000,
+      replication: null,
       volatile: false,
       nowMs: () => nowMs,
     })
     expect((await engine.observe()).idleSlots).toEqual(['q-3'])
-    await engine.perform('dropSlot', { pod: 'q-3' })
+    await engine.perform('dropSlot', { pod: 'q-3' }, call)
     expect(dropped).toEqual(['q_3'])
     nowMs += 299_999
     const { idleSlots, members } = await engine.observe()

@@ -13,7 +13,8 @@ import { dataReport, emptyReport, facts, started } from '../cluster-observations
 import { empty, holding, NOW, observation, rules, set } from '../observations.ts'
 
 const STANDBY_WAIT_MS = 30_000
-const plan = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS, volatile: false })
+const bounds = { standbyWaitMs: STANDBY_WAIT_MS, replication: null, volatile: false }
+const plan = postgresqlPlan(bounds)
 
 const members = (...ordinals: number[]) =>
   ordinals.map((ordinal) => ({ name: `q-${ordinal}`, voter: true, heard: true }))
@@ -34,9 +35,11 @@ function view(changes: Partial<PostgresqlView> = {}): PostgresqlView {
     members: members(1, 2),
     state: 'running',
     loops: true,
+    silentMs: 0,
     record: null,
     rosterAtMs: NOW,
     synchronous: true,
+    replication: null,
     candidates: candidates(2),
     ledAtMs: null,
     idleSlots: [],
@@ -139,7 +142,7 @@ describe('an empty disk', () => {
   it('is the beginning of another cluster where there are no volumes', () => {
     const record = { systemId: '7', leader: null, hasLed: true }
     const at = seen(view({ record }), { cluster: facts({ reports: all }) })
-    const volatile = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS, volatile: true })
+    const volatile = postgresqlPlan({ ...bounds, volatile: true })
     expect(volatile.startGate(at)).toBeNull()
   })
 
