@@ -30,7 +30,8 @@ export interface MongodOptions {
   readonly port: number
   /** Null: without TLS. Read at each connection: certificates are renewed. */
   readonly tls: (() => MongodTls) | null
-  readonly credentials: Credentials
+  /** Read at each login: a password is changed. */
+  readonly credentials: () => Credentials
 }
 
 export interface MongodTls {
@@ -40,6 +41,13 @@ export interface MongodTls {
   readonly key: string
   /** What the server's certificate must be for. */
   readonly serverName: string
+}
+
+/** ENGINE_UNREACHABLE because nothing came in time: whatever else goes wrong is said at once. */
+export class LateError extends AgentError {
+  constructor(message: string) {
+    super('ENGINE_UNREACHABLE', message)
+  }
 }
 
 /**
@@ -71,7 +79,7 @@ export class Mongod {
     const connection = await this.#connect()
     if (!connection.isLoggedIn) {
       const send = (step: Document) => connection.send(step, timeoutMs)
-      await authenticate(send, this.#options.credentials)
+      await authenticate(send, this.#options.credentials())
       connection.isLoggedIn = true
     }
     return await connection.send(command, timeoutMs)
@@ -114,6 +122,7 @@ export class Mongod {
       this.#connection = connection
       return connection
     } catch (error) {
+      if (error instanceof LateError) throw error
       throw new AgentError('ENGINE_UNREACHABLE', `${place}: ${messageOf(error)}`)
     }
   }
@@ -139,7 +148,7 @@ function dial(host: string, port: number, tls: MongodTls | null): Promise<Socket
   })
   return within(open, limits.mongodbDialMs, () => {
     socket.destroy()
-    return new Error('no connection in time')
+    return new LateError(`${host}:${port}: no connection in time`)
   })
 }
 
@@ -202,9 +211,9 @@ class Connection {
   }
 
   /** What came of the command is not known, and its answer may still come: the connection goes. */
-  #late(timeoutMs: number): AgentError {
+  #late(timeoutMs: number): LateError {
     this.#socket.destroy()
-    return new AgentError('ENGINE_UNREACHABLE', `${this.#place}: no answer within ${timeoutMs} ms`)
+    return new LateError(`${this.#place}: no answer within ${timeoutMs} ms`)
   }
 }
 

@@ -17,10 +17,12 @@ export function mongodbEngine({ config, disk, logger, nowMs }: EngineSetup): Mon
   const port = settings.mongodbPort
   const { mongodbTlsCertificateFile: certificateFile, mongodbTlsKeyFile: keyFile } = settings
   const tlsFiles = caFile === '' ? null : { caFile, certificateFile, keyFile }
-  const credentials = {
+  const credentials = () => ({
     user: settings.mongodbAgentUser,
     password: readPassword(settings.mongodbAgentPasswordFile),
-  }
+  })
+  // A file that is not there is told of now, and not at the first login.
+  credentials()
   const places = new Places({
     set: settings.set,
     port,

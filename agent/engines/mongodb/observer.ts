@@ -3,7 +3,7 @@ import { type Document, ObjectId } from 'bson'
 import type { MemberState, MongodbMember, MongodbView } from '../../core/cluster/mongodb-plan.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import { isRefusal, type Mongod, refusals } from './mongod.ts'
+import { isRefusal, LateError, type Mongod, refusals } from './mongod.ts'
 import { connectionString, type Places, splitPlace } from './places.ts'
 import { missingUsers, type WantedUser } from './users.ts'
 
@@ -77,9 +77,10 @@ export class Observer {
       this.#last = { ...(await this.#ask()), answers: true }
     } catch (error) {
       const reason = messageOf(error)
-      const refused = error instanceof AgentError && error.code === 'ENGINE_REFUSED'
-      // Only a server that took a connection and then says nothing is known to hang.
-      const hangs = !refused && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason)
+      const refused = isAnswered(error)
+      // Only a server that leaves a connection, or a ping, without any answer is known to hang: one that closes it,
+      // or is not trusted for its certificate, may serve others well.
+      const hangs = error instanceof LateError
       this.#silentSinceMs = hangs ? (this.#silentSinceMs ?? nowMs()) : null
       const silentMs = this.#silentSinceMs === null ? 0 : nowMs() - this.#silentSinceMs
       const gone = { ...this.#last, answers: refused, ready: false, leads: false, retired: false }
@@ -122,7 +123,7 @@ export class Observer {
       const status = await local.asAgent({ replSetGetStatus: 1 })
       return await this.#inside(hello, config, status)
     } catch (error) {
-      if (!(error instanceof AgentError) || error.code !== 'ENGINE_REFUSED') throw error
+      if (!isAnswered(error)) throw error
       return await this.#withoutUser(hello, error)
     }
   }
@@ -266,6 +267,11 @@ export class Observer {
       lagMs: lagOf(row, primary),
     }
   }
+}
+
+/** The server answers, and refuses; or the agent has no password to ask it with. */
+function isAnswered(error: unknown): error is AgentError {
+  return error instanceof AgentError && error.code !== 'ENGINE_UNREACHABLE'
 }
 
 function idOf(config: Document | undefined): string {

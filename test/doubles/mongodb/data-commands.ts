@@ -32,6 +32,17 @@ export class DataCommands {
     return { ok: 1 }
   }
 
+  async updateUser({ updateUser: user, pwd }: Document): Promise<Document> {
+    this.#mustLead()
+    const known = this.users().find((entry) => entry.user === user)
+    if (known === undefined) {
+      throw new Refusal(11, 'UserNotFound', `Could not find user "${user}" for db "admin"`)
+    }
+    const index = this.#member.write({ ...known, keys: keysOf(pwd) })
+    await this.#committed(index, WAIT_MS)
+    return { ok: 1 }
+  }
+
   usersInfo(asked: unknown): Document {
     const names = (Array.isArray(asked) ? asked : [asked]).map((item) => item?.user ?? item)
     const users = this.users().filter(({ user }) => asked === 1 || names.includes(user))
@@ -122,9 +133,10 @@ export class DataCommands {
     return true
   }
 
-  /** A member that has yet to copy the data knows no user. */
+  /** Each as it was changed last. A member that has yet to copy the data knows none. */
   users() {
-    return this.#member.role === 'startup' ? [] : this.#operations('user')
+    if (this.#member.role === 'startup') return []
+    return [...new Map(this.#operations('user').map((op) => [op.user, op])).values()]
   }
 
   #operations<Kind extends OplogEntry['op']['kind']>(kind: Kind) {

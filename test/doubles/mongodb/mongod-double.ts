@@ -225,6 +225,8 @@ export class MongodDouble {
         return this.#rotate()
       case 'createUser':
         return await this.#data.createUser(command)
+      case 'updateUser':
+        return await this.#data.updateUser(command)
       case 'usersInfo':
         return this.#data.usersInfo(command['usersInfo'])
       case 'insert':

@@ -94,6 +94,18 @@ describe(`the contract with MongoDB, of ${what}`, () => {
     expect(await client.plain({ ping: 1 })).toMatchObject({ ok: 1 })
   })
 
+  it('takes a changed password from then on, and the old one no more', async () => {
+    const admin = servers.client(0)
+    const user = 'second'
+    const created = { createUser: user, pwd: 'one', roles: [], mechanisms: ['SCRAM-SHA-256'] }
+    await admin.asAgent(created, 20_000)
+    await admin.asAgent({ updateUser: user, pwd: 'two' }, 20_000)
+    const loginWith = (password: string) =>
+      codeOf(servers.client(0, { user, password }).asAgent({ ping: 1 }))
+    expect(await loginWith('one')).toBe(refusals.authenticationFailed)
+    expect(await loginWith('two')).toBe(0)
+  })
+
   it('refuses a version that is not newer, and more than one voter at a time', async () => {
     const primary = servers.client(0)
     const config = await configOn(0)

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MongodbView } from '../../../../agent/core/cluster/mongodb-plan.ts'
 import { refusals } from '../../../../agent/engines/mongodb/mongod.ts'
@@ -7,7 +10,7 @@ import type { MongodbEngine } from '../../../../agent/engines/mongodb/mongodb-en
 import { AgentError } from '../../../../agent/errors.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 import { callOf, engineOf, flagsOf, warnings } from './engines.ts'
-import { isDouble, Servers } from './servers.ts'
+import { agentCredentials, isDouble, Servers } from './servers.ts'
 
 describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () => {
   let servers: Servers
@@ -238,6 +241,31 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     expect((await more.observe()).usersMissing).toEqual([])
   })
 
+  it('logs in with the password that is in the file by then', async () => {
+    const file = join(servers.root, 'agent-password')
+    const { user, password } = agentCredentials
+    const primary = servers.client(await servers.primary())
+    const other = (await servers.primary()) === 1 ? 2 : 1
+    const change = async (pwd: string) => {
+      await primary.asAgent({ updateUser: user, pwd }, 20_000)
+      writeFileSync(file, `${pwd}\n`)
+    }
+    await change('another-secret')
+    expect(await engine(other).join(await call(other))).toBe(false)
+    await change(password)
+    expect(await engine(other).join(await call(other))).toBe(false)
+  })
+
+  it('shows a member that serves as one, when the agent has no password for it', async () => {
+    const file = join(servers.root, 'agent-password')
+    const other = engineOf(servers, await servers.primary())
+    rmSync(file)
+    const reason = expect.stringContaining('the agent’s user may not look')
+    expect(await other.observe()).toMatchObject({ answers: true, ready: true, reason })
+    writeFileSync(file, agentCredentials.password)
+    await waitFor('it looks', async () => (await other.observe()).reason === '')
+  })
+
   it('is dead only when it takes connections and answers nothing for long', async () => {
     servers.fail(0, { command: 'ping', mode: 'hang', times: 2 })
     const view = await engine(0).observe()
@@ -247,6 +275,29 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     await new Promise((resolve) => setTimeout(resolve, 10))
     expect((await engine(0).observe()).silentMs).toBeGreaterThan(0)
     await seen(0, { answers: true, silentMs: 0 })
+  })
+
+  it.each([
+    [
+      'that closes them at once, as one with too many does',
+      (socket: Socket) => socket.end(),
+      false,
+    ],
+    ['that says nothing', (_: Socket) => {}, true],
+  ])('takes connections to a server %s', async (_, take, isSilent) => {
+    const server = createServer(take)
+    const sockets: Socket[] = []
+    server.on('connection', (socket) => sockets.push(socket))
+    server.listen(servers.ports[3], '127.0.0.1')
+    await once(server, 'listening')
+    const late = engineOf(servers, 3)
+    await late.observe()
+    await pause(20)
+    const { answers, silentMs } = await late.observe()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    expect(answers).toBe(false)
+    expect(silentMs > 0).toBe(isSilent)
   })
 
   it('takes a member whose files were deleted for an empty one', () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -115,6 +116,18 @@ describe('the engine of MongoDB over TLS, with a double in a process of its own'
       reason: expect.stringContaining('q-0.q'),
     })
     expect(await sees(authority.certificate)).toMatchObject({ answers: true, role: 'uninitiated' })
+  })
+
+  it.each([
+    ['an authority that it does not know', () => others.certificate],
+    ['the file of an authority that is not there', () => join(root, 'none')],
+  ])('does not take %s for silence', async (_, caFile) => {
+    const engine = engineWith(authority.certificate)
+    const distrustful = engineWith(caFile())
+    expect(await distrustful.observe()).toMatchObject({ answers: false, silentMs: 0 })
+    await pause(20)
+    expect(await distrustful.observe()).toMatchObject({ answers: false, silentMs: 0 })
+    expect(await engine.observe()).toMatchObject({ answers: true, silentMs: 0 })
   })
 
   it('forms a set whose string says that it needs TLS', async () => {

@@ -90,7 +90,12 @@ export class Servers {
 
   client(index: number, credentials = agentCredentials): Mongod {
     const port = this.ports[index] ?? 0
-    const client = new Mongod({ host: '127.0.0.1', port, tls: null, credentials })
+    const client = new Mongod({
+      host: '127.0.0.1',
+      port,
+      tls: null,
+      credentials: () => credentials,
+    })
     this.#clients.push(client)
     return client
   }
