@@ -147,6 +147,17 @@ export class PatroniPods {
     await this.#agents[index]?.signal('SIGTERM')
   }
 
+  async killAgent(index: number): Promise<void> {
+    await this.#agents[index]?.signal('SIGKILL')
+  }
+
+  /** A pod that was killed as a whole comes back. */
+  async restart(index: number): Promise<void> {
+    this.#agents[index]?.start()
+    await this.#decided(index)
+    this.members.start(index)
+  }
+
   logs(): string {
     return [this.members.logs(), ...this.#agents.map((agent) => agent.logTail())].join('\n')
   }
