@@ -41,8 +41,6 @@ export interface KraftBounds extends StopBounds {
 
 /** The duty of a node that runs: to have a vote, in place of one that its former disk had. */
 export const ADD_VOTER = 'addVoter'
-/** The duty of a node that is no controller any more: to give up the vote that it had as one. */
-export const REMOVE_VOTER = 'removeVoter'
 /** The duty of the set: a broker that has left, or was killed on its way, is forgotten. */
 export const UNREGISTER = 'unregister'
 
@@ -64,7 +62,7 @@ export const KRAFT = {
 export function kraftPlan(bounds: KraftBounds): ClusterPlan<KraftView> {
   return {
     ...KRAFT,
-    duty: (observation) => voterDuty(observation, bounds) ?? spareVoteDuty(observation, bounds),
+    duty: (observation) => voterDuty(observation, bounds),
     setDuty: (observation) => unregisterDuty(observation, bounds),
     drain: (observation, drain) => stopStep(observation, drain, bounds),
   }
@@ -126,36 +124,6 @@ export function mayVote(
   const { statefulSet, self } = observation
   if (statefulSet.kind !== 'ok' || !isWanted(observation)) return false
   return self.ordinal - statefulSet.value.firstOrdinal < controllers
-}
-
-/**
- * The ordinals that are to vote, for a node of the set that is none of them. Null: it is one, or that is not known; and
- * of an ordinal that the set does not run the vote goes by the rules of removals.
- */
-export function votersBeside(
-  observation: Observation,
-  { controllers }: Pick<KraftBounds, 'controllers'>,
-): readonly number[] | null {
-  const { statefulSet, self } = observation
-  if (statefulSet.kind !== 'ok' || !isWanted(observation)) return null
-  const { firstOrdinal, replicas } = statefulSet.value
-  const length = Math.min(controllers, replicas)
-  const ordinals = Array.from({ length }, (_, i) => firstOrdinal + i)
-  return length === 0 || ordinals.includes(self.ordinal) ? null : ordinals
-}
-
-/**
- * Nobody asks a node for its vote that was started again as no controller, and a majority has to be found without it.
- * It keeps the vote until all have theirs that are to.
- */
-function spareVoteDuty(observation: Observation<KraftView>, bounds: KraftBounds): Duty | null {
-  const { engine, statefulSet, self, nowMs } = observation
-  if (!engine.ready || engine.votes !== true) return null
-  if (!isFresh(statefulSet, nowMs, bounds.verdictFreshMs)) return null
-  const voters = engine.members.filter(({ voter }) => voter).map(({ name }) => name)
-  const staying = votersBeside(observation, bounds)
-  if (!staying?.every((ordinal) => voters.includes(`${self.set}-${ordinal}`))) return null
-  return { name: REMOVE_VOTER, args: {}, lock: 'reconfig', reason: 'is no controller any more' }
 }
 
 /**

@@ -8,9 +8,7 @@ import {
   type KraftView,
   kraftPlan,
   mayVote,
-  REMOVE_VOTER,
   UNREGISTER,
-  votersBeside,
 } from '../../core/cluster/kraft-plan.ts'
 import {
   type DiskReport,
@@ -196,17 +194,7 @@ export class KraftEngine implements Engine<KraftView> {
   ): Promise<void> {
     if (name === SURVEY) await this.#broker.lookAtCopies()
     if (name === ADD_VOTER) await this.join(call)
-    if (name === REMOVE_VOTER) await this.#giveUpVote(call)
     if (name === UNREGISTER) await this.#unregister(args['name'] ?? '', args['at'] ?? '', call)
-  }
-
-  async #giveUpVote({ fence, observation }: EngineCall<KraftView>): Promise<void> {
-    const { brokerId, firstId, controllers } = this.#options
-    if (typeof controllers !== 'number') return
-    const staying = votersBeside(observation, { controllers })
-    if (staying === null) return
-    const ids = staying.map((ordinal) => firstId + ordinal)
-    await takeVote(this.#ask, brokerId, fence, ids)
   }
 
   /** One that still has copies stays registered, and is looked at again later. */

@@ -55,17 +55,11 @@ export async function giveVote(
   return true
 }
 
-/** Takes the vote of a node away, with whatever disk it has it; not while one of `staying` has none. */
-export async function takeVote(
-  ask: AskQuorum,
-  id: number,
-  fence: Fence,
-  staying: readonly number[] = [],
-): Promise<void> {
-  const { voters } = await ask(describeQuorum)
-  const own = voters.find((voter) => voter.id === id)
-  const isSpare = staying.every((other) => voters.some((voter) => voter.id === other))
-  if (own === undefined || !isSpare) return
+/** Takes the vote of a node away, with whatever disk it has it. */
+export async function takeVote(ask: AskQuorum, id: number, fence: Fence): Promise<void> {
+  const quorum = await ask(describeQuorum)
+  const own = quorum.voters.find((voter) => voter.id === id)
+  if (own === undefined) return
   fence.check()
   await ask(removeVoter(own))
 }

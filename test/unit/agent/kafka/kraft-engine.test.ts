@@ -10,12 +10,10 @@ import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
 import type { KraftView } from '../../../../agent/core/cluster/kraft-plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
 import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
-import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 import { KraftEngine } from '../../../../agent/engines/kafka/kraft-engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
-import { AgentError } from '../../../../agent/errors.ts'
 import { limits } from '../../../../agent/limits.ts'
-import { idle, observation, set } from '../observations.ts'
+import { observation } from '../observations.ts'
 import {
   API_VERSIONS,
   configsOf,
@@ -28,8 +26,6 @@ import {
   quorumOf,
 } from './broker-answers.ts'
 import { alive, FakeBroker, framed } from './fake-broker.ts'
-
-const REMOVE_VOTER = 81
 
 function engineOf(
   flags: Readonly<Record<string, string>>,
@@ -139,66 +135,6 @@ describe('a node that answers the requests of a connection one after the other',
     expect(turns).toBeGreaterThan(2)
     expect(double.keys.filter((key) => key === DESCRIBE_CONFIGS)).toHaveLength(1)
     expect(existsSync(join(directory, 'leaderless'))).toBe(false)
-  })
-})
-
-describe('a node with a vote', () => {
-  const disk = (n: number) => Buffer.alloc(16, n).toString('base64url')
-  let double: FakeBroker
-  let voters: { readonly id: number; readonly directoryId: string; readonly caughtUpAt: number }[]
-  let engine: KraftEngine
-
-  beforeEach(async () => {
-    voters = [0, 1, 2].map((id) => ({ id, directoryId: disk(id), caughtUpAt: 0 }))
-    double = new FakeBroker()
-    double.answer = (socket, id, key) => {
-      const done = new KafkaWriter().int32(0).int16(0).string(null).end().finish()
-      if (key === REMOVE_VOTER) voters = voters.filter((voter) => voter.id !== 2)
-      socket.write(framed(id, true, key === DESCRIBE_QUORUM ? quorumOf(0, voters) : done))
-    }
-    const kafkaPort = String(await double.listen())
-    engine = engineOf({ pod: 'q-2', kafkaControllers: '2', kafkaPort })
-  })
-  afterEach(() => double.close())
-
-  const votingAs = (ordinal: number, changes: Partial<Observation> = {}) => {
-    const members = voters.map(({ id }) => ({ name: `q-${id}`, voter: true, heard: true }))
-    const self = { set: 'q', pod: `q-${ordinal}`, ordinal }
-    return {
-      ...observation({ self, ...changes }),
-      engine: { ...idle, ready: true, votes: true, members },
-    } as unknown as Observation<KraftView>
-  }
-  const removals = () => double.keys.filter((key) => key === REMOVE_VOTER).length
-
-  it('gives it up when it is no controller any more, and once', async () => {
-    const fence = { token: '1', check: () => {} }
-    const call = { observation: votingAs(2), fence }
-    await engine.perform('removeVoter', {}, call)
-    expect(voters.map(({ id }) => id)).toEqual([0, 1])
-    await engine.perform('removeVoter', {}, call)
-    expect(removals()).toBe(1)
-  })
-
-  it('keeps it where it may have it, and without the lock', async () => {
-    const fence = { token: '1', check: () => {} }
-    const perform = (seenThen: Observation<KraftView>) =>
-      engine.perform('removeVoter', {}, { observation: seenThen, fence })
-    await perform(votingAs(1))
-    await perform(votingAs(2, { statefulSet: set({ replicas: 2 }) }))
-    const check = () => {
-      throw new AgentError('TREE_REFUSED', 'the lock is gone')
-    }
-    const lost = { observation: votingAs(2), fence: { token: '1', check } }
-    await expect(engine.perform('removeVoter', {}, lost)).rejects.toThrow('the lock is gone')
-    expect(removals()).toBe(0)
-  })
-
-  it('keeps it while one that is to vote has none by now', async () => {
-    const call = { observation: votingAs(2), fence: { token: '1', check: () => {} } }
-    voters = voters.filter(({ id }) => id !== 1)
-    await engine.perform('removeVoter', {}, call)
-    expect(removals()).toBe(0)
   })
 })
 

@@ -61,69 +61,6 @@ describe('the vote of a node', () => {
   })
 })
 
-describe('the vote of a node that is no controller any more', () => {
-  const given = { name: 'removeVoter', args: {}, lock: 'reconfig' }
-  const voters = (...ordinals: readonly number[]) =>
-    ordinals.map((ordinal) => ({ name: `q-${ordinal}`, voter: true, heard: true }))
-  const duty = (
-    changes: Partial<Observation<KraftView>> = {},
-    engine: Partial<KraftView> = {},
-    which = plan,
-  ) => {
-    const voter = view({ votes: true, members: voters(0, 1, 2), ...engine })
-    return which.duty(seen({ self: pod(2), engine: voter, ...changes }))
-  }
-
-  it('is given up by the node itself', () => {
-    expect(duty()).toMatchObject(given)
-    expect(duty({}, { votes: false })).toBeNull()
-    expect(duty({}, { votes: null })).toBeNull()
-    expect(duty({}, { ready: false })).toBeNull()
-    expect(duty({ self: pod(1) })).toBeNull()
-  })
-
-  it('is not while one of the lowest ordinals has none', () => {
-    expect(duty({}, { members: voters(0, 2) })).toBeNull()
-    const broker = { name: 'q-1', voter: false, heard: true }
-    expect(duty({}, { members: [...voters(0, 2), broker] })).toBeNull()
-  })
-
-  it('is told by the ordinals that the set runs', () => {
-    const later = set({ firstOrdinal: 5, replicas: 3 })
-    const all = { members: voters(5, 6, 7) }
-    expect(duty({ self: pod(7), statefulSet: later }, all)).toMatchObject(given)
-    expect(duty({ self: pod(6), statefulSet: later }, all)).toBeNull()
-    // Those that were to vote before have gone, or are about to.
-    const moved = { members: voters(0, 1, 7) }
-    expect(duty({ self: pod(7), statefulSet: later }, moved)).toBeNull()
-  })
-
-  it('is taken by the rules of removals where the set does not run the ordinal', () => {
-    expect(duty({ statefulSet: set({ replicas: 2 }) })).toBeNull()
-    expect(duty({ statefulSet: set({ replicas: 1 }) })).toBeNull()
-    expect(duty({ statefulSet: set({ replicas: 0 }) })).toBeNull()
-    expect(duty({ statefulSet: set({ deleting: true }) })).toBeNull()
-    expect(duty({ statefulSet: { kind: 'never' } })).toBeNull()
-  })
-
-  it('is kept by all of a set with fewer nodes than controllers', () => {
-    const more = kraftPlan({
-      kafkaSurveyFreshMs: 2_000,
-      kafkaControllerLastMs: 60_000,
-      kafkaOthersMs: 2_000,
-      controllers: 5,
-      verdictFreshMs: 2_000,
-    })
-    expect(duty({}, {}, more)).toBeNull()
-    expect(duty({ self: pod(0) }, {}, more)).toBeNull()
-  })
-
-  it('is not given up on an answer of the StatefulSet that is old', () => {
-    expect(duty({ statefulSet: set({}, NOW - 2_000) })).toMatchObject(given)
-    expect(duty({ statefulSet: set({}, NOW - 2_001) })).toBeNull()
-  })
-})
-
 describe('a broker that has left', () => {
   const tombstones = { 'q-3': { identity: '', done: true, at: 7, reason: 'scaled down' } }
   const due = { name: 'unregister', args: { name: 'q-3', at: '7' }, lock: 'reconfig' }
@@ -235,7 +172,5 @@ describe('a broker whose controllers are a set of their own', () => {
   it('founds nothing, and never votes', () => {
     expect(brokers.forming).toBe('itself')
     expect(brokers.duty(seen({}))).toBeNull()
-    // A vote of this disk is one of another set's quorum.
-    expect(brokers.duty(seen({ engine: view({ votes: true }) }))).toBeNull()
   })
 })
