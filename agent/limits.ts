@@ -33,6 +33,8 @@ export const limits = {
   verdictPatienceMs: 15_000,
   /** All of a drain; the pod's grace period less 15 s. */
   drainBudgetMs: 285_000,
+  /** An engine that answers no more in a drain is waited for so long: three times the longest limit of an answer. */
+  drainSilenceMs: 15_000,
   /** What is left of a drain when SIGTERM comes. */
   sigtermBudgetMs: 8_000,
   /** A restart waits this long for leadership to move. */
@@ -81,10 +83,14 @@ export const limits = {
   kafkaSurveyFreshMs: 2_000,
   /** Between looks at the copies of a broker that starts. */
   kafkaSurveyEveryMs: 2_000,
+  /** The same when looks fail, one after the other: twice as long each time, and no longer than this. */
+  kafkaSurveyPauseMsMax: 60_000,
   /** A broker whose copies are behind is ready all the same, so long after its registration. */
   kafkaBehindMs: 600_000,
-  /** The controller lets others stop first, for so long. */
+  /** A broker lets others stop first, for so long. */
   kafkaControllerLastMs: 60_000,
+  /** Brokers that are told to stop together have said so in the tree after this. */
+  kafkaOthersMs: 2_000,
   /** A broker with data waits so long for what the tree says of controllers that are a set of their own. */
   kafkaRecordPatienceMs: 10_000,
   /** Controllers without a leader for so long: a node that stops does not wait for one any more. */
@@ -121,6 +127,10 @@ export const limits = {
   patroniEveryMs: 2_000,
   /** A standby of PostgreSQL that is further behind serves nobody. */
   postgresqlLagBytesMax: 16 * 1024 * 1024,
+  /** A Patroni that has answered and then does not for so long is dead: it gives its own loop at most 40 s, twice the ttl. */
+  postgresqlSilentMs: 60_000,
+  /** A role stays for so long without an answer of Patroni, of whose ttl half is left then: nobody else leads yet. */
+  postgresqlRoleMs: 10_000,
   /** A PostgreSQL server that is to stop waits so long for a synchronous standby, before and after a switchover. */
   postgresqlStandbyMs: 30_000,
   /** Patroni makes the slot of a removed member again for a while: it is dropped again after so long. */

@@ -69,7 +69,7 @@ export class Sightings {
     const engineMs = need.settled ? limits.engineEveryMsIdle : limits.engineEveryMs
     if (this.#engine === null || need.draining || this.#isDue(this.#engineAtMs, engineMs)) {
       this.#engineAtMs = nowMs()
-      this.#engine = await engine.observe()
+      this.#engine = await engine.observe(need.asking)
     }
     const everyMs = need.settled ? limits.kubernetesEveryMsIdle : limits.kubernetesEveryMsBusy
     if (this.#isDue(this.#kubernetesAtMs, everyMs)) void this.#askKubernetes()

@@ -52,6 +52,8 @@ export async function changeOf(
       const initialized = { engineClusterId, by: pod, at: wallMs, position: null, expected }
       return { kind: 'create', path, data: encodeClusterDocument(initialized) }
     }
+    case 'forget':
+      return await deletion(coordination, `${root}/initialized`)
     case 'notePosition':
       return await amendment(context, { position: action.position })
     case 'expect':

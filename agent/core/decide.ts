@@ -42,12 +42,21 @@ export function decide<View extends EngineView>(
   const drained = step.state.phase === 'drained'
   return {
     ...step,
-    wants: step.wants ?? NOTHING_WANTED,
+    wants: wantsOf(step, observation.nowMs),
     action: held ? NO_ACTION : step.action,
     publication: publicationOf(observation, step.state, policy),
     prestopDone: drained || isPrestopOver(observation, step.state),
     exit: drained && observation.sigtermAtMs !== null,
   }
+}
+
+/**
+ * Until the next try the lock is for those that wait for it: else one member that cannot be taken in, say for a
+ * network that is cut, would keep all others from leaving. A stop has no time to wait for its turn again.
+ */
+function wantsOf({ wants = NOTHING_WANTED, state }: Step, nowMs: number): TreeWants {
+  const givesWay = state.failed && nowMs < state.retryAtMs && state.drain === null
+  return givesWay ? { ...wants, locks: wants.locks.filter((lock) => lock !== 'reconfig') } : wants
 }
 
 function stepOf<View extends EngineView>(
@@ -70,7 +79,9 @@ function nextPhase(observation: Observation, state: AgentState, rules: Rules): A
   if (sigtermAtMs !== null) {
     const budgetEndMs = sigtermAtMs + rules.sigtermBudgetMs
     if (drain === null) return beginDrain(state, 'sigterm', nowMs, budgetEndMs)
-    return { ...state, drain: { ...drain, deadlineMs: Math.min(drain.deadlineMs, budgetEndMs) } }
+    // The engine has ended: there is nothing more to hear.
+    const deadlineMs = Math.min(drain.deadlineMs, budgetEndMs)
+    return { ...state, drain: { ...drain, deadlineMs, heardAtMs: null } }
   }
   // A process that waits for a permit was started again: its pod lives on, and so does the member.
   // A preStop of a process that only waits is answered at once: there is nothing to take out of service.
@@ -82,7 +93,8 @@ function nextPhase(observation: Observation, state: AgentState, rules: Rules): A
     const { endedAtMs, removed } = drain
     const over = endedAtMs !== null && nowMs - endedAtMs > rules.returnAfterMs
     const wanted = !removed || isWanted(observation)
-    return over && engine.answers && wanted ? { ...back, phase: 'serving' } : state
+    if (over && engine.answers && wanted) return { ...back, phase: 'serving' }
+    return engine.answers ? { ...state, drain: { ...drain, heardAtMs: nowMs } } : state
   }
   if (isCalled(observation, state)) {
     return beginDrain(state, 'prestop', nowMs, nowMs + rules.drainBudgetMs)
@@ -110,6 +122,7 @@ function beginDrain(
       cause,
       startedAtMs: nowMs,
       deadlineMs,
+      heardAtMs: cause === 'prestop' && state.phase === 'serving' ? nowMs : null,
       verdict: null,
       removed: false,
       marked: false,

@@ -150,6 +150,8 @@ export interface Rules {
   /** A stop asks on for the reason for so long while the API does not answer. */
   readonly verdictPatienceMs: Ms
   readonly drainBudgetMs: Ms
+  /** An engine that was heard is waited for so long in a drain, when it answers no more. */
+  readonly drainSilenceMs: Ms
   /** What is left of a drain when SIGTERM comes: the engine has ended by then. */
   readonly sigtermBudgetMs: Ms
   readonly handOverMs: Ms

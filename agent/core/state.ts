@@ -13,6 +13,8 @@ export interface Drain {
   readonly cause: 'prestop' | 'sigterm'
   readonly startedAtMs: Ms
   readonly deadlineMs: Ms
+  /** When the engine was last heard; null: not since it last ran. */
+  readonly heardAtMs: Ms | null
   /** Null until the StatefulSet was asked. */
   readonly verdict: StopVerdict | null
   /** The removal has committed. */
@@ -35,6 +37,8 @@ export interface AgentState {
   readonly positionAtMs: Ms | null
   /** The command that failed last, until it succeeds: others that are due go before it. */
   readonly failedCommand: string | null
+  /** The side effect that was tried last did not come about. */
+  readonly failed: boolean
   /** No side effect before this. */
   readonly retryAtMs: Ms
 }
@@ -48,6 +52,7 @@ export function initialState(nowMs: Ms): AgentState {
     missingSince: {},
     positionAtMs: null,
     failedCommand: null,
+    failed: false,
     retryAtMs: nowMs,
   }
 }
@@ -94,6 +99,8 @@ export type TreeAction =
       readonly engineClusterId: string
       readonly expected: number
     }
+  /** The cluster on record has no data any more: another is formed. */
+  | { readonly kind: 'forget' }
   | { readonly kind: 'notePosition'; readonly position: string }
   /** How many ordinals may hold data: raised before one more does, lowered when the cluster runs without. */
   | { readonly kind: 'expect'; readonly count: number; readonly lock: 'bootstrap' | 'election' }
@@ -138,7 +145,8 @@ export function settle(
   outcome: Outcome,
   retryMs: Ms,
 ): AgentState {
-  const state = { ...before, failedCommand: failedCommand(before, action, outcome) }
+  const failed = !outcome.ok
+  const state = { ...before, failedCommand: failedCommand(before, action, outcome), failed }
   if (!outcome.ok) return { ...state, retryAtMs: outcome.atMs + retryMs }
   const { drain } = state
   switch (action.kind) {

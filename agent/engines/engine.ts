@@ -44,8 +44,11 @@ export interface Engine<View extends EngineView = EngineView> {
    * null: has none. Asked once per start, may take seconds.
    */
   position(): Promise<string | null>
-  /** Readiness, role and members as the process tells them; never rejects: silence is a view too. */
-  observe(): Promise<View>
+  /**
+   * Readiness, role and members as the process tells them; never rejects: silence is a view too. `asking`: a process
+   * waits for its permit, the one before it is gone.
+   */
+  observe(asking: boolean): Promise<View>
   /** False only when the process is surely dead; "not known" is alive. */
   liveness(view: View): boolean
   /** Of the software that runs; '' while it has not said. */

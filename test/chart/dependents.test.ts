@@ -129,6 +129,18 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     }
   })
 
+  it.each(['10.96.0.7', 'None'])(
+    'give an address to one Service, and none to all: %s',
+    (address) => {
+      const manifests = all({ 'postgresql.service.clusterIP': address })
+      const addresses = ['rw', 'ro'].map(
+        (suffix) =>
+          pick<Service>(manifests, 'Service', `test-quorate-postgresql-${suffix}`).spec.clusterIP,
+      )
+      expect(addresses).toEqual(address === 'None' ? ['None', 'None'] : [address, undefined])
+    },
+  )
+
   it('have a test of helm each, which asks the tree for their first member', () => {
     const tests = all()
       .filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'test')
@@ -254,6 +266,24 @@ describe.skipIf(helm.found === null)(titleOf('dependents', helm), () => {
     const properties = pick<ConfigMap>(kafka, 'ConfigMap', 'test-quorate-kafka-config').data
     expect(properties['server.properties']).toContain(`zookeeper.connect=zk:2181${kafkaRoot}\n`)
   })
+
+  it.each(['synchronous', 'strict', 'asynchronous'])(
+    'have the agent of PostgreSQL keep Patroni to what a change of the values says: %s',
+    (replication) => {
+      const { data } = pick<ConfigMap>(
+        all({ 'postgresql.replication': replication }),
+        'ConfigMap',
+        'test-quorate-postgresql-config',
+      )
+      const { bootstrap } = parse(data['spilo.yaml'] ?? '') as { bootstrap: { dcs: object } }
+      expect(bootstrap.dcs).toMatchObject({
+        synchronous_mode: replication !== 'asynchronous',
+        synchronous_mode_strict: replication === 'strict',
+      })
+      const set = setOf(all({ 'postgresql.replication': replication }), 'postgresql')
+      expect(settingsOf(set).patroniReplication).toBe(replication)
+    },
+  )
 
   it('let nobody stay without enough time: Patroni’s own limits fit each other', () => {
     const { data } = pick<ConfigMap>(all(), 'ConfigMap', 'test-quorate-postgresql-config')

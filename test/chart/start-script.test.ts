@@ -14,6 +14,7 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { PermitPipe } from '../../agent/permit-pipe.ts'
 import { runs, titleOf } from '../support/toolchain.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -328,6 +329,31 @@ describe.skipIf(helm.found === null)(titleOf('the start of an engine', helm), ()
     expect(environment).toContain("PGPASSWORD_STANDBY=replication's\n")
     expect(environment).toContain("    password: 'patroni''s'\n")
     expect(environment).not.toContain('KUBERNETES_SERVICE_HOST')
+  })
+
+  it('is PostgreSQL whose passwords are what they are, whatever characters they have', async () => {
+    const box = container('postgresql')
+    const passwords = {
+      superuser: `a&'"<b>\\\\&`,
+      replication: 'PATRONI_PASSWORD: $x `x`',
+      patroni: `SUPERUSER_PASSWORD'#`,
+    }
+    for (const [name, password] of Object.entries(passwords)) {
+      box.write(`etc/quorate-secrets/${name}-password`, password)
+    }
+    box.write('launch.sh', `#!/bin/sh\nprintf %s "$SPILO_CONFIGURATION" > ${box.root}/spilo.yaml\n`)
+    await permitted(box, 'join')
+    await waitFor('Patroni runs', () => box.textOf('spilo.yaml') !== '')
+    expect(parse(box.textOf('spilo.yaml'))).toMatchObject({
+      postgresql: {
+        authentication: {
+          superuser: { password: passwords.superuser },
+          replication: { password: passwords.replication },
+        },
+        parameters: { shared_buffers: '256MB' },
+      },
+      restapi: { authentication: { username: 'quorate', password: passwords.patroni } },
+    })
   })
 
   it('is MariaDB, after the users of a new cluster were made', async () => {

@@ -330,6 +330,13 @@ describe.skipIf(helm.found === null)(titleOf('values', helm), () => {
       [
         {
           'postgresql.enabled': true,
+          'postgresql.config.postgresql.authentication.superuser.password': 'x',
+        },
+        'postgresql.config.postgresql.authentication.superuser.password follows from postgresql.auth and cannot be set beside it',
+      ],
+      [
+        {
+          'postgresql.enabled': true,
           'postgresql.replication': 'strict',
           'postgresql.replicaCount': 1,
         },

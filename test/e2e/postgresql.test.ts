@@ -44,6 +44,13 @@ describe.skipIf(tool.found === null)(titleOf('the agent of PostgreSQL', tool), (
     }
   }
 
+  /** A znode with all below it; what Patroni's own sessions keep there goes meanwhile by itself. */
+  async function wipe(client: ZkClient, path: string): Promise<void> {
+    const { children } = await client.children(path, false)
+    for (const child of children) await wipe(client, `${path}/${child}`)
+    await client.delete(path, -1)
+  }
+
   /** What was said to clients of a pod, until something has happened, whenever it was a primary that takes writes. */
   async function enabledWhileLeading(index: number, until: Promise<unknown>) {
     const enabled = new Set<boolean | undefined>()
@@ -122,6 +129,18 @@ describe.skipIf(tool.found === null)(titleOf('the agent of PostgreSQL', tool), (
     )
   })
 
+  it('has Patroni replicate as it was told, and changes nothing else', async () => {
+    await pods.members.configure({ synchronous_mode: false, maximum_lag_on_failover: 4_000_000 })
+    // A member tells what its last turn has seen: that is for a while what was before.
+    const configuration = await waitFor('it is set back', async () => {
+      const now = await pods.members.configuration()
+      const isSeen = now['maximum_lag_on_failover'] === 4_000_000
+      return isSeen && now['synchronous_mode'] === true ? now : null
+    })
+    expect(configuration).toMatchObject({ synchronous_mode_strict: false, failsafe_mode: true })
+    await pods.members.settled(SETTLED_WITHIN_MS)
+  })
+
   it('serves on while the tree is away', async () => {
     const before = await pods.primary()
     const startedAt = Date.now()
@@ -141,6 +160,39 @@ describe.skipIf(tool.found === null)(titleOf('the agent of PostgreSQL', tool), (
     await pods.members.settled(SETTLED_WITHIN_MS)
     expect(await pods.primary()).toBe(before)
     expect(await writer?.lost()).toEqual([])
+  })
+
+  it('goes on where it was in a tree that knows nothing of it', async () => {
+    await pods.ready(ALL, SETTLED_WITHIN_MS)
+    const leader = await pods.primary()
+    const { name: standby } = (await pods.members.states())?.find(
+      ({ role }) => role === 'replica',
+    ) ?? { name: '' }
+    const laggard = Number(standby.slice('q-'.length))
+    pods.members.kill(laggard)
+    await writer?.goesOn(WRITES, SETTLED_WITHIN_MS)
+    for (const i of ALL) if (i !== laggard) pods.members.kill(i)
+    await Promise.all(ALL.map((i) => pods.killAgent(i)))
+    await tree(async (client) => {
+      for (const path of ['/service/tests', '/members']) await wipe(client, path)
+    })
+    await pods.restart(laggard)
+    const waits = async (index: number, missing: string) => {
+      const { reason } = await pods.status(index)
+      return reason.includes(`never known a leader of this data: no report yet of ${missing}`)
+    }
+    const others = ALL.filter((i) => i !== laggard)
+    const names = others.map((i) => `q-${i}`)
+    await waitFor('the laggard waits', () => waits(laggard, names.join(', ')), SETTLED_WITHIN_MS)
+    const [first = 0, second = 0] = [...others].sort((i) => (i === leader ? 1 : -1))
+    await pods.restart(first)
+    await waitFor('both wait', () => waits(laggard, `q-${second}`), SETTLED_WITHIN_MS)
+    await pods.restart(second)
+    await pods.ready(ALL, FORMED_WITHIN_MS)
+    expect(await pods.primary()).toBe(leader)
+    await writer?.goesOn(WRITES, SETTLED_WITHIN_MS)
+    expect(await writer?.lost()).toEqual([])
+    await pods.members.settled(SETTLED_WITHIN_MS)
   })
 
   it('clears away what is left of a member after a scale-down', async () => {

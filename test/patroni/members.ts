@@ -176,6 +176,12 @@ export class PatroniMembers {
     if (!answer.ok) throw new Error(`PATCH /config: ${answer.status}`)
   }
 
+  /** Patroni's dynamic configuration, as one of the members has it. */
+  async configuration(): Promise<Readonly<Record<string, unknown>>> {
+    const answer = await fetch(`http://127.0.0.1:${this.#restPorts[0]}/config`)
+    return (await answer.json()) as Record<string, unknown>
+  }
+
   async control(...args: string[]): Promise<Ended> {
     const [command, all] = this.#asUser([
       this.#tool.python,

@@ -61,6 +61,7 @@ export class PatroniPods {
         ['advertised-host', '127.0.0.1'],
         ['patroni-scope', 'tests'],
         ['patroni-port', restPort],
+        ['patroni-replication', 'synchronous'],
         ['postgresql-port', postgresPort],
         ['session-timeout-ms', 4_000],
         ['verdict-patience-ms', 1_000],
@@ -144,6 +145,17 @@ export class PatroniPods {
   /** The pod goes: its agent ends once the engine has. */
   async endAgent(index: number): Promise<void> {
     await this.#agents[index]?.signal('SIGTERM')
+  }
+
+  async killAgent(index: number): Promise<void> {
+    await this.#agents[index]?.signal('SIGKILL')
+  }
+
+  /** A pod that was killed as a whole comes back. */
+  async restart(index: number): Promise<void> {
+    this.#agents[index]?.start()
+    await this.#decided(index)
+    this.members.start(index)
   }
 
   logs(): string {

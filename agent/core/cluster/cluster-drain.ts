@@ -33,12 +33,19 @@ function reporting<View extends EngineView>(situation: Situation<View>, step: St
   return { ...step, wants: { locks: [], report: reportOf(situation, true) } }
 }
 
-/** Null: nothing of the engine holds up the stop. */
+/**
+ * Null: nothing of the engine holds up the stop. One answer that is late says nothing of an engine: what held the
+ * stop up before it holds it up still. A process that has ended asks for a permit, or answers nothing for longer.
+ */
 function planMove<View extends EngineView>(
   { observation, plan, rules, facts }: Situation<View>,
   drain: Drain,
 ): Move | null {
-  if (!observation.engine.answers) return null
+  if (!observation.engine.answers) {
+    const { heardAtMs } = drain
+    const silent = heardAtMs === null || observation.nowMs - heardAtMs >= rules.drainSilenceMs
+    return silent ? null : pause('does not answer: waits for it')
+  }
   const next = plan.drain(observation, drain, rules)
   switch (next.kind) {
     case 'ready':

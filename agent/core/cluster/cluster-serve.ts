@@ -3,11 +3,11 @@ import type { Step } from '../policy.ts'
 import type { Action } from '../state.ts'
 import { isWanted } from '../stop-verdict.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
-import { foundingMove } from './founding.ts'
+import { foundingMove, lostMove } from './founding.ts'
 import { type Move, pause, type Situation, stepOf, underLock } from './gate.ts'
 import type { Duty } from './plan.ts'
 import { confirmMove, reconcileMove } from './reconcile.ts'
-import { countUpTo, expectedSet, lostAll, readyMember, surveyOf } from './survey.ts'
+import { countUpTo, expectedSet, readyMember, surveyOf } from './survey.ts'
 
 /**
  * The process answers. First that it belongs to the cluster of the tree, then that the tree knows of it, then
@@ -107,10 +107,9 @@ function unformedMove<View extends EngineView>(
   if (facts.intent?.by === observation.self.pod) {
     return underLock(facts, 'bootstrap', { kind: 'clearIntent' }, 'the disk is empty by now')
   }
-  const survey = surveyOf(situation, facts, set)
-  if (survey.missing.length === 0 && survey.holders.length === 0) {
-    return pause(`refuses to form a cluster: ${lostAll(initialized.engineClusterId)}`)
-  }
+  const { engineClusterId: clusterId } = initialized
+  const lost = lostMove(situation, { facts, set, clusterId, refusal: 'refuses to form a cluster' })
+  if (lost !== null) return lost
   const ready = readyMember(situation, facts)
   if (ready === null) return pause('in no cluster, and no member serves yet that could take it in')
   return underLock(facts, 'reconfig', { kind: 'join' }, `${ready} serves: this pod joins`)

@@ -4,9 +4,10 @@ import type { StartMode } from '../start-rule.ts'
 import type { Action } from '../state.ts'
 import { commandMove } from './cluster-serve.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
-import { foundingMove } from './founding.ts'
+import { foundingMove, lostMove } from './founding.ts'
 import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
-import { countUpTo, expectedSet, lostAll, mostAdvanced, readyMember, surveyOf } from './survey.ts'
+import { lostTreeMove } from './lost-tree.ts'
+import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
 
 type MemberDisk = Extract<DiskReport, { kind: 'member' }>
 
@@ -91,6 +92,8 @@ function memberMove<View extends EngineView>(
   disk: MemberDisk,
 ): Move {
   const { plan, observation } = situation
+  const lost = plan.isTreeLost?.(observation) ? lostTreeMove(situation, facts) : null
+  if (lost !== null) return lost
   if (plan.forming === 'itself') return permit('resume', 'the disk holds data')
   const known = facts.initialized?.engineClusterId ?? ''
   if (known !== '' && disk.clusterId !== '' && known !== disk.clusterId) {
@@ -164,10 +167,9 @@ function emptyMove<View extends EngineView>(situation: Situation<View>, facts: C
   if (facts.intent?.by === observation.self.pod) {
     return underLock(facts, 'bootstrap', { kind: 'clearIntent' }, 'the disk is empty by now')
   }
-  const survey = surveyOf(situation, facts, set)
-  if (survey.missing.length === 0 && survey.holders.length === 0) {
-    return pause(`refuses to start: ${lostAll(initialized.engineClusterId)}`)
-  }
+  const { engineClusterId: clusterId } = initialized
+  const lost = lostMove(situation, { facts, set, clusterId, refusal: 'refuses to start' })
+  if (lost !== null) return lost
   const ready = readyMember(situation, facts)
   if (plan.restart === 'elected' && ready === null) return pause('no member serves yet')
   return joinMove(situation, facts, ready ?? `cluster ${initialized.engineClusterId}`)

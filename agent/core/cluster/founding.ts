@@ -39,6 +39,39 @@ export function foundingMove<View extends EngineView>(
   return underLock(facts, 'bootstrap', write, 'all expected disks are empty')
 }
 
+/**
+ * A cluster is on record, and no disk of the set holds any of it; null: one may. It is formed anew only where pods
+ * keep their data themselves: anywhere else a volume may be brought back.
+ */
+export function lostMove<View extends EngineView>(
+  situation: Situation<View>,
+  { facts, set, clusterId, refusal }: LostCluster,
+): Move | null {
+  const { observation, plan, rules } = situation
+  const { missing, holders, started } = surveyOf(situation, facts, set)
+  if (missing.length > 0 || holders.length > 0) return null
+  if (!rules.volatile) {
+    const ways = 'bring a volume back, or delete the znode initialized to form a new cluster'
+    return pause(`${refusal}: all disks of cluster ${clusterId} are empty: ${ways}`)
+  }
+  if (plan.forming === 'atStart' && started.length > 0) {
+    return pause(`${started.join(', ')} may be running`)
+  }
+  if (observation.self.ordinal !== set.firstOrdinal) {
+    return pause(`ordinal ${set.firstOrdinal} forms another cluster`)
+  }
+  const reason = `all data of cluster ${clusterId} went with its pods`
+  return underLock(facts, 'bootstrap', { kind: 'forget' }, reason)
+}
+
+export interface LostCluster {
+  readonly facts: ClusterFacts
+  readonly set: StatefulSetView
+  readonly clusterId: string
+  /** How a refusal begins. */
+  readonly refusal: string
+}
+
 function obstacleTo(survey: Survey, { plan }: Situation): string | null {
   const { missing, clusters, holders, started } = survey
   if (clusters.length > 1) return `disks hold different clusters: ${clusters.join(', ')}`

@@ -1,4 +1,4 @@
-import type { EngineView, Ms, Observation } from '../observation.ts'
+import { type EngineView, type Ms, type Observation, ordinalOf } from '../observation.ts'
 import type { Drain } from '../state.ts'
 import type { ReplicaSurvey } from './kafka-partitions.ts'
 import type { DrainStep } from './plan.ts'
@@ -20,8 +20,10 @@ export interface BrokerView extends EngineView {
 export interface StopBounds {
   /** Copies looked at longer ago than this let no broker stop. */
   readonly kafkaSurveyFreshMs: Ms
-  /** The controller lets others stop first, for so long. */
+  /** A broker lets others stop first, for so long. */
   readonly kafkaControllerLastMs: Ms
+  /** Brokers that are told to stop together have said so in the tree after this. */
+  readonly kafkaOthersMs: Ms
 }
 
 /** The duty of a broker that is about to stop: to look at its copies. */
@@ -65,12 +67,31 @@ function stopObstacle(
   if (survey.atRisk > 0) {
     return `${survey.atRisk} partitions would refuse writes without it: ${survey.example}`
   }
+  if (nowMs - drain.startedAtMs >= bounds.kafkaControllerLastMs) return null
+  return turnObstacle(observation, survey, drain, bounds)
+}
+
+/**
+ * Whose turn it is where several stop at once, as when a node goes: each would find that writes can do without it
+ * alone. The highest ordinal goes first and the controller last; whoever comes after looks at its copies again.
+ */
+function turnObstacle(
+  observation: Observation<BrokerView>,
+  { copies }: DatedSurvey,
+  drain: Drain,
+  { kafkaOthersMs }: StopBounds,
+): string | null {
+  const { engine, cluster, self } = observation
   const others = otherStopping(observation)
-  const patient = nowMs - drain.startedAtMs < bounds.kafkaControllerLastMs
-  if (engine.leads && others.length > 0 && patient) {
+  if (engine.leads && others.length > 0) {
     return `the controller stops last, after ${others.join(', ')}`
   }
-  return null
+  if (copies === 0 || cluster === null) return null
+  const before = others.find(
+    (pod) => pod !== engine.leader && (ordinalOf(pod, self.set) ?? 0) > self.ordinal,
+  )
+  if (before !== undefined) return `${before} stops first`
+  return cluster.atMs - drain.startedAtMs < kafkaOthersMs ? 'looks who else stops' : null
 }
 
 /**

@@ -45,7 +45,7 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
    * empty disk. `asIs`: the engine catches up from it. (One that never stopped is taken back as it is.)
    */
   readonly removedReturns: 'fresh' | 'asIs'
-  /** Negative: `left` is behind. Only asked of engines whose restart is `elected`. */
+  /** Negative: `left` is behind. Only asked of engines whose restart is `elected`, and where `isTreeLost`. */
   comparePositions(left: string, right: string): number
   /** Why the engine must not be started yet, beside the general rules; null: it may be. */
   startGate(observation: Observation<View>): string | null
@@ -54,6 +54,11 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
    * null: nothing. `waitedMs`: since the agent started. Left out: an empty member is in nobody's way.
    */
   beforeFilling?(observation: Observation<View>, waitedMs: Ms): Duty | string | null
+  /**
+   * Nobody leads, and nobody has led in this tree: whoever starts with data begins the cluster anew with that.
+   * Left out: the engine's own quorum guards it, or it is elected anyway.
+   */
+  isTreeLost?(observation: Observation<View>): boolean
   /** What a serving member does for itself; null: nothing. */
   duty(observation: Observation<View>): Duty | null
   /** What the elected agent does for the set; null: nothing. */

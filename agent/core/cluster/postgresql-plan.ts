@@ -7,6 +7,7 @@ import {
 } from '../observation.ts'
 import type { Drain } from '../state.ts'
 import type { ClusterPlan, DrainStep, Duty } from './plan.ts'
+import { comparePositions } from './postgresql-position.ts'
 
 /** What Patroni keeps of its cluster in the tree; null: the tree could not be read. */
 export interface PatroniRecord {
@@ -14,6 +15,8 @@ export interface PatroniRecord {
   readonly systemId: string | null
   /** Who leads, by the znode `leader`; null: nobody. */
   readonly leader: string | null
+  /** Somebody has led in this tree, by the znode `status`, which leaders keep: Patroni guards what they committed. */
+  readonly hasLed: boolean
 }
 
 /** A member that may take over, as its own Patroni says. */
@@ -22,17 +25,24 @@ export interface Candidate {
   readonly lagBytes: number
 }
 
+/** What a commit waits for: nobody, a standby while there is one, a standby in any case. */
+export type Replication = 'asynchronous' | 'synchronous' | 'strict'
+
 /** A PostgreSQL server under Patroni, as its agent sees it. */
 export interface PostgresqlView extends EngineView {
   /** Patroni's word for what PostgreSQL does: running, starting, creating replica, stopped… */
   readonly state: string
   /** Whether Patroni's own loop goes round; null: it did not say. */
   readonly loops: boolean | null
+  /** For how long Patroni has not answered; 0: it does, or it has not yet since its last permit. */
+  readonly silentMs: Ms
   readonly record: PatroniRecord | null
   /** When the following was asked for; null: never. */
   readonly rosterAtMs: Ms | null
   /** Commits wait for a standby, and nobody but such a standby may take over. */
   readonly synchronous: boolean
+  /** By Patroni's dynamic configuration; `other`: what only people set, as a quorum. Null: not known. */
+  readonly replication: Replication | 'other' | null
   /** Who may take over, also this one, the most advanced first; in synchronous mode synchronous standbys alone. */
   readonly candidates: readonly Candidate[]
   /** When this server was last seen as the primary; null: not by this agent. */
@@ -44,14 +54,17 @@ export interface PostgresqlView extends EngineView {
 export interface PostgresqlBounds {
   /** A restart waits so long for a synchronous standby before it hands over, and again after it has. */
   readonly standbyWaitMs: Ms
+  /** As Patroni is told to do it; null: whatever it was told by others. */
+  readonly replication: Replication | null
   /** There are no volumes: when all disks are empty a new cluster is formed. */
   readonly volatile: boolean
 }
 
 /**
  * PostgreSQL under Patroni, which forms, elects and repairs by itself, through the same tree. What is left to
- * the agent: nobody but the first ordinal founds, and only over empty disks; nobody stops in the moment in
- * which a primary has no synchronous standby, since then nobody could take over from it.
+ * the agent: nobody but the first ordinal founds, and only over empty disks; in a tree that was lost nobody goes on
+ * with data that is behind another's; nobody stops in the moment in which a primary has no synchronous standby,
+ * since then nobody could take over from it.
  */
 export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<PostgresqlView> {
   return {
@@ -60,10 +73,12 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
     joins: 'freely',
     // pg_rewind or a new copy: Patroni decides by the timelines.
     removedReturns: 'asIs',
-    comparePositions: () => 0,
-    startGate: (observation) => startGate(observation, bounds),
+    comparePositions,
+    startGate: (observation) =>
+      observation.disk.kind === 'empty' ? emptyGate(observation, bounds) : dataGate(observation),
+    isTreeLost: ({ engine }) => engine.record !== null && isNewTo(engine.record),
     duty,
-    setDuty: () => null,
+    setDuty: ({ engine }) => replicationDuty(engine, bounds),
     drain: (observation, drain) => drainStep(observation, drain, bounds),
     // Nobody else takes writes as long as it leads.
     isNeeded: ({ engine }) => engine.leads && engine.ready,
@@ -75,11 +90,10 @@ export function postgresqlPlan(bounds: PostgresqlBounds): ClusterPlan<Postgresql
  * member form that while there is no `initialize`: also beside disks with data whose tree was lost, and with
  * a founder that died on the way nobody could tell whose `initialize` is left over.
  */
-function startGate(
-  { disk, engine, cluster, self, statefulSet }: Observation<PostgresqlView>,
+function emptyGate(
+  { engine, cluster, self, statefulSet }: Observation<PostgresqlView>,
   { volatile }: PostgresqlBounds,
 ): string | null {
-  if (disk.kind !== 'empty') return null
   const { record } = engine
   if (record === null || cluster === null) return 'the disk is empty and the tree cannot be read'
   if (record.leader !== null) return null
@@ -102,6 +116,26 @@ function startGate(
 }
 
 /**
+ * Data starts, and waits inside Patroni while there is no tree. Where there is one, it has to be seen first whether
+ * the tree knows the cluster.
+ */
+function dataGate({ engine, cluster }: Observation<PostgresqlView>): string | null {
+  const { record } = engine
+  if (record === null) {
+    return cluster === null ? null : 'what Patroni keeps in the tree cannot be read yet'
+  }
+  return cluster === null && isNewTo(record) ? 'this tree has no reports of the pods yet' : null
+}
+
+/**
+ * Patroni puts `initialize` back over data before it has started PostgreSQL, and compares WAL only with who is in the
+ * tree by then: so the next one must not follow on its word, but on a leader's.
+ */
+function isNewTo({ systemId, leader, hasLed }: PatroniRecord): boolean {
+  return leader === null && (!systemId || !hasLed)
+}
+
+/**
  * A removed pod's slot would hold WAL back for as long as Patroni remembers the member (member_slots_ttl). The
  * agent that removed it dropped its own server's slot; each server has one. Not before the removal is done: until
  * then the pod may come back, and needs the WAL.
@@ -117,6 +151,16 @@ function duty({ engine, cluster, statefulSet, self }: Observation<PostgresqlView
   if (gone === undefined) return null
   const reason = `${gone} was removed, and its slot still holds WAL`
   return { name: 'dropSlot', args: { pod: gone }, lock: null, reason }
+}
+
+/** Patroni reads what it was started with only for a first cluster: later it is told in the tree, for all at once. */
+function replicationDuty(
+  { replication: given }: PostgresqlView,
+  { replication: wanted }: PostgresqlBounds,
+): Duty | null {
+  if (wanted === null || given === null || given === wanted) return null
+  const reason = `replication is ${given}, and is to be ${wanted}`
+  return { name: 'setReplication', args: {}, lock: 'election', reason }
 }
 
 function drainStep(

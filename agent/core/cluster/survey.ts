@@ -92,7 +92,3 @@ export function readyMember({ observation }: Situation, facts: ClusterFacts): st
   )
   return ready?.[0] ?? null
 }
-
-export function lostAll(clusterId: string): string {
-  return `all disks of cluster ${clusterId} are empty: bring a volume back, or delete the znode initialized to form a new cluster`
-}

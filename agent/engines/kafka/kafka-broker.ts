@@ -30,8 +30,13 @@ export class LocalBroker {
   readonly #options: LocalBrokerOptions
   readonly #pulse: KafkaPulse<KafkaMetadata>
   readonly #asking: KafkaConnection
+  /** Apart from that, since a broker answers the requests of a connection one after the other. */
+  readonly #quick: KafkaConnection
   #survey: DatedSurvey | null = null
   #surveying: Promise<void> | null = null
+  /** When the copies are looked at next, and for how long not when that fails. */
+  #surveyDueAtMs = Number.NEGATIVE_INFINITY
+  #pauseMs: number = limits.kafkaSurveyEveryMs
   /** When the process that got the last permit first answered. */
   #answeredAtMs: number | null = null
   #caughtUp = false
@@ -41,6 +46,7 @@ export class LocalBroker {
     const heart = new KafkaConnection(options.place, options.tls)
     this.#pulse = new KafkaPulse(heart, metadata([]), NO_METADATA)
     this.#asking = new KafkaConnection(options.place, options.tls)
+    this.#quick = new KafkaConnection(options.place, options.tls)
   }
 
   get metadata(): KafkaMetadata {
@@ -73,13 +79,31 @@ export class LocalBroker {
     this.#answeredAtMs = null
     this.#caughtUp = false
     this.#survey = null
+    this.#surveyDueAtMs = Number.NEGATIVE_INFINITY
+    this.#pauseMs = limits.kafkaSurveyEveryMs
   }
 
-  /** Whether it answers; while it does, what it knows is followed. Never rejects. */
+  /** Whether it answers. Never rejects. */
   async look(): Promise<boolean> {
-    const answers = await this.#pulse.look()
-    if (answers) await this.#follow()
-    return answers
+    return await this.#pulse.look()
+  }
+
+  /**
+   * Until the start of a broker that answers is over: are its copies in sync? Time runs on where it may not be asked.
+   * Never rejects.
+   */
+  async follow(mayAsk: boolean): Promise<void> {
+    const { nowMs } = this.#options
+    this.#answeredAtMs ??= nowMs()
+    if (this.#caughtUp || !this.#isListed) return
+    if (mayAsk && nowMs() >= this.#surveyDueAtMs) await this.#glance()
+    const late = nowMs() - this.#answeredAtMs >= limits.kafkaBehindMs
+    this.#caughtUp = late || this.#survey?.behind === 0
+  }
+
+  /** Asks what a turn of the loop waits for: no question that takes longer delays it, or is broken off with it. */
+  async askQuickly<T>(request: KafkaRequest<T>): Promise<T> {
+    return await this.#quick.call(request, limits.kafkaPatienceMs)
   }
 
   /** Asks the broker anything else. */
@@ -102,27 +126,27 @@ export class LocalBroker {
     this.#survey = { ...surveyReplicas(own, minInSync, id), atMs, logs }
   }
 
-  /** Until the start of the broker is over: are its copies in sync? */
-  async #follow(): Promise<void> {
-    const { nowMs } = this.#options
-    this.#answeredAtMs ??= nowMs()
-    if (this.#caughtUp || !this.#isListed) return
-    const dueAtMs = (this.#survey?.atMs ?? Number.NEGATIVE_INFINITY) + limits.kafkaSurveyEveryMs
-    if (nowMs() >= dueAtMs) await this.#glance()
-    const late = nowMs() - this.#answeredAtMs >= limits.kafkaBehindMs
-    this.#caughtUp = late || this.#survey?.behind === 0
-  }
-
   /** Waits a moment for a look at the copies; one that takes longer shows later. */
   async #glance(): Promise<void> {
-    this.#surveying ??= this.lookAtCopies()
-      .catch(() => {
-        // The broker is not ready while nothing is known of its copies.
-      })
-      .finally(() => {
-        this.#surveying = null
-      })
+    this.#surveying ??= this.#surveyCopies().finally(() => {
+      this.#surveying = null
+    })
     await within(this.#surveying, limits.kafkaPatienceMs, notYet).catch(() => {})
+  }
+
+  /** A question that got no answer may hold a thread of the broker for long: the next one comes later each time. */
+  async #surveyCopies(): Promise<void> {
+    const { nowMs } = this.#options
+    const startedAtMs = nowMs()
+    try {
+      await this.lookAtCopies()
+      this.#surveyDueAtMs = startedAtMs + limits.kafkaSurveyEveryMs
+      this.#pauseMs = limits.kafkaSurveyEveryMs
+    } catch {
+      // The broker is not ready while nothing is known of its copies.
+      this.#surveyDueAtMs = nowMs() + this.#pauseMs
+      this.#pauseMs = Math.min(2 * this.#pauseMs, limits.kafkaSurveyPauseMsMax)
+    }
   }
 }
 

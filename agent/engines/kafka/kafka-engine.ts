@@ -77,6 +77,7 @@ export class KafkaEngine implements Engine<KafkaView> {
     const answers = await this.#broker.look()
     // A broker that is about to start must not do so on what a server behind the others says.
     const tree = await readKafkaTree(coordination, treeRoot, brokerId, !answers)
+    if (answers) await this.#broker.follow(isInTree(tree))
     this.#leaderless.look(tree.kind === 'known')
     const { clusterId, controllerId } = this.#broker.metadata
     const obstacle = this.#obstacle(answers, tree)
@@ -141,4 +142,9 @@ export class KafkaEngine implements Engine<KafkaView> {
     }
     return this.#broker.obstacle
   }
+}
+
+/** A question about copies that a broker without its session is asked holds a thread of it until the session is back. */
+function isInTree(tree: KafkaTree): boolean {
+  return tree.kind === 'known' && tree.registered !== null
 }

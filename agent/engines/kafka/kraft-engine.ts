@@ -110,6 +110,7 @@ export class KraftEngine implements Engine<KraftView> {
   async observe(): Promise<KraftView> {
     const { brokerId, nowMs } = this.#options
     const answers = await this.#broker.look()
+    if (answers) await this.#broker.follow(true)
     const quorum = answers ? await this.#lookAtQuorum() : null
     if (answers) await this.#lookAtFenced()
     // A broker that runs has its cluster on its disk.
@@ -217,7 +218,7 @@ export class KraftEngine implements Engine<KraftView> {
   /** Null while the quorum has no leader that could say; who votes stays known. */
   async #lookAtQuorum(): Promise<QuorumView | null> {
     try {
-      this.#quorum = await this.#broker.ask(describeQuorum, limits.kafkaPatienceMs)
+      this.#quorum = await this.#broker.askQuickly(describeQuorum)
       return this.#quorum
     } catch {
       return null
@@ -228,11 +229,11 @@ export class KraftEngine implements Engine<KraftView> {
   async #lookAtFenced(): Promise<void> {
     try {
       if (this.#tellsFenced === null) {
-        const versions = await this.#broker.ask(highestVersions, limits.kafkaPatienceMs)
+        const versions = await this.#broker.askQuickly(highestVersions)
         this.#tellsFenced = (versions.get(fencedBrokers.key) ?? 0) >= fencedBrokers.version
       }
       if (!this.#tellsFenced) return
-      this.#fenced = await this.#broker.ask(fencedBrokers, limits.kafkaPatienceMs)
+      this.#fenced = await this.#broker.askQuickly(fencedBrokers)
     } catch {
       // Whoever is fenced is so for longer than one answer takes.
     }

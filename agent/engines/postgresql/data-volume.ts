@@ -1,8 +1,9 @@
 import type { Coordination } from '../../coordination/coordination.ts'
+import { positionOf } from '../../core/cluster/postgresql-position.ts'
 import type { DiskReport } from '../../core/observation.ts'
 import { messageOf } from '../../errors.ts'
 import type { MemberDisk } from '../member-disk.ts'
-import { isEmptyDirectory, systemIdentifier } from './data-directory.ts'
+import { dataEnd, isEmptyDirectory, systemIdentifier } from './data-directory.ts'
 
 export interface VolumeOptions {
   readonly disk: MemberDisk
@@ -41,6 +42,12 @@ export class DataVolume {
     } catch (error) {
       return { kind: 'unreadable', reason: messageOf(error) }
     }
+  }
+
+  /** How far the data of the stopped server goes; null without any. */
+  position(): string | null {
+    const end = dataEnd(this.#options.dataDirectory)
+    return end === null ? null : positionOf(end)
   }
 
   /** True from a start on an empty disk until the server has served. */

@@ -1,5 +1,6 @@
 import * as Type from 'typebox'
 import { Value } from 'typebox/value'
+import type { Replication } from '../../core/cluster/postgresql-plan.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import { exchange, type HttpAnswer, headersOf, LateError } from '../../http/exchange.ts'
 import { readSecretFile } from '../../secret-file.ts'
@@ -22,7 +23,10 @@ const Member = Type.Object({
   tags: Type.Optional(Type.Object({ nofailover: Type.Optional(Type.Boolean()) })),
 })
 const Cluster = Type.Object({ members: Type.Array(Member) })
-const Configuration = Type.Object({ synchronous_mode: Type.Optional(Type.Unknown()) })
+const Configuration = Type.Object({
+  synchronous_mode: Type.Optional(Type.Unknown()),
+  synchronous_mode_strict: Type.Optional(Type.Unknown()),
+})
 
 export type PatroniStatus = Type.Static<typeof Status>
 export type PatroniMember = Type.Static<typeof Member>
@@ -72,11 +76,25 @@ export class PatroniClient {
     return parsed(Cluster, text).members
   }
 
-  /** Whether the dynamic configuration asks for synchronous replication. */
-  async isSynchronous(): Promise<boolean> {
+  /** What the dynamic configuration asks for; `synchronous`: commits wait for standbys, in whatever way. */
+  async replication(): Promise<{
+    readonly synchronous: boolean
+    readonly mode: Replication | 'other'
+  }> {
     const { text } = await this.#get('/config', this.#options.treeTimeoutMs)
-    const { synchronous_mode: mode } = parsed(Configuration, text)
-    return mode === true || /^(on|true|yes|1|quorum)$/i.test(String(mode))
+    const { synchronous_mode: mode, synchronous_mode_strict: strict } = parsed(Configuration, text)
+    if (/^quorum$/i.test(String(mode))) return { synchronous: true, mode: 'other' }
+    if (isOn(mode)) return { synchronous: true, mode: isOn(strict) ? 'strict' : 'synchronous' }
+    return { synchronous: false, mode: isOn(strict) ? 'other' : 'asynchronous' }
+  }
+
+  /** Changes that in the dynamic configuration, and nothing else of it. */
+  async setReplication(mode: Replication): Promise<void> {
+    const answer = await this.#change('PATCH', '/config', {
+      synchronous_mode: mode !== 'asynchronous',
+      synchronous_mode_strict: mode === 'strict',
+    })
+    if (answer === null) throw new AgentError('ENGINE_UNREACHABLE', 'Patroni: no answer in time')
   }
 
   /** Whether that member's own Patroni says that it is a synchronous standby and runs. */
@@ -88,7 +106,13 @@ export class PatroniClient {
 
   /** Resolves when the switchover is on record. Patroni answers when it is over, which nobody waits for. */
   async switchOver(leader: string, candidate: string | null): Promise<void> {
-    const body = JSON.stringify({ leader, ...(candidate === null ? {} : { candidate }) })
+    const value = { leader, ...(candidate === null ? {} : { candidate }) }
+    await this.#change('POST', '/switchover', value)
+  }
+
+  /** Null: no answer in time, which says nothing of what came of it. */
+  async #change(method: string, path: string, value: object): Promise<HttpAnswer | null> {
+    const body = JSON.stringify(value)
     const { user, passwordFile, treeTimeoutMs } = this.#options
     const secret = user === '' ? '' : `${user}:${readSecretFile(passwordFile)}`
     const headers = {
@@ -97,15 +121,15 @@ export class PatroniClient {
     }
     let answer: HttpAnswer
     try {
-      const url = new URL('/switchover', this.#base)
-      answer = await exchange(url, { method: 'POST', headers }, body, treeTimeoutMs)
+      answer = await exchange(new URL(path, this.#base), { method, headers }, body, treeTimeoutMs)
     } catch (error) {
-      if (error instanceof LateError) return
+      if (error instanceof LateError) return null
       throw new AgentError('ENGINE_UNREACHABLE', `Patroni: ${messageOf(error)}`)
     }
     if (answer.status !== 200 && answer.status !== 202) {
       throw new AgentError('ENGINE_REFUSED', `Patroni: ${answer.text}`, answer.status)
     }
+    return answer
   }
 
   async #get(path: string, timeoutMs: number, base = this.#base): Promise<HttpAnswer> {
@@ -115,6 +139,11 @@ export class PatroniClient {
       throw new AgentError('ENGINE_UNREACHABLE', `Patroni: ${messageOf(error)}`)
     }
   }
+}
+
+/** As Patroni reads it (parse_bool). */
+function isOn(value: unknown): boolean {
+  return /^(on|true|yes|1)$/i.test(String(value))
 }
 
 function parsed<S extends Type.TSchema>(schema: S, text: string): Type.Static<S> {

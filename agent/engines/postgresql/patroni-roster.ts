@@ -1,5 +1,5 @@
 import type { Coordination } from '../../coordination/coordination.ts'
-import type { Candidate, PatroniRecord } from '../../core/cluster/postgresql-plan.ts'
+import type { Candidate, PatroniRecord, Replication } from '../../core/cluster/postgresql-plan.ts'
 import type { EngineMember } from '../../core/observation.ts'
 import type { PatroniClient, PatroniMember } from './patroni-client.ts'
 
@@ -23,11 +23,14 @@ const RUNS = ['streaming', 'running', 'in archive recovery']
 export class PatroniRoster {
   readonly #options: RosterOptions
   #isAsking = false
+  /** How often it was changed. */
+  #replications = 0
   #askedAtMs = Number.NEGATIVE_INFINITY
   atMs: number | null = null
   leader: string | null = null
   members: readonly EngineMember[] = []
   synchronous = false
+  replication: Replication | 'other' | null = null
   candidates: readonly Candidate[] = []
   /** Null: the tree could not be read, or nobody wants to know. */
   record: PatroniRecord | null = null
@@ -48,6 +51,13 @@ export class PatroniRoster {
     this.#askedAtMs = Number.NEGATIVE_INFINITY
   }
 
+  /** The same of replication, of which a look that is under way may not know yet. */
+  forgetReplication(): void {
+    this.#replications += 1
+    this.replication = null
+    this.forget()
+  }
+
   async #ask(answers: boolean, wantsRecord: boolean): Promise<void> {
     const askedAtMs = this.#options.nowMs()
     this.#isAsking = true
@@ -65,11 +75,16 @@ export class PatroniRoster {
   async #readRecord(): Promise<PatroniRecord | null> {
     const { coordination, patroniPath } = this.#options
     try {
-      const [initialize, leader] = await Promise.all([
+      const [initialize, leader, status] = await Promise.all([
         coordination.read(`${patroniPath}/initialize`),
         coordination.read(`${patroniPath}/leader`),
+        coordination.read(`${patroniPath}/status`),
       ])
-      return { systemId: textOf(initialize?.data), leader: textOf(leader?.data) }
+      return {
+        systemId: textOf(initialize?.data),
+        leader: textOf(leader?.data),
+        hasLed: status !== null,
+      }
     } catch {
       return null
     }
@@ -77,7 +92,11 @@ export class PatroniRoster {
 
   async #askPatroni(askedAtMs: number): Promise<void> {
     const { patroni } = this.#options
-    const [members, synchronous] = await Promise.all([patroni.members(), patroni.isSynchronous()])
+    const replications = this.#replications
+    const [members, { synchronous, mode }] = await Promise.all([
+      patroni.members(),
+      patroni.replication(),
+    ])
     const fit = synchronous
       ? await this.#answering(members.filter(({ role }) => STANDBYS.includes(role)))
       : members.filter(({ role, state, tags }) => {
@@ -90,6 +109,7 @@ export class PatroniRoster {
     }))
     this.leader = members.find(({ role }) => LEADERS.includes(role))?.name ?? null
     this.synchronous = synchronous
+    if (replications === this.#replications) this.replication = mode
     this.candidates = fit
       .map(({ name, lag }) => ({
         name,

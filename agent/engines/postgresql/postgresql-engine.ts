@@ -1,11 +1,16 @@
 import { clusterPolicy } from '../../core/cluster/cluster-policy.ts'
-import { type PostgresqlView, postgresqlPlan } from '../../core/cluster/postgresql-plan.ts'
+import {
+  type PostgresqlView,
+  postgresqlPlan,
+  type Replication,
+} from '../../core/cluster/postgresql-plan.ts'
 import type { DiskReport } from '../../core/observation.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { StartMode } from '../../core/start-rule.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import type { RoleLabel } from '../../kubernetes/role-label.ts'
-import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
+import { limits } from '../../limits.ts'
+import type { ClientPorts, Engine, EngineCall, Fence } from '../engine.ts'
 import { DataVolume, type VolumeOptions } from './data-volume.ts'
 import type { PatroniClient, PatroniStatus } from './patroni-client.ts'
 import { PatroniRoster } from './patroni-roster.ts'
@@ -27,6 +32,8 @@ export interface PostgresqlOptions extends VolumeOptions {
   readonly standbyWaitMs: number
   /** A slot that was dropped and is back is left alone for so long. */
   readonly slotEveryMs: number
+  /** Null: nobody tells Patroni how to replicate. */
+  readonly replication: Replication | null
   readonly nowMs: () => number
 }
 
@@ -42,9 +49,11 @@ const SILENT: PostgresqlView = {
   members: [],
   state: 'unknown',
   loops: null,
+  silentMs: 0,
   record: null,
   rosterAtMs: null,
   synchronous: false,
+  replication: null,
   candidates: [],
   ledAtMs: null,
   idleSlots: [],
@@ -72,6 +81,10 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
   readonly #volume: DataVolume
   #last: PostgresqlView = SILENT
   #version = ''
+  /** The newest answer of the Patroni that runs; null: there was none yet, and nobody knows how long it takes. */
+  #heardAtMs: number | null = null
+  /** When its role was last known; null: it has ended since. An agent that begins anew leaves the label for a while. */
+  #roleAtMs: number | null
   /** When the slot of a pod was dropped: Patroni may go on making it for the time of member_slots_ttl. */
   readonly #droppedAtMs = new Map<string, number>()
 
@@ -80,6 +93,7 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     this.policy = clusterPolicy(postgresqlPlan(options))
     this.clientPorts = options.clientPorts
     this.ports = options.ports
+    this.#roleAtMs = options.nowMs()
     this.#roster = new PatroniRoster(options)
     this.#volume = new DataVolume(options)
   }
@@ -88,25 +102,44 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     return this.#volume.discover(this.#roster.record?.systemId ?? null)
   }
 
-  /** Patroni compares the positions by itself. */
-  async position(): Promise<null> {
-    return null
+  /** Patroni compares the positions of those that run; in a tree that was lost nobody runs yet. */
+  async position(): Promise<string | null> {
+    return this.#volume.position()
   }
 
-  async observe(): Promise<PostgresqlView> {
-    const { label, nowMs } = this.#options
+  async observe(asking = false): Promise<PostgresqlView> {
+    const { nowMs } = this.#options
+    if (asking) this.#forgetProcess()
     const [sight, loops] = await Promise.all([this.#look(), this.#loops()])
     this.#roster.refresh(sight !== null, sight === null || this.#volume.isBegun)
-    this.#last = sight === null ? this.#silent() : this.#seen(sight, loops, nowMs())
+    if (sight !== null || loops !== null) this.#heardAtMs = nowMs()
+    this.#last = sight === null ? this.#silent(loops) : this.#seen(sight, loops, nowMs())
     if (this.#last.ready) this.#volume.finish()
-    const { answers, role } = this.#last
-    label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
+    this.#tellRole(this.#last)
     return this.#last
   }
 
-  /** Patroni alone knows, and says so when its loop stands still. Never a matter of role, quorum or tree. */
-  liveness({ loops }: PostgresqlView): boolean {
-    return loops !== false
+  /** An answer that comes late is no change of role: Services would have no primary, though it is well. */
+  #tellRole({ answers, role }: PostgresqlView): void {
+    const { label, nowMs } = this.#options
+    const atMs = nowMs()
+    if (answers) this.#roleAtMs = atMs
+    else if (this.#roleAtMs !== null && atMs - this.#roleAtMs < limits.postgresqlRoleMs) return
+    label?.want(answers && (role === 'primary' || role === 'replica') ? role : null)
+  }
+
+  /** Another one is to start. */
+  #forgetProcess(): void {
+    this.#heardAtMs = null
+    this.#roleAtMs = null
+  }
+
+  /**
+   * Patroni says so when its loop stands still, and says nothing when all of it does: a primary whose Patroni is
+   * gone goes on taking writes beside the next one. Never a matter of role, quorum or tree.
+   */
+  liveness({ loops, silentMs }: PostgresqlView): boolean {
+    return loops !== false && silentMs < limits.postgresqlSilentMs
   }
 
   async version(): Promise<string> {
@@ -115,6 +148,8 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
 
   /** Patroni needs no word: the line is the permit. */
   permitLine(mode: StartMode): string {
+    this.#forgetProcess()
+    this.#options.label?.want(null)
     return mode
   }
 
@@ -138,11 +173,24 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     this.#roster.forget()
   }
 
-  async perform(name: string, { pod }: Readonly<Record<string, string>>): Promise<void> {
-    if (name !== 'dropSlot' || pod === undefined) {
-      throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
-    }
-    await this.#dropSlot(pod)
+  async perform(
+    name: string,
+    { pod }: Readonly<Record<string, string>>,
+    { fence }: EngineCall<PostgresqlView>,
+  ): Promise<void> {
+    const { replication } = this.#options
+    if (name === 'dropSlot' && pod !== undefined) await this.#dropSlot(pod)
+    else if (name === 'setReplication' && replication !== null) {
+      await this.#setReplication(replication, fence)
+    } else throw new AgentError('ENGINE_REFUSED', `no duty ${name}`)
+  }
+
+  /** What it was before is forgotten: the next try, if there is one, waits for the next look. */
+  async #setReplication(mode: Replication, fence: Fence): Promise<void> {
+    fence.check()
+    this.#roster.replication = null
+    await this.#options.patroni.setReplication(mode)
+    this.#roster.forgetReplication()
   }
 
   async #dropSlot(pod: string): Promise<void> {
@@ -175,15 +223,16 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
     try {
       return await this.#options.patroni.loops()
     } catch {
-      // Not known, which is alive.
+      // Not known, which is alive for a while.
       return null
     }
   }
 
-  #silent(): PostgresqlView {
+  #silent(loops: boolean | null): PostgresqlView {
     const { answers, ready, leads, reason } = SILENT
     const { record } = this.#roster
-    return { ...this.#last, answers, ready, leads, reason, loops: null, record }
+    const silentMs = this.#heardAtMs === null ? 0 : this.#options.nowMs() - this.#heardAtMs
+    return { ...this.#last, answers, ready, leads, reason, loops, silentMs, record }
   }
 
   #seen(
@@ -218,9 +267,11 @@ export class PostgresqlEngine implements Engine<PostgresqlView> {
       members: [...roster.members, ...left].filter(({ name }) => name !== pod),
       state: is.state,
       loops,
+      silentMs: 0,
       record: roster.record,
       rosterAtMs: roster.atMs,
       synchronous: roster.synchronous,
+      replication: roster.replication,
       candidates: roster.candidates,
       ledAtMs: leads ? nowMs : this.#last.ledAtMs,
       idleSlots,

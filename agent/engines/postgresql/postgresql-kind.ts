@@ -41,6 +41,7 @@ export function postgresqlEngine(setup: EngineSetup): PostgresqlEngine {
     everyMsDown: limits.engineEveryMs,
     standbyWaitMs: limits.postgresqlStandbyMs,
     slotEveryMs: limits.postgresqlSlotMs,
+    replication: settings.patroniReplication || null,
     volatile: settings.volatile,
     nowMs,
   })

@@ -1,3 +1,4 @@
+import * as Type from 'typebox'
 import { port, text } from '../../setting.ts'
 
 /** What the agent of PostgreSQL under Patroni is told beside what all agents are told. */
@@ -8,6 +9,18 @@ export const postgresqlSettings = {
   patroniNamespace: text('Where Patroni keeps its clusters in the tree', '/service'),
   patroniScope: text(
     'Patroni’s name of the cluster; the name of the service in the tree when empty',
+  ),
+  patroniReplication: Type.Union(
+    [
+      Type.Literal(''),
+      Type.Literal('asynchronous'),
+      Type.Literal('synchronous'),
+      Type.Literal('strict'),
+    ],
+    {
+      default: '',
+      description: 'What Patroni is told of synchronous replication; left as it is when empty',
+    },
   ),
   postgresqlPort: port('Clients of PostgreSQL', 5432),
   postgresqlUser: text('Superuser of PostgreSQL', 'postgres'),

@@ -20,12 +20,14 @@
 {{- end -}}
 
 {{/*
-The Services of clients that the descriptor names; only the first may have node ports that are given. `own` has what
-the others take from the values of all, `pod` is the only one behind it.
+The Services of clients that the descriptor names; only the first may have node ports and an address that are given.
+`own` has what the others take from the values of all, `pod` is the only one behind it.
 */}}
 {{- define "quorate.clientServiceObjects" -}}
 {{- range $index, $service := .descriptor.services }}
 {{- $given := dict "service" $service "nodePorts" (ternary (default dict $.values.service.nodePorts) dict (eq $index 0)) }}
+{{- $address := (default $.values.service $service.own).clusterIP }}
+{{- if or (eq $index 0) $service.own (eq (toString $address) "None") }}{{ $_ := set $given "clusterIP" $address }}{{ end }}
 ---
 {{ include "quorate.clientServiceObject" (merge (dict "client" $given) $) }}
 {{- end }}
@@ -39,7 +41,7 @@ metadata:
   {{- include "quorate.metadata" (merge (dict "objectName" (include "quorate.serviceName" (dict "context" . "service" .client.service)) "labels" $service.labels "annotations" $service.annotations) .) | nindent 2 }}
 spec:
   type: {{ $service.type }}
-  {{- with $service.clusterIP }}
+  {{- with .client.clusterIP }}
   clusterIP: {{ . }}
   {{- end }}
   {{- with $service.loadBalancerClass }}

@@ -158,6 +158,9 @@ kafka.image.tag is {{ $tag }}: from 4 on Kafka has no mode zookeeper; take kafka
 kafka.image.tag is {{ $tag }}: kafka.mode=kraft needs 3.9 or newer, whose controllers can change
 {{- end -}}
 {{- $replicas := include "quorate.given" $kafka.replicaCount -}}
+{{- if eq $kafka.mode "kraft" -}}
+{{- include "quorate.kafka.validateControllers" . -}}
+{{- end -}}
 {{- if and $replicas (gt (int $replicas) 0) -}}
 {{- if and (eq $kafka.mode "kraft") (not .root.Values.kafkaControllers.enabled) (gt (int $kafka.controllers) (int $replicas)) }}
 kafka.controllers is {{ $kafka.controllers }} and kafka.replicaCount is {{ $replicas }}: controllers are the first of the brokers
@@ -179,6 +182,23 @@ kafka.external.host is {{ $external.host }}: with LoadBalancer every broker has 
 {{- end -}}
 {{- if and (ne $external.type "LoadBalancer") (or $external.loadBalancerClass $external.loadBalancerSourceRanges) }}
 kafka.external: loadBalancerClass and loadBalancerSourceRanges need kafka.external.type LoadBalancer
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A voter that starts without the role of a controller ends at once (4.2): UpdateVoter has no endpoints then. */}}
+{{- define "quorate.kafka.validateControllers" -}}
+{{- $name := include "quorate.fullname" (dict "root" .root "descriptor" (dict "suffix" "-kafka")) -}}
+{{- $live := lookup "apps/v1" "StatefulSet" .root.Release.Namespace $name -}}
+{{- range $container := dig "spec" "template" "spec" "initContainers" (list) $live -}}
+{{- range $variable := default (list) $container.env -}}
+{{- if eq $variable.name "QUORATE_AGENT_KAFKA_CONTROLLERS" -}}
+{{- $controllers := int $.values.controllers -}}
+{{- $replicas := int (default $live.spec.replicas (include "quorate.given" $.values.replicaCount)) -}}
+{{- if lt $controllers (min (int $variable.value) $replicas) }}
+kafka.controllers is {{ $controllers }} and was {{ $variable.value }}: a broker that was a controller cannot start as none; lower it together with kafka.replicaCount
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -56,6 +56,8 @@ const OPEN = [
   'saslStart',
   'saslContinue',
 ]
+/** Errors of a member that is not the one to ask. */
+const NOT_PRIMARY = [10_107, 11_602, 13_436]
 /** Allowed from localhost while there is no user. */
 const EXCEPTION = ['replSetInitiate', 'replSetReconfig', 'replSetGetStatus', 'createUser']
 
@@ -169,7 +171,19 @@ export class MongodDouble {
     if (fault?.mode === 'drop') return void session.socket.destroy()
     const reply = await this.#replyTo(session, name, document, fault)
     if (fault?.mode === 'dropAfter') session.socket.destroy()
-    else session.socket.write(encodeReply(message, reply))
+    else if (message.exhaust && document['topologyVersion'] !== undefined) {
+      await this.#stream(session, message, reply)
+    } else session.socket.write(encodeReply(message, reply))
+  }
+
+  /** A `hello` that may be answered without end is answered whenever there is news, as drivers watch a mongod. */
+  async #stream(session: Session, message: Incoming, first: Document): Promise<void> {
+    let reply = first
+    while (!session.socket.destroyed) {
+      session.socket.write(encodeReply(message, reply, true))
+      const { topologyVersion } = reply
+      reply = await this.#run(session, 'hello', { ...message.document, topologyVersion })
+    }
   }
 
   async #replyTo(
@@ -185,7 +199,8 @@ export class MongodDouble {
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       const { code, codeName, message } = error
-      return { ok: 0, code, codeName, errmsg: message }
+      const version = NOT_PRIMARY.includes(code) ? this.#version() : {}
+      return { ok: 0, code, codeName, errmsg: message, ...version }
     }
   }
 
@@ -202,7 +217,16 @@ export class MongodDouble {
       case 'hello':
       case 'isMaster':
       case 'ismaster':
-        return { ...this.#set.hello(), ...limits(), ...this.#mechanisms(command), ok: 1 }
+        if (command['topologyVersion'] !== undefined) {
+          await this.#set.news(command, () => !session.socket.destroyed)
+        }
+        return {
+          ...this.#set.hello(),
+          ...limits(),
+          ...this.#mechanisms(command),
+          ...this.#version(),
+          ok: 1,
+        }
       case 'ping':
       case 'endSessions':
         return { ok: 1 }
@@ -240,6 +264,10 @@ export class MongodDouble {
       default:
         throw new Refusal(59, 'CommandNotFound', `no such command: '${name}'`)
     }
+  }
+
+  #version(): Document {
+    return { topologyVersion: this.#set.topologyVersion() }
   }
 
   /** How a user may log in, where a handshake asks for it. */

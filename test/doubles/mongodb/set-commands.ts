@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Document, ObjectId } from 'bson'
+import { type Document, EJSON, Long, ObjectId } from 'bson'
 import type { ReplicaMember } from './replica-member.ts'
 import type { HostConfig, SetConfig, SetStore } from './set-store.ts'
 
@@ -23,6 +23,10 @@ export class SetCommands {
   readonly #store: SetStore
   readonly #set: string
   readonly #isSelf: (host: string) => boolean
+  /** Of this process, and how often what `hello` says has changed since it began. */
+  readonly #processId = new ObjectId()
+  #changes = 0
+  #said = ''
 
   constructor(
     member: ReplicaMember,
@@ -139,6 +143,27 @@ export class SetCommands {
       return { ok: 1 }
     } finally {
       this.#member.steppingDown = false
+    }
+  }
+
+  /** By it a client tells what is news: a mongod says it with `hello` and when it is not the one to ask. */
+  topologyVersion(): { readonly processId: ObjectId; readonly counter: Long } {
+    const said = EJSON.stringify(this.hello())
+    if (said !== this.#said) this.#changes += 1
+    this.#said = said
+    return { processId: this.#processId, counter: Long.fromNumber(this.#changes) }
+  }
+
+  /** Resolves when there is news for who knows that much, when the time is over, or when nobody waits. */
+  async news(
+    { topologyVersion: known, maxAwaitTimeMS }: Document,
+    isAwaited: () => boolean,
+  ): Promise<void> {
+    const deadlineMs = performance.now() + maxAwaitTimeMS
+    while (isAwaited() && performance.now() < deadlineMs) {
+      const { processId, counter } = this.topologyVersion()
+      if (!processId.equals(known.processId) || counter.notEquals(known.counter)) return
+      await pause(10)
     }
   }
 

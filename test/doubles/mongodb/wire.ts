@@ -7,12 +7,16 @@ const OP_REPLY = 1
 const OP_QUERY = 2004
 const OP_MSG = 2013
 const AWAIT_CAPABLE = 8
+const MORE_TO_COME = 2
+const EXHAUST_ALLOWED = 0x1_0000
 
 /** A command as the double takes it: from an OP_MSG, or from the OP_QUERY of an old handshake. */
 export interface Incoming {
   readonly requestId: number
   readonly responseTo: number
   readonly isQuery: boolean
+  /** It may be answered without end. */
+  readonly exhaust: boolean
   readonly document: Document
 }
 
@@ -39,10 +43,11 @@ function parse(bytes: Buffer): Incoming {
   if (opcode === OP_QUERY) {
     // Flags, the name of the collection with its zero, how many to skip, how many to return.
     const begin = bytes.indexOf(0, HEADER_BYTES + 4) + 9
-    return { ...base, isQuery: true, document: documentAt(bytes, begin) }
+    return { ...base, isQuery: true, exhaust: false, document: documentAt(bytes, begin) }
   }
   if (opcode !== OP_MSG) throw new Error(`opcode ${opcode}`)
-  const end = bytes.length - (bytes.readUInt32LE(HEADER_BYTES) & 1 ? 4 : 0)
+  const flags = bytes.readUInt32LE(HEADER_BYTES)
+  const end = bytes.length - (flags & 1 ? 4 : 0)
   let document: Document = {}
   let at = HEADER_BYTES + 4
   while (at < end) {
@@ -52,7 +57,7 @@ function parse(bytes: Buffer): Incoming {
     else document = { ...document, ...sequenceAt(bytes, at + 1, length) }
     at += 1 + length
   }
-  return { ...base, isQuery: false, document }
+  return { ...base, isQuery: false, exhaust: (flags & EXHAUST_ALLOWED) !== 0, document }
 }
 
 function documentAt(bytes: Buffer, at: number): Document {
@@ -69,11 +74,17 @@ function sequenceAt(bytes: Buffer, begin: number, length: number): Document {
   return { [name]: documents }
 }
 
-export function encodeReply({ requestId, isQuery }: Incoming, document: Document): Uint8Array {
+/** `more`: another reply follows this one without a request. */
+export function encodeReply(
+  { requestId, isQuery }: Incoming,
+  document: Document,
+  more = false,
+): Uint8Array {
   const body = serialize(document)
-  return isQuery
-    ? frame(OP_REPLY, requestId, replyHead(), body)
-    : frame(OP_MSG, requestId, Buffer.alloc(5), body)
+  if (isQuery) return frame(OP_REPLY, requestId, replyHead(), body)
+  const head = Buffer.alloc(5)
+  if (more) head.writeUInt32LE(MORE_TO_COME, 0)
+  return frame(OP_MSG, requestId, head, body)
 }
 
 function replyHead(): Buffer {

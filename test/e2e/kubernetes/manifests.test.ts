@@ -70,6 +70,31 @@ for (const { version, command, missing } of helmVersions) {
         const { stderr } = await dryRun(await render(command, '--set', right))
         expect(stderr).toMatch(/^Warning: would violate PodSecurity "restricted/m)
       })
+
+      it('are refused where a broker that is a controller would start as none', async () => {
+        const kafka = (controllers: number, replicas: number) => [
+          ...['--values', `${CHART}/ci/kafka-values.yaml`, '--dry-run=server'],
+          ...['--set', `kafka.controllers=${controllers},kafka.replicaCount=${replicas}`],
+        ]
+        const live = await render(command, ...kafka(5, 5))
+        const set = live
+          .split(/^---$/m)
+          .find((part) => /^kind: StatefulSet[\s\S]*-kafka$/m.test(part))
+        await run('kubectl', ['apply', '--filename=-'], set?.replace(/replicas: 5/, 'replicas: 0'))
+        for (const [controllers, replicas] of [
+          [5, 5],
+          [3, 3],
+          [7, 7],
+        ] as const) {
+          expect(await render(command, ...kafka(controllers, replicas))).toContain(
+            'kind: StatefulSet',
+          )
+        }
+        await expect(render(command, ...kafka(3, 5))).rejects.toThrow(
+          'kafka.controllers is 3 and was 5',
+        )
+        await namespace.kubectl('delete', 'statefulset', 'quorate-kafka')
+      })
     })
 }
 

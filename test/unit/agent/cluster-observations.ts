@@ -2,7 +2,7 @@ import { clusterPolicy } from '../../../agent/core/cluster/cluster-policy.ts'
 import type { ClusterFacts, LockName, RecoveryReport } from '../../../agent/core/cluster/facts.ts'
 import { type ClusterPlan, compareCounts } from '../../../agent/core/cluster/plan.ts'
 import { type Decision, decide } from '../../../agent/core/decide.ts'
-import type { EngineView, Observation } from '../../../agent/core/observation.ts'
+import type { EngineView, Observation, Rules } from '../../../agent/core/observation.ts'
 import { type AgentState, initialState, settle } from '../../../agent/core/state.ts'
 import { NOW, observation, rules, serving } from './observations.ts'
 
@@ -92,14 +92,16 @@ export const unformed: EngineView = {
 export class ClusterAgent {
   readonly plan: ClusterPlan
   state: AgentState = initialState(NOW - 300_000)
+  readonly #rules: Rules
 
-  constructor(plan: ClusterPlan) {
+  constructor(plan: ClusterPlan, changes: Partial<Rules> = {}) {
     this.plan = plan
+    this.#rules = { ...rules, ...changes }
   }
 
   see(changes: Partial<Observation>): Decision {
     const seen = observation({ record: { kind: 'never' }, treeReadAtMs: NOW, ...changes })
-    const decision = decide(seen, this.state, rules, clusterPolicy(this.plan))
+    const decision = decide(seen, this.state, this.#rules, clusterPolicy(this.plan))
     this.state = decision.state
     return decision
   }

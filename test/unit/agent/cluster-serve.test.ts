@@ -3,6 +3,7 @@ import type { ClusterFacts } from '../../../agent/core/cluster/facts.ts'
 import type { ClusterPlan, DrainStep } from '../../../agent/core/cluster/plan.ts'
 import type { Decision } from '../../../agent/core/decide.ts'
 import type { Observation } from '../../../agent/core/observation.ts'
+import { settle } from '../../../agent/core/state.ts'
 import {
   atStart,
   ClusterAgent,
@@ -18,7 +19,7 @@ import {
   unformed,
   whileRunning,
 } from './cluster-observations.ts'
-import { empty, holding, idle, NOW, serving, set } from './observations.ts'
+import { empty, holding, idle, NOW, rules, serving, set } from './observations.ts'
 
 const none = { kind: 'none' }
 const others = { 'q-1': started(dataReport()), 'q-2': started(dataReport()) }
@@ -70,6 +71,37 @@ describe('a member that serves', () => {
       lock: 'reconfig',
     })
     expect(serve(plan, null).action).toEqual(none)
+  })
+
+  it('gives the lock to whoever waits for it when what it was for has failed', () => {
+    const agent = new ClusterAgent(whileRunning)
+    const reports = { 'q-0': emptyReport, ...others }
+    const members = { 'q-1': ready }
+    const lost = {
+      engine: unformed,
+      cluster: facts({ initialized, reports, members }, ['reconfig']),
+    }
+    const join = agent.see(lost)
+    expect(join).toMatchObject({ action: { kind: 'join' }, wants: { locks: ['reconfig'] } })
+    agent.state = settle(agent.state, join.action, { ok: false, atMs: NOW }, rules.retryMs)
+    expect(agent.see(lost).wants.locks).toEqual([])
+    const queued = { ...lost, cluster: facts({ initialized, reports, members }) }
+    expect(agent.see({ ...queued, nowMs: NOW + rules.retryMs - 1 }).wants.locks).toEqual([])
+    expect(agent.see({ ...queued, nowMs: NOW + rules.retryMs }).wants.locks).toEqual(['reconfig'])
+  })
+
+  it('keeps the lock where it leaves, and where what was asked for has been taken', () => {
+    const duty = { name: 'promote', args: {}, lock: 'reconfig', reason: 'why' } as const
+    const agent = new ClusterAgent({ ...atStart, duty: () => duty })
+    const held = { ...formed, cluster: facts({ initialized }, ['reconfig']) }
+    const promote = agent.see(held)
+    agent.state = settle(agent.state, promote.action, { ok: true, atMs: NOW }, rules.retryMs)
+    expect(agent.see(held).wants.locks).toContain('reconfig')
+    const gone = { ...held, self: { set: 'q', pod: 'q-0', ordinal: 5 }, prestopAtMs: NOW }
+    agent.see(gone)
+    const leaves = agent.see(gone)
+    agent.state = settle(agent.state, leaves.action, { ok: false, atMs: NOW }, rules.retryMs)
+    expect(agent.see(gone).wants.locks).toContain('reconfig')
   })
 
   it('does the duties of the set where it holds the election', () => {
@@ -175,6 +207,8 @@ describe('a process that runs in no cluster', () => {
     expect(serve(whileRunning, nobody, alone).action).toEqual(none)
     const lost = facts({ initialized, reports }, ['reconfig', 'bootstrap'])
     expect(serve(whileRunning, lost, alone).reason).toMatch(/^refuses to form.*c1 are empty/)
+    const volatile = new ClusterAgent(whileRunning, { volatile: true })
+    expect(volatile.see({ ...formed, cluster: lost, ...alone }).action).toEqual({ kind: 'forget' })
   })
 })
 
@@ -286,6 +320,33 @@ describe('a drain', () => {
     expect(decision).toMatchObject({ prestopDone: true, wants: { locks: [] } })
     expect(decision.reason).toMatch(/membership kept: the ordinal stays/)
     expect(drain(atStart, null, { statefulSet: down }).reason).toMatch(/scaled to zero/)
+  })
+
+  it('goes on as the plan says when the engine misses a look, and ends without it when it stays silent', () => {
+    const plan: ClusterPlan = { ...atStart, drain: () => ({ kind: 'wait', reason: 'x' }) }
+    const silence = { ...formed, engine: idle, cluster: facts({ initialized }), ...prestop }
+    for (const self of [undefined, { set: 'q', pod: 'q-0', ordinal: 5 }]) {
+      const agent = new ClusterAgent(plan)
+      const changes = self === undefined ? {} : { self }
+      agent.see({ ...formed, cluster: facts({ initialized }), ...changes })
+      // From the first look on, and again after the engine was heard once more.
+      agent.see({ ...silence, ...changes })
+      for (const nowMs of [NOW + 1, NOW + 14_999]) {
+        const decision = agent.see({ ...silence, ...changes, nowMs })
+        expect(decision).toMatchObject({ action: none, prestopDone: false })
+        expect(decision.reason).toBe('does not answer: waits for it')
+      }
+      const heard = { ...silence, ...changes, ...formed, nowMs: NOW + 15_000 }
+      expect(agent.see(heard)).toMatchObject({ prestopDone: false, reason: 'x' })
+      const again = { ...silence, ...changes, nowMs: NOW + 29_999 }
+      expect(agent.see(again).prestopDone).toBe(false)
+      expect(agent.see({ ...again, nowMs: NOW + 30_000 }).prestopDone).toBe(true)
+    }
+  })
+
+  it('does not wait for an engine that was not heard before it', () => {
+    const plan: ClusterPlan = { ...atStart, drain: () => ({ kind: 'wait', reason: 'x' }) }
+    expect(drain(plan, facts({ initialized }), { engine: idle }).prestopDone).toBe(true)
   })
 
   it('ends at its deadline whatever the plan says', () => {

@@ -141,6 +141,23 @@ describe('an empty disk of a cluster that is on record', () => {
     expect(decision.reason).toMatch(/^refuses to start: all disks of cluster c1 are empty/)
   })
 
+  it('forms another cluster where pods keep their data and all have lost it, once all have said so', () => {
+    const volatile = (cluster: ClusterFacts, changes: Partial<Observation> = {}) =>
+      new ClusterAgent(atStart, { volatile: true }).see({ asking: true, cluster, ...changes })
+    const held = facts({ initialized, reports: allEmpty }, ['bootstrap'])
+    expect(volatile(held).action).toEqual({ kind: 'forget' })
+    expect(volatile(facts({ initialized, reports: allEmpty })).wants.locks).toEqual(['bootstrap'])
+    const another = { self: { set: 'q', pod: 'q-1', ordinal: 1 } }
+    const seen = { 'q-0': emptyReport, 'q-2': emptyReport }
+    const waits = volatile(facts({ initialized, reports: seen }, ['bootstrap']), another)
+    expect(waits).toMatchObject({ action: none, reason: 'waits: ordinal 0 forms another cluster' })
+    const some = facts({ initialized, reports: { 'q-1': emptyReport } }, ['bootstrap'])
+    expect(volatile(some).action.kind).not.toBe('forget')
+    const running = { ...allEmpty, 'q-1': started(emptyReport) }
+    const starts = volatile(facts({ initialized, reports: running }, ['bootstrap']))
+    expect(starts.action.kind).not.toBe('forget')
+  })
+
   it('takes back the intent of the disk that it replaces', () => {
     const cluster = facts({ initialized, reports, intent: intentOf('q-0') }, ['bootstrap'])
     expect(start(atStart, cluster).action).toEqual({ kind: 'clearIntent' })

@@ -196,6 +196,9 @@ describe('the facts of a cluster in the tree', () => {
     const at = 1_795_221_060_055
     const known = { engineClusterId: 'c1', by: 'q-0', at, position: '12', expected: 3 }
     expect(initialized).toEqual(known)
+    await agent.store.perform({ kind: 'forget' })
+    expect((await agent.facts()).initialized).toBeNull()
+    await agent.store.perform({ kind: 'forget' })
   })
 
   it('buries and takes back', async () => {

@@ -198,6 +198,8 @@ const treeLoss: fc.Arbitrary<Event> = fc.constant<Event>([
   },
 ])
 
+const treeChange = of(1, fc.constant<Event>(['replace the tree', (world) => world.replaceTree()]))
+
 /** Runs events; what must never be throws in the world, with the events so far in the message. */
 function play(modelOf: (world: World) => EngineModel, size: number, events: readonly Event[]) {
   const world = new DependentsWorld(modelOf)
@@ -262,6 +264,8 @@ export interface Kind {
   readonly modelOf: (world: World) => EngineModel
   /** So many pods are all of them in the end. */
   readonly whole: number
+  /** It goes on by itself in a tree that has nothing of it. */
+  readonly outlivesTree?: boolean
 }
 
 export const kinds: readonly Kind[] = [
@@ -284,14 +288,20 @@ export const kinds: readonly Kind[] = [
   },
   { name: 'Kafka on the tree', modelOf: (world) => new KafkaModel(world), whole: 3 },
   { name: 'MongoDB', modelOf: (world) => new MongodbModel(world), whole: 3 },
-  { name: 'PostgreSQL', modelOf: (world) => new PostgresqlModel(world), whole: 3 },
+  {
+    name: 'PostgreSQL',
+    modelOf: (world) => new PostgresqlModel(world),
+    whole: 3,
+    outlivesTree: true,
+  },
   { name: 'any engine, as Redis', modelOf: (world) => new GenericModel(world), whole: 3 },
   { name: 'AllegroGraph', modelOf: (world) => new AllegrographModel(world), whole: 3 },
 ]
 
 /** Whatever happens on the way, no second cluster is formed, and when all is well again one is whole. */
-export function formsOne({ modelOf, whole }: Kind) {
-  const sequence = fc.array(event, { minLength: 30, maxLength: 90, size: 'max' })
+export function formsOne({ modelOf, whole, outlivesTree }: Kind) {
+  const some = outlivesTree ? fc.oneof(of(20, event), treeChange) : event
+  const sequence = fc.array(some, { minLength: 30, maxLength: 90, size: 'max' })
   return fc.property(sizes, sequence, (size, events) => {
     const world = play(modelOf, size, events)
     const ordinals = Array.from({ length: whole }, (_, i) => i)
@@ -305,8 +315,9 @@ export function formsOne({ modelOf, whole }: Kind) {
 }
 
 /** ... nor where disks are lost, and the tree; then people may have to help. */
-export function formsNoSecond({ modelOf }: Kind) {
-  const some = fc.oneof(of(20, event), of(1, loss), of(1, treeLoss))
+export function formsNoSecond({ modelOf, outlivesTree }: Kind) {
+  const losses = outlivesTree ? [of(1, treeLoss), treeChange] : [of(1, treeLoss)]
+  const some = fc.oneof(of(20, event), of(1, loss), ...losses)
   const sequence = fc.array(some, { minLength: 30, maxLength: 90, size: 'max' })
   return fc.property(sizes, sequence, (size, events) => {
     play(modelOf, size, events)

@@ -67,6 +67,8 @@ export interface EngineModel {
   /** These alone can make it whole again; else nobody could, whatever agents do. */
   isCurable(ordinals: readonly number[]): boolean
   write(): void
+  /** What the engine of a stopped pod says of its data; left out: its count. */
+  position?(pod: Pod): string
 }
 
 /**
@@ -144,6 +146,21 @@ export class DependentsWorld {
     this.model.loseDisk?.(pod)
   }
 
+  /** All servers of the tree have gone, and others with nothing came in their place. */
+  replaceTree(): void {
+    this.treeLost = true
+    this.tree.clear()
+    for (const pod of this.pods) pod.tree = new TreeView()
+    this.model.loseTree()
+  }
+
+  /** What the agent decides on is as good as what the tree has. */
+  isInformed({ tree, connected }: Pod): boolean {
+    const { facts } = tree
+    const fresh = facts !== null && this.nowMs - facts.atMs <= rules.treeFreshMs
+    return this.tree.up && connected && fresh && tree.lease(this.nowMs) === 'held'
+  }
+
   /** One turn of an agent: it decides on what it knows, and its action meets its fate. */
   turn(pod: Pod, fate: Fate): Decision {
     this.tree.expire(this.nowMs)
@@ -212,6 +229,7 @@ export class DependentsWorld {
       case 'writeIntent':
       case 'clearIntent':
       case 'initialize':
+      case 'forget':
       case 'notePosition':
       case 'expect':
       case 'bury':
@@ -254,11 +272,15 @@ export class DependentsWorld {
 
   /** Another pod with data, of those that the set has had for as long as an answer of the API is good. */
   holder(pod: Pod): Pod | undefined {
+    return this.holders(pod)[0]
+  }
+
+  holders(pod: Pod): Pod[] {
     const sinceMs = this.nowMs - rules.startFreshMs
     const before = this.scales.filter(({ atMs }) => atMs <= sinceMs).at(-1)
     const lately = this.scales.filter((scale) => scale === before || scale.atMs >= sinceMs)
     const sure = Math.min(...lately.map(({ replicas }) => replicas))
-    return this.pods.slice(0, sure).find((other) => other !== pod && other.disk.kind === 'member')
+    return this.pods.slice(0, sure).filter((other) => other !== pod && other.disk.kind === 'member')
   }
 
   /** What the set was at some moment of the last two seconds. */
@@ -281,7 +303,7 @@ export class DependentsWorld {
       disk: pod.disk,
       peers: [],
       engine: this.model.view(pod),
-      position: stopped ? String(pod.position) : null,
+      position: stopped ? (this.model.position?.(pod) ?? String(pod.position)) : null,
       asking: pod.engine === 'asking',
       prestopAtMs: pod.prestopAtMs,
       sigtermAtMs: pod.sigtermAtMs,

@@ -38,7 +38,11 @@ class Surveys {
   }
 }
 
-const STOP_BOUNDS = { kafkaSurveyFreshMs: 3_000, kafkaControllerLastMs: 10_000 }
+const STOP_BOUNDS = {
+  kafkaSurveyFreshMs: 3_000,
+  kafkaControllerLastMs: 10_000,
+  kafkaOthersMs: 2_000,
+}
 const CONTROLLERS = 3
 
 /** Formatted by the first permit; the lowest ordinals are given votes; brokers are on record until they are not. */

@@ -15,6 +15,7 @@ export const rules: Rules = {
   verdictFreshMs: 2_000,
   verdictPatienceMs: 15_000,
   drainBudgetMs: 60_000,
+  drainSilenceMs: 15_000,
   sigtermBudgetMs: 10_000,
   handOverMs: 10_000,
   returnAfterMs: 30_000,

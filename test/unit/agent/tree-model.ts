@@ -89,6 +89,14 @@ export class TreeModel {
     }
   }
 
+  /** Nothing is left of it. */
+  clear(): void {
+    for (const id of [...this.#sessions.keys()]) this.close(id)
+    this.initialized = null
+    this.intent = null
+    this.tombstones.clear()
+  }
+
   /** One round of an agent's store. */
   look(view: TreeView, pod: string, nowMs: number): void {
     this.expire(nowMs)
@@ -184,6 +192,9 @@ export class TreeModel {
         this.initialized = { engineClusterId, by: pod, at: 0, position: null, expected }
         return true
       }
+      case 'forget':
+        this.initialized = null
+        return true
       case 'notePosition':
         if (this.initialized === null) return false
         this.initialized = { ...this.initialized, position: action.position }

@@ -93,6 +93,7 @@ agentEnv:
   PATRONI_PASSWORD_FILE: {{ include "quorate.agent.secretDirectory" . }}/patroni-password
   PATRONI_NAMESPACE: {{ include "quorate.treeRoot" . }}/service
   PATRONI_SCOPE: {{ include "quorate.fullname" $context }}
+  PATRONI_REPLICATION: {{ .values.replication }}
   {{- if not .values.persistence.enabled }}
   VOLATILE: "true"
   {{- end }}
@@ -120,6 +121,8 @@ exhibitor: the ensemble
 kubernetes: the ensemble
 raft: the ensemble
 restapi.authentication: postgresql.auth
+postgresql.authentication.superuser.password: postgresql.auth
+postgresql.authentication.replication.password: postgresql.auth
 bootstrap.dcs.synchronous_mode: postgresql.replication
 bootstrap.dcs.synchronous_mode_strict: postgresql.replication
 {{- end -}}
@@ -141,6 +144,9 @@ standby leads 20 seconds after the primary was lost.
 {{- $settings := dict
   "namespace" (printf "%s/service/" (include "quorate.treeRoot" .))
   "bootstrap" (dict "dcs" $replication)
+  "postgresql" (dict "authentication" (dict
+    "superuser" (dict "password" "SUPERUSER_PASSWORD")
+    "replication" (dict "password" "REPLICATION_PASSWORD")))
   "restapi" (dict "authentication" (dict "username" "quorate" "password" "PATRONI_PASSWORD")) -}}
 {{- if include "quorate.treeTlsSecret" . | trim -}}
 {{- $directory := include "quorate.treeTlsDirectory" . -}}
@@ -156,12 +162,15 @@ standby leads 20 seconds after the primary was lost.
 
 {{- define "quorate.postgresql.script" -}}
 {{ include "quorate.permitBegin" . }}
-# The image takes passwords from its environment alone.
+# What the image takes from its environment it writes as HTML, & as &amp;: what Patroni reads stands in its configuration.
 PGPASSWORD_SUPERUSER=$(cat /etc/quorate-secrets/superuser-password)
 PGPASSWORD_STANDBY=$(cat /etc/quorate-secrets/replication-password)
 password=$(cat /etc/quorate-secrets/patroni-password)
-configuration=$(cat /etc/quorate/spilo.yaml)
-SPILO_CONFIGURATION=${configuration/PATRONI_PASSWORD/"'${password//"'"/"''"}'"}
+SPILO_CONFIGURATION=$(cat /etc/quorate/spilo.yaml)
+# From the last to the first: no password is looked into.
+SPILO_CONFIGURATION=${SPILO_CONFIGURATION/PATRONI_PASSWORD/"'${password//"'"/"''"}'"}
+SPILO_CONFIGURATION=${SPILO_CONFIGURATION/SUPERUSER_PASSWORD/"'${PGPASSWORD_SUPERUSER//"'"/"''"}'"}
+SPILO_CONFIGURATION=${SPILO_CONFIGURATION/REPLICATION_PASSWORD/"'${PGPASSWORD_STANDBY//"'"/"''"}'"}
 export PGPASSWORD_SUPERUSER PGPASSWORD_STANDBY SPILO_CONFIGURATION
 # The image would label the pod by itself, with a token that it has not: the agent does that.
 unset KUBERNETES_SERVICE_HOST

@@ -118,6 +118,7 @@ describe('the way out of service', () => {
     removed: false,
     marked: false,
     endedAtMs: null,
+    heardAtMs: null,
   })
   const of = (replicas: number) => ({ statefulSet: set({ replicas }) })
   it.each<[string, Partial<GaleraView>, number, Partial<Observation>, DrainStep['kind']]>([

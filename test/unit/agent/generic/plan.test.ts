@@ -205,6 +205,7 @@ describe('a stop', () => {
     removed: false,
     marked: false,
     endedAtMs: null,
+    heardAtMs: null,
   })
   const others = { cluster: facts({ members: { 'q-1': ready, 'q-2': ready } }) }
   const stopping = { ...ready, status: 'STOPPING' }

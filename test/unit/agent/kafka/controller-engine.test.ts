@@ -14,10 +14,9 @@ import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
 import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { observation, set } from '../observations.ts'
+import { API_VERSIONS, DESCRIBE_QUORUM, quorumOf } from './broker-answers.ts'
 import { alive, FakeBroker, framed } from './fake-broker.ts'
 
-const API_VERSIONS = 18
-const DESCRIBE_QUORUM = 55
 const DESCRIBE_CLUSTER = 60
 const ADD_VOTER = 80
 const REMOVE_VOTER = 81
@@ -79,21 +78,10 @@ class FakeQuorum {
   }
 
   #quorum(error: number): Buffer {
-    const writer = new KafkaWriter().int16(0).string(null)
-    const replica = ({ id, directoryId, behindMs }: Node) => {
-      const at = behindMs < 0 ? -1 : LEADER_CLOCK - behindMs
-      writer.int32(id).uuid(directoryId)
-      for (const value of [7, at, at]) writer.int32(value < 0 ? -1 : 0).int32(value)
-      writer.end()
+    const replica = ({ behindMs, ...node }: Node) => {
+      return { ...node, caughtUpAt: behindMs < 0 ? -1 : LEADER_CLOCK - behindMs }
     }
-    writer.array([0], () => {
-      writer.string('__cluster_metadata').array([0], () => {
-        writer.int32(0).int16(error).string(null).int32(this.leader).int32(4).int32(0).int32(7)
-        writer.array(this.voters, replica).array(this.observers, replica).end()
-      })
-      writer.end()
-    })
-    return writer.int32s([]).end().finish()
+    return quorumOf(this.leader, this.voters.map(replica), this.observers.map(replica), error)
   }
 }
 

@@ -35,7 +35,13 @@ function seen(changes: Partial<Observation<ControllersView>>): Observation<Contr
 }
 
 function drain(kind: 'temporary' | 'scaledDown', startedAtMs = BEGAN): Drain {
-  const rest = { deadlineMs: NOW + 60_000, removed: false, marked: false, endedAtMs: null }
+  const rest = {
+    deadlineMs: NOW + 60_000,
+    removed: false,
+    marked: false,
+    endedAtMs: null,
+    heardAtMs: null,
+  }
   return { cause: 'prestop', startedAtMs, verdict: { kind, reason: 'told' }, ...rest }
 }
 

@@ -1,63 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KafkaPartition } from '../../../../agent/core/cluster/kafka-partitions.ts'
 import { LocalBroker } from '../../../../agent/engines/kafka/kafka-broker.ts'
-import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
 import { limits } from '../../../../agent/limits.ts'
+import {
+  API_VERSIONS,
+  configsOf,
+  DESCRIBE_CONFIGS,
+  DESCRIBE_LOG_DIRS,
+  logsOf,
+  METADATA,
+  metadataOf,
+} from './broker-answers.ts'
 import { alive, FakeBroker, framed } from './fake-broker.ts'
-
-const METADATA = 3
-const API_VERSIONS = 18
-const DESCRIBE_CONFIGS = 32
-const DESCRIBE_LOG_DIRS = 35
-
-function metadataOf(brokers: readonly number[], partitions: readonly KafkaPartition[]): Buffer {
-  const writer = new KafkaWriter().int32(0)
-  writer.array(brokers, (id) => void writer.int32(id).string('h').int32(1).string(null).end())
-  writer.string('c1').int32(0)
-  writer.array(partitions, ({ topic, partition, replicas, inSync }) => {
-    writer.int16(0).string(topic).boolean(false)
-    writer.array([partition], () => {
-      writer
-        .int16(0)
-        .int32(partition)
-        .int32(replicas[0] ?? -1)
-        .int32(0)
-      writer.int32s(replicas).int32s(inSync).int32s([]).end()
-    })
-    writer.int32(0).end()
-  })
-  return writer.int32(0).end().finish()
-}
-
-function configsOf(topics: readonly string[], least: number): Buffer {
-  const writer = new KafkaWriter().int32(0)
-  writer.array(topics, (topic) => {
-    writer.int16(0).string(null).int8(2).string(topic)
-    writer.array([least], (value) => {
-      writer.string('min.insync.replicas').string(String(value)).boolean(false).int8(1)
-      writer.boolean(false).int32s([]).int8(0).string(null).end()
-    })
-    writer.end()
-  })
-  return writer.end().finish()
-}
-
-/** One directory, with a log of this topic, and the log of the metadata. */
-function logsOf(topic: string): Buffer {
-  const writer = new KafkaWriter().int32(0)
-  writer.array(['/logs'], (directory) => {
-    writer.int16(0).string(directory)
-    writer.array([topic, '__cluster_metadata'], (name) => {
-      writer.string(name)
-      writer.array([0], (partition) => {
-        writer.int32(partition).int32(0).int32(7).int32(0).int32(0).boolean(false).end()
-      })
-      writer.end()
-    })
-    writer.end()
-  })
-  return writer.end().finish()
-}
 
 describe('the broker beside the agent', () => {
   let double: FakeBroker
@@ -66,15 +20,25 @@ describe('the broker beside the agent', () => {
   let brokers: number[]
   let partitions: KafkaPartition[]
   let mute: boolean
+  /** It closes the connection when it is asked for configurations, after so long. */
+  let broken: boolean
+  let take: number
 
   beforeEach(async () => {
     nowMs = 1_000
     brokers = [0, 1]
     partitions = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]
     mute = false
+    broken = false
+    take = 0
     double = new FakeBroker()
     double.answer = (socket, id, key) => {
       if (mute) return
+      if (broken && key === DESCRIBE_CONFIGS) {
+        nowMs += take
+        socket.destroy()
+        return
+      }
       const answers: Readonly<Record<number, Buffer>> = {
         [METADATA]: metadataOf(brokers, partitions),
         [API_VERSIONS]: alive,
@@ -89,47 +53,90 @@ describe('the broker beside the agent', () => {
 
   afterEach(() => double.close())
 
+  async function look(): Promise<boolean> {
+    const answers = await broker.look()
+    if (answers) await broker.follow(true)
+    return answers
+  }
+
   function behind(): void {
     partitions = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0] }]
   }
 
   it('is there for clients when the brokers know it and its copies are in sync', async () => {
     brokers = [0]
-    expect(await broker.look()).toBe(true)
+    expect(await look()).toBe(true)
     expect(broker.obstacle).toBe('the brokers do not know this one yet')
     brokers = [0, 1]
     behind()
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBe('1 of its copies are behind')
     partitions = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBe('1 of its copies are behind')
     // The copies are looked at anew after a while.
     nowMs += limits.kafkaSurveyEveryMs
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBeNull()
   })
 
   it('stays so when copies fall behind later, until another process starts', async () => {
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBeNull()
     behind()
     nowMs += limits.kafkaSurveyEveryMs
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBeNull()
     broker.begin()
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBe('1 of its copies are behind')
   })
 
   it('does not wait for its copies for ever', async () => {
     behind()
-    await broker.look()
+    await look()
     nowMs += limits.kafkaBehindMs - 1
-    await broker.look()
+    await look()
     expect(broker.obstacle).toBe('1 of its copies are behind')
     nowMs += 1
-    await broker.look()
+    await look()
+    expect(broker.obstacle).toBeNull()
+  })
+
+  it('is asked for its copies at ever longer intervals while that fails', async () => {
+    broken = true
+    const asked = async () => {
+      await look()
+      return double.keys.filter((key) => key === DESCRIBE_CONFIGS).length
+    }
+    expect(await asked()).toBe(1)
+    let surveys = 1
+    for (let pauseMs = limits.kafkaSurveyEveryMs; surveys < 9; pauseMs *= 2) {
+      const boundedMs = Math.min(pauseMs, limits.kafkaSurveyPauseMsMax)
+      nowMs += boundedMs - 1
+      expect(await asked()).toBe(surveys)
+      nowMs += 1
+      surveys += 1
+      expect(await asked()).toBe(surveys)
+    }
+    broken = false
+    behind()
+    nowMs += limits.kafkaSurveyPauseMsMax
+    await asked()
+    expect(broker.obstacle).toBe('1 of its copies are behind')
+    nowMs += limits.kafkaSurveyEveryMs
+    expect(await asked()).toBe(surveys + 2)
+  })
+
+  it('waits from the end of a question that failed, and not of one to a former process', async () => {
+    broken = true
+    take = 3 * limits.kafkaSurveyEveryMs
+    await look()
+    await look()
+    expect(double.keys.filter((key) => key === DESCRIBE_CONFIGS)).toHaveLength(1)
+    broken = false
+    broker.begin()
+    await look()
     expect(broker.obstacle).toBeNull()
   })
 
@@ -153,13 +160,13 @@ describe('the broker beside the agent', () => {
   })
 
   it('is dead when ApiVersions is not answered in time, and not before', async () => {
-    expect(await broker.look()).toBe(true)
+    expect(await look()).toBe(true)
     mute = true
     const since = performance.now()
-    expect(await broker.look()).toBe(true)
-    while (await broker.look()) expect(performance.now() - since).toBeLessThan(8_000)
+    expect(await look()).toBe(true)
+    while (await look()) expect(performance.now() - since).toBeLessThan(8_000)
     expect(performance.now() - since).toBeGreaterThanOrEqual(limits.kafkaAnswerMs - 50)
     mute = false
-    expect(await broker.look()).toBe(true)
+    expect(await look()).toBe(true)
   }, 15_000)
 })

@@ -13,7 +13,12 @@ import { empty, holding, idle, NOW, observation, rules, set } from '../observati
 
 const FRESH_MS = 2_000
 const CONTROLLER_MS = 60_000
-const plan = kafkaPlan({ kafkaSurveyFreshMs: FRESH_MS, kafkaControllerLastMs: CONTROLLER_MS })
+const OTHERS_MS = 2_000
+const plan = kafkaPlan({
+  kafkaSurveyFreshMs: FRESH_MS,
+  kafkaControllerLastMs: CONTROLLER_MS,
+  kafkaOthersMs: OTHERS_MS,
+})
 
 const quiet: DatedSurvey = { atMs: NOW, copies: 0, behind: 0, atRisk: 0, example: '', logs: 0 }
 
@@ -102,6 +107,7 @@ describe('when a broker may stop', () => {
     removed: false,
     marked: false,
     endedAtMs: null,
+    heardAtMs: null,
   }
   const leaving: Drain = { ...drain, verdict: { kind: 'scaledDown', reason: 'beyond 2 replicas' } }
   const needed: DatedSurvey = { ...quiet, copies: 3, atRisk: 1, example: 't-0 has 2 copies' }
@@ -181,5 +187,30 @@ describe('when a broker may stop', () => {
     expect(step({ cluster: stopping('q-0'), engine: view({ leads: true }) })).toEqual(ready)
     const long = { ...drain, startedAtMs: NOW - CONTROLLER_MS }
     expect(step({ cluster, engine: view({ leads: true }) }, long)).toEqual(ready)
+  })
+
+  it('stops one broker with copies after the other, the highest first and the controller last', () => {
+    const begun = { ...drain, startedAtMs: NOW - OTHERS_MS }
+    const own = (changes: Partial<KafkaView> = {}) =>
+      view({ leads: false, leader: 'q-3', survey: { ...quiet, copies: 3 }, ...changes })
+    const among = (cluster: ClusterFacts | null, engine = own(), why = begun) =>
+      step({ cluster, engine, self: { set: 'q', pod: 'q-1', ordinal: 1 } }, why)
+    expect(among(stopping('q-0', 'q-1', 'q-2'))).toEqual({
+      kind: 'wait',
+      reason: 'q-2 stops first',
+    })
+    expect(among(stopping('q-0', 'q-1'))).toEqual(ready)
+    expect(among(stopping('q-1', 'q-3'))).toEqual(ready)
+    // Without copies nothing is lost by it, and nobody is waited for for ever.
+    expect(among(stopping('q-2'), own({ survey: quiet }))).toEqual(ready)
+    const long = { ...drain, startedAtMs: NOW - CONTROLLER_MS }
+    expect(among(stopping('q-2'), own(), long)).toEqual(ready)
+    // Others have said that they stop once the tree was read so long after the own stop began.
+    const early = { ...drain, startedAtMs: NOW - OTHERS_MS + 1 }
+    expect(among(stopping('q-1'), own(), early)).toEqual({
+      kind: 'wait',
+      reason: 'looks who else stops',
+    })
+    expect(among(null, own(), early)).toEqual(ready)
   })
 })

@@ -1,5 +1,9 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadAgentConfig } from '../../../../agent/config.ts'
 import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
 import type { ClusterFacts } from '../../../../agent/core/cluster/facts.ts'
@@ -8,11 +12,25 @@ import type { Observation } from '../../../../agent/core/observation.ts'
 import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
 import { KraftEngine } from '../../../../agent/engines/kafka/kraft-engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
+import { limits } from '../../../../agent/limits.ts'
 import { observation } from '../observations.ts'
+import {
+  API_VERSIONS,
+  configsOf,
+  DESCRIBE_CONFIGS,
+  DESCRIBE_LOG_DIRS,
+  DESCRIBE_QUORUM,
+  logsOf,
+  METADATA,
+  metadataOf,
+  quorumOf,
+} from './broker-answers.ts'
+import { alive, FakeBroker, framed } from './fake-broker.ts'
 
 function engineOf(
   flags: Readonly<Record<string, string>>,
   coordination: Partial<Coordination> = {},
+  nowMs: () => number = () => 0,
 ): KraftEngine {
   const config = loadAgentConfig({
     environment: {},
@@ -23,7 +41,7 @@ function engineOf(
     disk: new MemberDisk(['/nowhere']),
     coordination: coordination as Coordination,
     logger: pino({ level: 'silent' }),
-    nowMs: () => 0,
+    nowMs,
   })
   if (!(engine instanceof KraftEngine)) throw new Error('not of this mode')
   return engine
@@ -66,6 +84,57 @@ describe('the line that a node is started with', () => {
     expect(told.permitLine('resume', seen({ initialized }))).toBe(
       'node.id=1 advertised.listeners=IN://me:9092,OUT://out:31091',
     )
+  })
+})
+
+describe('a node that answers the requests of a connection one after the other', () => {
+  const SURVEY_TAKES_MS = 2 * limits.kafkaPatienceMs + 500
+  let directory = ''
+  let double: FakeBroker
+  let nowMs = 0
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'quorate-kraft-'))
+    nowMs = 0
+    double = new FakeBroker()
+    const own = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]
+    const answers: Readonly<Record<number, Buffer>> = {
+      [METADATA]: metadataOf([0, 1], own),
+      [API_VERSIONS]: alive,
+      [DESCRIBE_CONFIGS]: configsOf(['t'], 1),
+      [DESCRIBE_LOG_DIRS]: logsOf('t'),
+      [DESCRIBE_QUORUM]: quorumOf(0, []),
+    }
+    const turns = new Map<Socket, Promise<void>>()
+    double.answer = (socket, id, key) => {
+      const takesMs = key === DESCRIBE_CONFIGS ? SURVEY_TAKES_MS : 0
+      const turn = (turns.get(socket) ?? Promise.resolve()).then(async () => {
+        await new Promise((resolve) => setTimeout(resolve, takesMs))
+        socket.write(framed(id, key !== API_VERSIONS, answers[key] ?? Buffer.alloc(0)))
+      })
+      turns.set(socket, turn)
+    }
+  })
+  afterEach(() => {
+    double.close()
+    rmSync(directory, { recursive: true })
+  })
+
+  it('tells of its quorum while it takes its time to tell of its copies, and then of these', async () => {
+    const kafkaPort = String(await double.listen())
+    const flags = { kafkaPort, permitPipe: join(directory, 'permit') }
+    const engine = engineOf(flags, {}, () => nowMs)
+    let turns = 0
+    for (let ready = false; !ready; turns += 1) {
+      const view = await engine.observe()
+      expect(view).toMatchObject({ answers: true, leader: 'k-0' })
+      expect(turns).toBeLessThan(10)
+      ready = view.ready
+      nowMs += limits.kafkaLeaderlessMs / 2
+    }
+    expect(turns).toBeGreaterThan(2)
+    expect(double.keys.filter((key) => key === DESCRIBE_CONFIGS)).toHaveLength(1)
+    expect(existsSync(join(directory, 'leaderless'))).toBe(false)
   })
 })
 

@@ -13,6 +13,7 @@ import { empty, holding, idle, NOW, observation, set } from '../observations.ts'
 const plan = kraftPlan({
   kafkaSurveyFreshMs: 2_000,
   kafkaControllerLastMs: 60_000,
+  kafkaOthersMs: 2_000,
   controllers: 2,
   verdictFreshMs: 2_000,
 })
@@ -134,6 +135,7 @@ describe('a broker whose controllers are a set of their own', () => {
   const brokers = brokersPlan({
     kafkaSurveyFreshMs: 2_000,
     kafkaControllerLastMs: 60_000,
+    kafkaOthersMs: 2_000,
     verdictFreshMs: 2_000,
     kafkaRecordPatienceMs: 10_000,
   })

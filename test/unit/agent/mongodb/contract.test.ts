@@ -174,6 +174,32 @@ describe(`the contract with MongoDB, of ${what}`, () => {
     }
   }, 90_000)
 
+  it('tells the official driver what is news without being asked again', async () => {
+    // A driver that is told no `topologyVersion` polls, and does not begin its watch of a server anew when
+    // another connection to that one breaks.
+    const driver = new MongoClient(connectionString(servers.places, SET, false))
+    try {
+      const streamed = new Set<string>()
+      driver.on('serverHeartbeatSucceeded', ({ awaited, connectionId }) => {
+        if (awaited) streamed.add(connectionId)
+      })
+      await driver.connect()
+      await waitFor('all are watched so', async () => streamed.size === servers.places.length)
+      const next = new Promise<number>((resolve) => {
+        driver.on('serverDescriptionChanged', ({ newDescription: { type } }) => {
+          if (type === 'RSPrimary') resolve(performance.now())
+        })
+      })
+      const primary = await servers.primary()
+      const beganMs = performance.now()
+      await servers.client(primary).asAgent({ replSetStepDown: 5, secondaryCatchUpPeriodSecs: 5 })
+      // Its own interval is 10 s.
+      expect((await next) - beganMs).toBeLessThan(8_000)
+    } finally {
+      await driver.close()
+    }
+  }, 60_000)
+
   it('takes a repeated write for the one that it was, and no other with its _id', async () => {
     const client = servers.client(await servers.primary())
     const first = { insert: 'once', documents: [{ _id: 1 }], writeConcern: { w: 'majority' } }

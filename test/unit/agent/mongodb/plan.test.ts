@@ -141,6 +141,7 @@ describe('the way out of service', () => {
     removed: false,
     marked: false,
     endedAtMs: null,
+    heardAtMs: null,
   })
   const others = (changes: Partial<MongodbMember>) => [
     member('q-0', { state: 'primary' }),

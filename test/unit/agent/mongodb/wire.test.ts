@@ -8,6 +8,7 @@ const incoming = (requestId: number) => ({
   requestId,
   responseTo: 0,
   isQuery: false,
+  exhaust: false,
   document: {},
 })
 

@@ -11,7 +11,11 @@ import { observation, rules, set } from '../observations.ts'
 
 const STANDBY_WAIT_MS = 30_000
 const TURNS_MAX = 5_000
-const plan = postgresqlPlan({ standbyWaitMs: STANDBY_WAIT_MS, volatile: false })
+const plan = postgresqlPlan({
+  standbyWaitMs: STANDBY_WAIT_MS,
+  replication: null,
+  volatile: false,
+})
 
 /**
  * A model of Patroni in synchronous mode: one leader, one synchronous standby, which alone may follow a leader
@@ -72,6 +76,7 @@ class Agent {
       removed: false,
       marked: false,
       endedAtMs: null,
+      heardAtMs: null,
     }
   }
 
@@ -95,9 +100,11 @@ class Agent {
         .map((ordinal) => ({ name: `q-${ordinal}`, voter: true, heard: true })),
       state: 'running',
       loops: true,
+      silentMs: 0,
       record: null,
       rosterAtMs: nowMs,
       synchronous: true,
+      replication: null,
       candidates: fit ? [{ name: `q-${standby}`, lagBytes: 0 }] : [],
       ledAtMs: this.#ledAtMs,
       idleSlots: [],

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Coordination, TreeZnode } from '../../../../agent/coordination/coordination.ts'
+import type { PostgresqlView } from '../../../../agent/core/cluster/postgresql-plan.ts'
+import { type EngineCall, UNFENCED } from '../../../../agent/engines/engine.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { PatroniClient } from '../../../../agent/engines/postgresql/patroni-client.ts'
 import { PostgresqlEngine } from '../../../../agent/engines/postgresql/postgresql-engine.ts'
@@ -13,6 +15,16 @@ import { waitFor } from '../../../support/wait-for.ts'
 
 const SYSTEM_ID = 7_321_456_789_012_345_678n
 const CLOSED_PORT = 1
+
+/** What the control file of a primary says that was stopped in order. */
+const SHUT_DOWN = {
+  version: 1_300,
+  state: 1,
+  checkPoint: 500n,
+  timeline: 1,
+  replayed: 0n,
+  replayedTimeline: 0,
+}
 
 /** A double of the tree: a few znodes, and whether it answers. */
 class Znodes {
@@ -65,6 +77,7 @@ describe('what a disk holds, before a start', () => {
       everyMsDown: 0,
       standbyWaitMs: 1_000,
       slotEveryMs: 1_000,
+      replication: null,
       volatile,
       nowMs: () => performance.now(),
     })
@@ -146,6 +159,71 @@ describe('what a disk holds, before a start', () => {
     expect([...tree.data.keys()]).toEqual([members])
   })
 
+  /** A control file as of PostgreSQL 11, and the history of the later timelines. */
+  function end(fields: Partial<typeof SHUT_DOWN>, histories: readonly string[] = []): void {
+    const data = join(volume, 'pgroot', 'data')
+    const { version, state, checkPoint, timeline, replayed, replayedTimeline } = {
+      ...SHUT_DOWN,
+      ...fields,
+    }
+    const bytes = Buffer.alloc(8_192)
+    bytes.writeBigUInt64LE(SYSTEM_ID)
+    bytes.writeUInt32LE(version, 8)
+    bytes.writeUInt32LE(state, 16)
+    bytes.writeBigUInt64LE(checkPoint, 32)
+    bytes.writeUInt32LE(timeline, 48)
+    bytes.writeBigUInt64LE(replayed, 136)
+    bytes.writeUInt32LE(replayedTimeline, 144)
+    mkdirSync(join(data, 'pg_wal'), { recursive: true })
+    mkdirSync(join(data, 'global'), { recursive: true })
+    writeFileSync(join(data, 'global', 'pg_control'), bytes)
+    for (const name of histories) writeFileSync(join(data, 'pg_wal', name), '')
+  }
+
+  const standby = { state: 5, replayed: 900n, replayedTimeline: 1 }
+  const ends: [string, Partial<typeof SHUT_DOWN>, string[], string][] = [
+    ['of the first primary, stopped', {}, [], '1.1.500'],
+    ['of the first primary, killed', { state: 6 }, [], '1.1.500'],
+    ['of a standby', standby, [], '1.0.900'],
+    ['of a standby that was stopped', { ...standby, state: 2 }, [], '1.0.900'],
+    // Its first checkpoint is yet to come.
+    [
+      'of one that was promoted a moment ago',
+      { state: 6, replayed: 900n, replayedTimeline: 2 },
+      ['00000002.history'],
+      '2.1.900',
+    ],
+    // What it replayed last is older.
+    [
+      'of a standby that has begun to follow another',
+      standby,
+      ['00000002.history', '0000000A.history', '000000010000000000000001'],
+      '10.0.900',
+    ],
+    ['of a former primary that was to follow', {}, ['00000002.history'], '2.0.500'],
+    // Of which the last fields may be elsewhere.
+    ['of a version to come', { ...standby, version: 2_000 }, [], '1.0.500'],
+  ]
+  it.each(ends)('says how far it goes: %s', async (_, fields, histories, position) => {
+    end(fields, histories)
+    expect(await engineOf().position()).toBe(position)
+  })
+
+  it('says of a copy of a primary that it did not lead', async () => {
+    end({ state: 6 })
+    writeFileSync(join(volume, 'pgroot', 'data', 'backup_label'), '')
+    expect(await engineOf().position()).toBe('1.0.500')
+  })
+
+  it('is known to the tree once somebody has led there', async () => {
+    fill(true)
+    tree.data.set('/service/q/initialize', SYSTEM_ID.toString())
+    const begun = (await (await informed()).observe()).record
+    expect(begun).toEqual({ systemId: SYSTEM_ID.toString(), leader: null, hasLed: false })
+    tree.data.set('/service/q/status', '{"optime":500}')
+    expect((await (await informed()).observe()).record?.hasLed).toBe(true)
+  })
+
   it('is not touched by the start of a member', async () => {
     fill(true)
     tree.isAway = true
@@ -163,6 +241,7 @@ describe('the slot of a member that was removed', () => {
   it('is dropped, and left alone for a while when Patroni makes it again', async () => {
     const status = { state: 'running', role: 'primary', database_system_identifier: '7' }
     const dropped: string[] = []
+    const call = { fence: UNFENCED } as EngineCall<PostgresqlView>
     let nowMs = 1_000
     const volume = mkdtempSync(join(tmpdir(), 'quorate-pgdata-'))
     const engine = new PostgresqlEngine({
@@ -177,7 +256,7 @@ describe('the slot of a member that was removed', () => {
         status: async () => ({ usable: true, is: status }),
         loops: async () => true,
         members: async () => [],
-        isSynchronous: async () => true,
+        replication: async () => ({ synchronous: true, mode: 'synchronous' }),
       } as unknown as PatroniClient,
       session: {
         look: async () => ({ recovering: false, idleSlots: ['q_3'] }),
@@ -190,11 +269,12 @@ describe('the slot of a member that was removed', () => {
       everyMsDown: 0,
       standbyWaitMs: 1_000,
       slotEveryMs: 300_000,
+      replication: null,
       volatile: false,
       nowMs: () => nowMs,
     })
     expect((await engine.observe()).idleSlots).toEqual(['q-3'])
-    await engine.perform('dropSlot', { pod: 'q-3' })
+    await engine.perform('dropSlot', { pod: 'q-3' }, call)
     expect(dropped).toEqual(['q_3'])
     nowMs += 299_999
     const { idleSlots, members } = await engine.observe()
