@@ -1,6 +1,7 @@
 import type { KafkaPartition } from '../../../../agent/core/cluster/kafka-partitions.ts'
 import type { QuorumReplica } from '../../../../agent/engines/kafka/kafka-quorum-requests.ts'
 import { KafkaWriter } from '../../../../agent/engines/kafka/kafka-wire.ts'
+import { alive } from './fake-broker.ts'
 
 export const METADATA = 3
 export const API_VERSIONS = 18
@@ -58,6 +59,14 @@ export function logsOf(topic: string): Buffer {
     writer.end()
   })
   return writer.end().finish()
+}
+
+/** Of a broker with one copy, in sync, of a topic of two. */
+export const ANSWERS_IN_SYNC: Readonly<Record<number, Buffer>> = {
+  [METADATA]: metadataOf([0, 1], [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]),
+  [API_VERSIONS]: alive,
+  [DESCRIBE_CONFIGS]: configsOf(['t'], 1),
+  [DESCRIBE_LOG_DIRS]: logsOf('t'),
 }
 
 export function quorumOf(

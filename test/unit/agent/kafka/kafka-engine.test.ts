@@ -9,16 +9,8 @@ import { kafkaEngine } from '../../../../agent/engines/kafka/kafka-kind.ts'
 import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { AgentError } from '../../../../agent/errors.ts'
 import { limits } from '../../../../agent/limits.ts'
-import {
-  API_VERSIONS,
-  configsOf,
-  DESCRIBE_CONFIGS,
-  DESCRIBE_LOG_DIRS,
-  logsOf,
-  METADATA,
-  metadataOf,
-} from './broker-answers.ts'
-import { alive, FakeBroker, framed } from './fake-broker.ts'
+import { ANSWERS_IN_SYNC, API_VERSIONS, DESCRIBE_CONFIGS } from './broker-answers.ts'
+import { FakeBroker, framed } from './fake-broker.ts'
 
 const AFTER_MS = 20_000
 
@@ -80,15 +72,8 @@ describe('a broker whose cluster is in the tree', () => {
     let engine: ReturnType<typeof engineOf>
     beforeEach(async () => {
       double = new FakeBroker()
-      const own = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]
-      const answers: Readonly<Record<number, Buffer>> = {
-        [METADATA]: metadataOf([0, 1], own),
-        [API_VERSIONS]: alive,
-        [DESCRIBE_CONFIGS]: configsOf(['t'], 1),
-        [DESCRIBE_LOG_DIRS]: logsOf('t'),
-      }
       double.answer = (socket, id, key) => {
-        socket.write(framed(id, key !== API_VERSIONS, answers[key] ?? Buffer.alloc(0)))
+        socket.write(framed(id, key !== API_VERSIONS, ANSWERS_IN_SYNC[key] ?? Buffer.alloc(0)))
       }
       engine = engineOf(await double.listen())
     })

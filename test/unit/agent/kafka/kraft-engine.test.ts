@@ -15,17 +15,13 @@ import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { limits } from '../../../../agent/limits.ts'
 import { observation } from '../observations.ts'
 import {
+  ANSWERS_IN_SYNC,
   API_VERSIONS,
-  configsOf,
   DESCRIBE_CONFIGS,
-  DESCRIBE_LOG_DIRS,
   DESCRIBE_QUORUM,
-  logsOf,
-  METADATA,
-  metadataOf,
   quorumOf,
 } from './broker-answers.ts'
-import { alive, FakeBroker, framed } from './fake-broker.ts'
+import { FakeBroker, framed } from './fake-broker.ts'
 
 function engineOf(
   flags: Readonly<Record<string, string>>,
@@ -97,12 +93,8 @@ describe('a node that answers the requests of a connection one after the other',
     directory = mkdtempSync(join(tmpdir(), 'quorate-kraft-'))
     nowMs = 0
     double = new FakeBroker()
-    const own = [{ topic: 't', partition: 0, replicas: [0, 1], inSync: [0, 1] }]
     const answers: Readonly<Record<number, Buffer>> = {
-      [METADATA]: metadataOf([0, 1], own),
-      [API_VERSIONS]: alive,
-      [DESCRIBE_CONFIGS]: configsOf(['t'], 1),
-      [DESCRIBE_LOG_DIRS]: logsOf('t'),
+      ...ANSWERS_IN_SYNC,
       [DESCRIBE_QUORUM]: quorumOf(0, []),
     }
     const turns = new Map<Socket, Promise<void>>()

@@ -12,6 +12,7 @@ import { PostgresqlSession } from '../../../../agent/engines/postgresql/postgres
 import { podOfSlot, slotOf } from '../../../../agent/engines/postgresql/replication-slots.ts'
 import { RoleLabel } from '../../../../agent/kubernetes/role-label.ts'
 import { waitFor } from '../../../support/wait-for.ts'
+import { optionsWith } from './engine-options.ts'
 
 const SYSTEM_ID = 7_321_456_789_012_345_678n
 const CLOSED_PORT = 1
@@ -61,26 +62,21 @@ describe('what a disk holds, before a start', () => {
   /** No Patroni runs beside it. */
   function engineOf(volatile = false): PostgresqlEngine {
     const place = { host: '127.0.0.1', port: CLOSED_PORT, user: '', passwordFile: '' }
-    return new PostgresqlEngine({
-      set: 'q',
-      pod: 'q-0',
-      disk,
-      dataDirectory: join(volume, 'pgroot', 'data'),
-      coordination: tree.coordination,
-      patroniPath: '/service/q',
-      patroni: new PatroniClient({ ...place, lagBytesMax: 1, timeoutMs: 500, treeTimeoutMs: 500 }),
-      session: new PostgresqlSession({ ...place, timeoutMs: 500 }),
-      label: null,
-      clientPorts: { port: 5432, sslPort: null },
-      ports: {},
-      everyMs: 0,
-      everyMsDown: 0,
-      standbyWaitMs: 1_000,
-      slotEveryMs: 1_000,
-      replication: null,
-      volatile,
-      nowMs: () => performance.now(),
-    })
+    return new PostgresqlEngine(
+      optionsWith({
+        disk,
+        dataDirectory: join(volume, 'pgroot', 'data'),
+        coordination: tree.coordination,
+        patroni: new PatroniClient({
+          ...place,
+          lagBytesMax: 1,
+          timeoutMs: 500,
+          treeTimeoutMs: 500,
+        }),
+        session: new PostgresqlSession({ ...place, timeoutMs: 500 }),
+        volatile,
+      }),
+    )
   }
 
   /** An engine that has read what the tree has. */
@@ -244,35 +240,26 @@ describe('the slot of a member that was removed', () => {
     const call = { fence: UNFENCED } as EngineCall<PostgresqlView>
     let nowMs = 1_000
     const volume = mkdtempSync(join(tmpdir(), 'quorate-pgdata-'))
-    const engine = new PostgresqlEngine({
-      set: 'q',
-      pod: 'q-0',
-      disk: new MemberDisk([volume]),
-      dataDirectory: volume,
-      coordination: new Znodes().coordination,
-      patroniPath: '/service/q',
-      // Doubles of Patroni and of its server, whose slot comes back at once.
-      patroni: {
-        status: async () => ({ usable: true, is: status }),
-        loops: async () => true,
-        members: async () => [],
-        replication: async () => ({ synchronous: true, mode: 'synchronous' }),
-      } as unknown as PatroniClient,
-      session: {
-        look: async () => ({ recovering: false, idleSlots: ['q_3'] }),
-        dropSlot: async (slot: string) => dropped.push(slot),
-      } as unknown as PostgresqlSession,
-      label: null,
-      clientPorts: { port: 5432, sslPort: null },
-      ports: {},
-      everyMs: 0,
-      everyMsDown: 0,
-      standbyWaitMs: 1_000,
-      slotEveryMs: 300_000,
-      replication: null,
-      volatile: false,
-      nowMs: () => nowMs,
-    })
+    const engine = new PostgresqlEngine(
+      optionsWith({
+        disk: new MemberDisk([volume]),
+        dataDirectory: volume,
+        coordination: new Znodes().coordination,
+        // Doubles of Patroni and of its server, whose slot comes back at once.
+        patroni: {
+          status: async () => ({ usable: true, is: status }),
+          loops: async () => true,
+          members: async () => [],
+          replication: async () => ({ synchronous: true, mode: 'synchronous' }),
+        } as unknown as PatroniClient,
+        session: {
+          look: async () => ({ recovering: false, idleSlots: ['q_3'] }),
+          dropSlot: async (slot: string) => dropped.push(slot),
+        } as unknown as PostgresqlSession,
+        slotEveryMs: 300_000,
+        nowMs: () => nowMs,
+      }),
+    )
     expect((await engine.observe()).idleSlots).toEqual(['q-3'])
     await engine.perform('dropSlot', { pod: 'q-3' }, call)
     expect(dropped).toEqual(['q_3'])

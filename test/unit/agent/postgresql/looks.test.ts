@@ -1,13 +1,9 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Coordination } from '../../../../agent/coordination/coordination.ts'
-import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import type { PatroniClient } from '../../../../agent/engines/postgresql/patroni-client.ts'
 import { PostgresqlEngine } from '../../../../agent/engines/postgresql/postgresql-engine.ts'
-import type { PostgresqlSession } from '../../../../agent/engines/postgresql/postgresql-session.ts'
 import type { RoleLabel } from '../../../../agent/kubernetes/role-label.ts'
 import { limits } from '../../../../agent/limits.ts'
+import { optionsWith } from './engine-options.ts'
 
 let nowMs: number
 /** What Patroni says; null: it does not answer in time. */
@@ -17,40 +13,24 @@ let wanted: (string | null)[]
 let engine: PostgresqlEngine
 
 function engineOf(): PostgresqlEngine {
-  const volume = join(tmpdir(), 'quorate-none')
-  return new PostgresqlEngine({
-    set: 'q',
-    pod: 'q-0',
-    disk: new MemberDisk([volume]),
-    dataDirectory: volume,
-    coordination: {} as Coordination,
-    patroniPath: '/service/q',
-    patroni: {
-      status: async () => {
-        if (role === null) throw new Error('no answer within 1000 ms')
-        return { usable: true, is: { state: 'running', role } }
-      },
-      loops: async () => {
-        if (loops === null) throw new Error('no answer within 1000 ms')
-        return loops
-      },
-      members: async () => [],
-      replication: async () => ({ synchronous: true, mode: 'synchronous' }),
-    } as unknown as PatroniClient,
-    session: {
-      look: async () => ({ recovering: false, idleSlots: [] }),
-    } as unknown as PostgresqlSession,
-    label: { want: (to: string | null) => wanted.push(to) } as unknown as RoleLabel,
-    clientPorts: { port: 5432, sslPort: null },
-    ports: {},
-    everyMs: 0,
-    everyMsDown: 0,
-    standbyWaitMs: 1_000,
-    slotEveryMs: 1_000,
-    replication: null,
-    volatile: false,
-    nowMs: () => nowMs,
-  })
+  return new PostgresqlEngine(
+    optionsWith({
+      patroni: {
+        status: async () => {
+          if (role === null) throw new Error('no answer within 1000 ms')
+          return { usable: true, is: { state: 'running', role } }
+        },
+        loops: async () => {
+          if (loops === null) throw new Error('no answer within 1000 ms')
+          return loops
+        },
+        members: async () => [],
+        replication: async () => ({ synchronous: true, mode: 'synchronous' }),
+      } as unknown as PatroniClient,
+      label: { want: (to: string | null) => wanted.push(to) } as unknown as RoleLabel,
+      nowMs: () => nowMs,
+    }),
+  )
 }
 
 beforeEach(() => {

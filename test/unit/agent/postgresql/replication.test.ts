@@ -1,22 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Coordination } from '../../../../agent/coordination/coordination.ts'
 import {
   type PostgresqlView,
   postgresqlPlan,
   type Replication,
 } from '../../../../agent/core/cluster/postgresql-plan.ts'
 import { type EngineCall, UNFENCED } from '../../../../agent/engines/engine.ts'
-import { MemberDisk } from '../../../../agent/engines/member-disk.ts'
 import { PatroniClient } from '../../../../agent/engines/postgresql/patroni-client.ts'
 import { PostgresqlEngine } from '../../../../agent/engines/postgresql/postgresql-engine.ts'
-import type { PostgresqlSession } from '../../../../agent/engines/postgresql/postgresql-session.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 import { facts } from '../cluster-observations.ts'
 import { observation } from '../observations.ts'
+import { optionsWith } from './engine-options.ts'
 
 let server: Server
 let configuration: Record<string, unknown>
@@ -53,37 +49,20 @@ afterEach(() => {
 })
 
 function engineOf(replication: Replication | null): PostgresqlEngine {
-  const volume = join(tmpdir(), 'quorate-none')
-  return new PostgresqlEngine({
-    set: 'q',
-    pod: 'q-0',
-    disk: new MemberDisk([volume]),
-    dataDirectory: volume,
-    coordination: {} as Coordination,
-    patroniPath: '/service/q',
-    patroni: new PatroniClient({
-      host: '127.0.0.1',
-      port: (server.address() as AddressInfo).port,
-      user: 'quorate',
-      passwordFile: '',
-      lagBytesMax: 1,
-      timeoutMs: 1_000,
-      treeTimeoutMs: 1_000,
+  return new PostgresqlEngine(
+    optionsWith({
+      patroni: new PatroniClient({
+        host: '127.0.0.1',
+        port: (server.address() as AddressInfo).port,
+        user: 'quorate',
+        passwordFile: '',
+        lagBytesMax: 1,
+        timeoutMs: 1_000,
+        treeTimeoutMs: 1_000,
+      }),
+      replication,
     }),
-    session: {
-      look: async () => ({ recovering: false, idleSlots: [] }),
-    } as unknown as PostgresqlSession,
-    label: null,
-    clientPorts: { port: 5432, sslPort: null },
-    ports: {},
-    everyMs: 0,
-    everyMsDown: 0,
-    standbyWaitMs: 1_000,
-    slotEveryMs: 1_000,
-    replication,
-    volatile: false,
-    nowMs: () => performance.now(),
-  })
+  )
 }
 
 /** What the elected agent does now, once the engine has seen the configuration. */
