@@ -59,6 +59,8 @@ export const limits = {
   treeFreshMs: 5_000,
   /** A disk with data waits this long for the tree, then its engine starts without it. */
   treeGraceMs: 60_000,
+  /** A member waits so long for what should be done before its engine starts. */
+  preparingMs: 300_000,
   /** Between looks at a cluster's facts in the tree: while they decide something, and else. */
   clusterEveryMs: 1_000,
   clusterEveryMsIdle: 4_000,

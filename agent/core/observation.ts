@@ -163,6 +163,8 @@ export interface Rules {
   readonly treeFreshMs: Ms
   /** A disk with data waits this long for the tree, then starts without it, and never as a founder. */
   readonly treeGraceMs: Ms
+  /** A member waits so long for what should be done before it starts: a pod whose node is gone is there by then. */
+  readonly preparingMs: Ms
   /** Between notes of the furthest position in the tree. */
   readonly positionEveryMs: Ms
   /** The set has no volumes: empty disks are nobody's loss, and a set of none but those founds anew. */

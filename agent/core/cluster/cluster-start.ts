@@ -108,6 +108,8 @@ function memberMove<View extends EngineView>(
   if (known === '' && other !== undefined) {
     return pause(`refuses to start: disks hold the clusters ${disk.clusterId} and ${other}`)
   }
+  const preparing = preparingMove(situation, facts)
+  if (preparing !== null) return preparing
   if (plan.restart === 'elected') return electedMove(situation, facts)
   // The lock of a founder that comes back is wanted again: it has yet to say what it formed.
   const locks: readonly LockName[] = facts.intent?.by === observation.self.pod ? ['bootstrap'] : []
@@ -180,16 +182,22 @@ function fillingMove<View extends EngineView>(
   situation: Situation<View>,
   facts: ClusterFacts,
 ): Move | null {
-  const { plan, observation, state } = situation
-  if (plan.beforeFilling === undefined) return null
   const set = expectedSet(situation)
   if (typeof set !== 'string') {
     const { missing, holders } = surveyOf(situation, facts, set)
     if (missing.length === 0 && holders.length === 0) return null
   }
-  const due = plan.beforeFilling(observation, observation.nowMs - state.startedAtMs)
+  return preparingMove(situation, facts)
+}
+
+function preparingMove<View extends EngineView>(
+  { plan, observation, state, rules }: Situation<View>,
+  facts: ClusterFacts,
+): Move | null {
+  const due = plan.beforeStart?.(observation) ?? null
   if (due === null) return null
-  return typeof due === 'string' ? pause(due) : commandMove(facts, due)
+  if (typeof due !== 'string') return commandMove(facts, due)
+  return observation.nowMs - state.startedAtMs < rules.preparingMs ? pause(due) : null
 }
 
 /** Before one more disk holds data it is among those that an election has to hear. */

@@ -1,4 +1,5 @@
-import type { EngineMember, EngineView, Ms, Observation } from '../observation.ts'
+import type { EngineMember, EngineView, Observation } from '../observation.ts'
+import type { PublishedMember } from './facts.ts'
 import { hasFreeVote } from './mongodb-config.ts'
 import { type ClusterPlan, compareCounts, type DrainStep, type Duty } from './plan.ts'
 
@@ -43,8 +44,6 @@ export interface MongodbView extends EngineView {
 
 /** A secondary that is this far behind would have to catch up longer than a step down waits. */
 const LAG_MAX_MS = 10_000
-/** A pod that was restarted, or whose node is gone, is there again by then. */
-const PRIMARY_WAIT_MS = 300_000
 /** Of fewer the others have no majority without this one. */
 const OTHERS_ELECT_MIN = 3
 
@@ -60,7 +59,7 @@ export const mongodbPlan: ClusterPlan<MongodbView> = {
   comparePositions: compareCounts,
   startGate: ({ engine }) =>
     engine.resolves ? null : 'its own name does not resolve yet: it would take itself for removed',
-  beforeFilling: voteDuty,
+  beforeStart: (observation) => (observation.disk.kind === 'empty' ? voteDuty(observation) : null),
   duty: (observation) =>
     certificatesDuty(observation) ?? usersDuty(observation) ?? promotionDuty(observation),
   setDuty: () => null,
@@ -74,22 +73,29 @@ export const mongodbPlan: ClusterPlan<MongodbView> = {
  * waits for that, but not for ever: if a majority of them never comes back, the one that is left with the data can
  * only be elected with this vote. Of two that is so at once.
  */
-function voteDuty(
-  { engine, cluster, statefulSet, self }: Observation<MongodbView>,
-  waitedMs: Ms,
-): Duty | string | null {
+function voteDuty(observation: Observation<MongodbView>): Duty | string | null {
+  const { engine, cluster, statefulSet } = observation
   if (engine.voteless) return null
-  const members = Object.entries(cluster?.members ?? {}).filter(([pod]) => pod !== self.pod)
-  if (members.some(([, { ready, role }]) => ready && role === 'primary')) {
+  if (hasPrimary(observation)) {
     const reason = 'the disk is empty: its vote goes until it has the data'
     return { name: 'yieldVote', args: {}, lock: 'reconfig', reason }
   }
   // Nobody counts on a member of a set that is yet to be formed.
   if (cluster === null || cluster.initialized === null) return null
   const replicas = statefulSet.kind === 'ok' ? statefulSet.value.replicas : OTHERS_ELECT_MIN
-  const known = Math.max(replicas, 1 + members.length)
-  if (known < OTHERS_ELECT_MIN || waitedMs >= PRIMARY_WAIT_MS) return null
+  const known = Math.max(replicas, 1 + othersOf(observation).length)
+  if (known < OTHERS_ELECT_MIN) return null
   return 'the disk is empty, and there is no primary yet that could take its vote'
+}
+
+function hasPrimary(observation: Observation<MongodbView>): boolean {
+  return othersOf(observation).some(({ ready, role }) => ready && role === 'primary')
+}
+
+/** What the documents of the others say. */
+function othersOf({ cluster, self }: Observation<MongodbView>): readonly PublishedMember[] {
+  const members = Object.entries(cluster?.members ?? {})
+  return members.flatMap(([pod, member]) => (pod === self.pod ? [] : [member]))
 }
 
 function certificatesDuty({ engine }: Observation<MongodbView>): Duty | null {

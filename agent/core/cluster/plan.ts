@@ -1,4 +1,4 @@
-import type { EngineView, Ms, Observation, Rules } from '../observation.ts'
+import type { EngineView, Observation, Rules } from '../observation.ts'
 import type { Drain } from '../state.ts'
 import type { LockName } from './facts.ts'
 
@@ -50,10 +50,10 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
   /** Why the engine must not be started yet, beside the general rules; null: it may be. */
   startGate(observation: Observation<View>): string | null
   /**
-   * What has to be done before an engine whose disk is empty may start beside others, or why that has to wait;
-   * null: nothing. `waitedMs`: since the agent started. Left out: an empty member is in nobody's way.
+   * What has to be done before an engine may start on its disk, or for what that has to wait, which it does not
+   * for ever; null: nothing. Left out: however a disk is, who starts on it is in nobody's way.
    */
-  beforeFilling?(observation: Observation<View>, waitedMs: Ms): Duty | string | null
+  beforeStart?(observation: Observation<View>): Duty | string | null
   /**
    * Nobody leads, and nobody has led in this tree: whoever starts with data begins the cluster anew with that.
    * Left out: the engine's own quorum guards it, or it is elected anyway.

@@ -219,13 +219,13 @@ describe('a disk with data', () => {
   })
 })
 
-describe('an empty disk that an engine may not fill as it is', () => {
+describe('what has to be done before an engine starts on its disk', () => {
   const duty = { name: 'yield', args: {}, lock: 'reconfig', reason: 'yields' } as const
   const reports = { 'q-0': started(emptyReport), 'q-1': dataReport(), 'q-2': dataReport() }
   const known = (mine: LockName[] = []) => facts({ initialized, reports }, mine)
-  const due = (found: ReturnType<NonNullable<ClusterPlan['beforeFilling']>>): ClusterPlan => ({
+  const due = (found: ReturnType<NonNullable<ClusterPlan['beforeStart']>>): ClusterPlan => ({
     ...whileRunning,
-    beforeFilling: () => found,
+    beforeStart: () => found,
   })
 
   it('waits for what has to be done first, under its lock', () => {
@@ -248,17 +248,20 @@ describe('an empty disk that an engine may not fill as it is', () => {
     expect(start(due(duty), facts({ initialized, reports: lost })).action).toEqual(permit('join'))
   })
 
-  it('says how long the agent has been there', () => {
-    let asked = 0
-    const plan: ClusterPlan = {
-      ...whileRunning,
-      beforeFilling: (_, waitedMs) => {
-        asked = waitedMs
-        return null
-      },
-    }
-    start(plan, known())
-    expect(asked).toBe(300_000)
+  it('is not waited for without end', () => {
+    const seen = { asking: true, cluster: known() }
+    // The agent of these tests has been there for 300 s.
+    const kind = (preparingMs: number) =>
+      new ClusterAgent(due('no leader'), { preparingMs }).see(seen).action.kind
+    expect(kind(300_001)).toBe('none')
+    expect(kind(300_000)).toBe('permit')
+  })
+
+  it('may be something about a disk with data, too', () => {
+    const { name, args, lock } = duty
+    const command = { kind: 'command', name, args, lock }
+    expect(start(due(duty), known(['reconfig']), data).action).toEqual(command)
+    expect(start(due(null), known(), data).action).toEqual(permit('resume'))
   })
 })
 

@@ -23,6 +23,7 @@ export const rules: Rules = {
   retryMs: 500,
   treeFreshMs: 5_000,
   treeGraceMs: 60_000,
+  preparingMs: 600_000,
   positionEveryMs: 30_000,
   volatile: false,
 }

@@ -61,32 +61,28 @@ describe('an empty disk in a set on record', () => {
   })
   const primary = { 'q-1': document('primary'), 'q-2': document('secondary') }
   const unled = { 'q-1': document('secondary'), 'q-2': document('unknown', false) }
-  const minutes = 60_000
-  it.each<[string, Partial<MongodbView>, ClusterFacts['members'], number, number, unknown]>([
-    ['yields its vote to a primary', {}, primary, 3, 0, { name: 'yieldVote', lock: 'reconfig' }],
-    ['... whenever there is one', {}, primary, 3, 6 * minutes, { name: 'yieldVote' }],
-    ['starts when that is done', { voteless: true }, primary, 3, 0, null],
-    ['waits for a primary', {}, unled, 3, 4 * minutes, expect.stringContaining('no primary')],
-    ['... but not for ever', {}, unled, 3, 5 * minutes, null],
-    ['does not wait where another alone has no majority', {}, {}, 2, 0, null],
-    ['... but yields to one that leads', {}, primary, 2, 0, { name: 'yieldVote' }],
-    ['waits while more are there than are wanted', {}, unled, 2, 0, expect.any(String)],
+  it.each<[string, Partial<MongodbView>, ClusterFacts['members'], number, unknown]>([
+    ['yields its vote to a primary', {}, primary, 3, { name: 'yieldVote', lock: 'reconfig' }],
+    ['starts when that is done', { voteless: true }, primary, 3, null],
+    ['waits for a primary', {}, unled, 3, expect.stringContaining('no primary')],
+    ['does not wait where another alone has no majority', {}, {}, 2, null],
+    ['... but yields to one that leads', {}, primary, 2, { name: 'yieldVote' }],
+    ['waits while more are there than are wanted', {}, unled, 2, expect.any(String)],
     [
       'does not take a primary that stops for one',
       {},
       { 'q-1': document('primary', false) },
       3,
-      0,
       expect.any(String),
     ],
-    ['does not take itself for one', {}, { 'q-0': document('primary') }, 3, 0, expect.any(String)],
-  ])('%s', (_, changes, members, replicas, waitedMs, due) => {
+    ['does not take itself for one', {}, { 'q-0': document('primary') }, 3, expect.any(String)],
+  ])('%s', (_, changes, members, replicas, due) => {
     const observed = {
       ...seen({ answers: false, ...changes }),
       statefulSet: set({ replicas }),
       cluster: facts({ initialized, members }),
     }
-    const found = mongodbPlan.beforeFilling?.(observed, waitedMs)
+    const found = mongodbPlan.beforeStart?.(observed)
     if (typeof due === 'object' && due !== null && 'name' in due) expect(found).toMatchObject(due)
     else expect(found).toEqual(due)
   })
@@ -99,7 +95,7 @@ describe('an empty disk where the tree knows no set', () => {
   ])('%s', (_, ready, name) => {
     const members = { 'q-1': { status: 'ALIVE', ready, role: 'primary', incarnation: 1 } }
     const observed = { ...seen({ answers: false }), cluster: facts({ members }) }
-    const due = mongodbPlan.beforeFilling?.(observed, 0) ?? null
+    const due = mongodbPlan.beforeStart?.(observed) ?? null
     expect(typeof due === 'object' ? (due?.name ?? null) : due).toBe(name)
   })
 })

@@ -89,13 +89,17 @@ export class MongodbPod {
     return (await fetch(this.#url(path))).status
   }
 
+  /** What the agent says it does, and why. */
+  async reason(): Promise<string> {
+    return ((await (await fetch(this.#url('/status'))).json()) as { reason: string }).reason
+  }
+
   async ready(): Promise<void> {
     await waitFor(
       `q-${this.ordinal} is ready`,
       async () => {
-        const { reason } = (await (await fetch(this.#url('/status'))).json()) as { reason: string }
         if ((await this.probe('/engine/readyz')) === 200) return true
-        throw new Error(reason)
+        throw new Error(await this.reason())
       },
       40_000,
     )

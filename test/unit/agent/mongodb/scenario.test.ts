@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ZkClient } from '../../../../server/cli/zk-client.ts'
@@ -205,7 +204,10 @@ describe.skipIf(!isDouble)('three pods: the real agent and tree, doubles of mong
     pod(wiped).loseDisk()
     pod(wiped).copyMs = 60_000
     await pod(wiped).start()
-    await pause(6_000)
+    await waitFor('it waits', async () => {
+      expect(await pod(wiped).reason()).toContain('no primary yet')
+      return true
+    })
     await pod(leader).end()
     await pod(behind).start()
     await expect(servers.primary(10_000)).rejects.toThrow('a primary')
