@@ -276,6 +276,7 @@ export class Driver {
       case 'command': {
         const fence = action.lock === null ? UNFENCED : this.#fence(action.lock)
         await engine.perform?.(action.name, action.args, call(fence))
+        if (action.event !== undefined) void cluster.event('Warning', action.event, reason)
         return
       }
     }

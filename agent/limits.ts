@@ -121,6 +121,9 @@ export const limits = {
   mongodbDutyRetryMs: 30_000,
   /** A server that takes connections and answers no ping for so long is dead. */
   mongodbSilentMs: 30_000,
+  /** A member in RECOVERING has not gone on for so long before it is asked whether it ever can; and between looks. */
+  mongodbStaleMs: 30_000,
+  mongodbStaleEveryMs: 10_000,
   /** One reply of MongoDB. */
   mongodbFrameBytesMax: 4_194_304,
   /** One answer of Patroni for which it looks into the tree; a switchover is on record by then. */

@@ -129,6 +129,8 @@ export type EngineAction =
       readonly args: Readonly<Record<string, string>>
       /** The lock that it needs; null: none. */
       readonly lock: LockName | null
+      /** The name of the warning by which it is told when it is done. */
+      readonly event?: string
     }
 
 export type ActionKind = Action['kind']

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs'
+import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeWhole } from '../whole-file.ts'
 
@@ -16,6 +17,9 @@ import { writeWhole } from '../whole-file.ts'
 const OWN_FOLDER = 'agent'
 const NOTE_MODE = 0o644
 const KEPT = /^(agent|stale-.*|lost\+found)$/
+const ASIDE = /^stale-/
+/** Notes that speak of the data, and go where it goes. */
+const NOTES_OF_DATA = ['founding', 'cluster', 'departed', 'spent'] as const
 
 /**
  * The agent's own notes on a data volume, beside the engine's files: one small JSON file each, durable
@@ -58,6 +62,18 @@ export class MemberDisk {
     return this.#read('instance', 'name')
   }
 
+  /** The data is of no use to the engine any more: it is given up before the next start. */
+  get isSpent(): boolean {
+    return existsSync(join(this.#notes, 'spent.json'))
+  }
+
+  /** Data that was moved aside is there still. */
+  get hasAside(): boolean {
+    return this.#directories.some(
+      (directory) => existsSync(directory) && asideIn(directory).length > 0,
+    )
+  }
+
   /** True while a move aside has begun and not ended: the data is not whole. */
   get isMoving(): boolean {
     return existsSync(join(this.#notes, 'moving.json'))
@@ -95,6 +111,15 @@ export class MemberDisk {
     syncDirectory(this.#notes)
   }
 
+  markSpent(at: string): void {
+    this.#write('spent', { at })
+  }
+
+  clearSpent(): void {
+    rmSync(join(this.#notes, 'spent.json'), { force: true })
+    syncDirectory(this.#notes)
+  }
+
   /** Counts the starts of agents on this disk, from 1. */
   countStart(): number {
     const before = Number(this.#read('starts', 'count') ?? 0)
@@ -110,6 +135,41 @@ export class MemberDisk {
   moveAside(stamp: string): void {
     this.#write('moving', { stamp })
     this.finishMove()
+  }
+
+  /**
+   * The disk is empty when this resolves: its data is aside where the volume has room for as much again, and else
+   * gone, with what was aside before. `freeBytes`: of the volume with a directory. Repeated, it goes on.
+   */
+  async giveUp(stamp: string, freeBytes = freeBytesOf): Promise<void> {
+    await this.removeAside()
+    const roomy = await Promise.all(
+      this.#directories.map(async (directory) => {
+        const sizes = await Promise.all(
+          dataIn(directory).map((name) => sizeOf(join(directory, name))),
+        )
+        return total(sizes) <= (await freeBytes(directory))
+      }),
+    )
+    if (roomy.every(Boolean)) return this.moveAside(stamp)
+    await this.#remove(dataIn)
+    // That it is to be given up is forgotten last.
+    for (const note of NOTES_OF_DATA) rmSync(join(this.#notes, `${note}.json`), { force: true })
+    syncDirectory(this.#notes)
+  }
+
+  /** What was moved aside is not needed any more. */
+  async removeAside(): Promise<void> {
+    await this.#remove(asideIn)
+  }
+
+  async #remove(namesIn: (directory: string) => string[]): Promise<void> {
+    for (const directory of this.#directories) {
+      for (const name of namesIn(directory)) {
+        await rm(join(directory, name), { recursive: true, force: true })
+      }
+      syncDirectory(directory)
+    }
   }
 
   /** Removes all data but the notes, of disks that are worth nothing to the next process. */
@@ -133,7 +193,7 @@ export class MemberDisk {
       syncDirectory(directory)
     }
     const first = join(this.#directories[0] ?? '.', `stale-${stamp}`)
-    for (const note of ['founding', 'cluster', 'departed', 'moving']) {
+    for (const note of [...NOTES_OF_DATA, 'moving']) {
       const path = join(this.#notes, `${note}.json`)
       if (existsSync(path)) renameSync(path, join(first, `agent-${note}.json`))
     }
@@ -161,6 +221,29 @@ export class MemberDisk {
 /** The names of what is the engine's. */
 function dataIn(directory: string): string[] {
   return readdirSync(directory).filter((name) => !KEPT.test(name))
+}
+
+function asideIn(directory: string): string[] {
+  return readdirSync(directory).filter((name) => ASIDE.test(name))
+}
+
+async function freeBytesOf(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory)
+  return bavail * bsize
+}
+
+/** In bytes, of a file or of all that is in a directory. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path)
+  if (!found.isDirectory()) return found.size
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  const sizes = files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size)
+  return total(await Promise.all(sizes))
+}
+
+function total(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 function syncDirectory(path: string): void {

@@ -196,8 +196,8 @@ function dutyMove<View extends EngineView>(
   return duty === null ? null : commandMove(facts, duty)
 }
 
-export function commandMove(facts: ClusterFacts, { name, args, lock, reason }: Duty): Move {
-  const command: Action = { kind: 'command', name, args, lock }
+export function commandMove(facts: ClusterFacts, { reason, lock, ...duty }: Duty): Move {
+  const command: Action = { kind: 'command', lock, ...duty }
   if (lock === null) return { action: command, reason, locks: [] }
   return underLock(facts, lock, command, reason)
 }

@@ -40,6 +40,12 @@ export interface MongodbView extends EngineView {
   readonly silentMs: number
   /** Its vote was taken away, or it has none, since the process ran last. */
   readonly voteless: boolean
+  /** It is in RECOVERING, and what it needs next is in nobody's oplog any more. */
+  readonly stale: boolean
+  /** The disk is noted as one whose data is of no use any more. */
+  readonly spent: boolean
+  /** The volume still has data that was moved aside. */
+  readonly aside: boolean
 }
 
 /** A secondary that is this far behind would have to catch up longer than a step down waits. */
@@ -59,9 +65,14 @@ export const mongodbPlan: ClusterPlan<MongodbView> = {
   comparePositions: compareCounts,
   startGate: ({ engine }) =>
     engine.resolves ? null : 'its own name does not resolve yet: it would take itself for removed',
-  beforeStart: (observation) => (observation.disk.kind === 'empty' ? voteDuty(observation) : null),
+  beforeStart: (observation) =>
+    observation.disk.kind === 'empty' ? voteDuty(observation) : spentDuty(observation),
   duty: (observation) =>
-    certificatesDuty(observation) ?? usersDuty(observation) ?? promotionDuty(observation),
+    certificatesDuty(observation) ??
+    usersDuty(observation) ??
+    promotionDuty(observation) ??
+    staleDuty(observation) ??
+    tidyDuty(observation),
   setDuty: () => null,
   drain: drainOf,
 }
@@ -86,6 +97,13 @@ function voteDuty(observation: Observation<MongodbView>): Duty | string | null {
   const known = Math.max(replicas, 1 + othersOf(observation).length)
   if (known < OTHERS_ELECT_MIN) return null
   return 'the disk is empty, and there is no primary yet that could take its vote'
+}
+
+/** Aside it goes only while there is somebody to copy from; else it starts as it is, which does no harm. */
+function spentDuty(observation: Observation<MongodbView>): Duty | null {
+  if (!observation.engine.spent || !hasPrimary(observation)) return null
+  const reason = 'its data is of no use: it copies all'
+  return { name: 'setAside', args: {}, lock: null, reason, event: 'DataGivenUp' }
 }
 
 function hasPrimary(observation: Observation<MongodbView>): boolean {
@@ -119,6 +137,27 @@ function promotionDuty({ engine, self }: Observation<MongodbView>): Duty | null 
   if (!hasFreeVote(engine.members.map(({ voter }) => ({ votes: voter ? 1 : 0 })))) return null
   if (own.lagMs !== null && own.lagMs > LAG_MAX_MS) return null
   return { name: 'promote', args: {}, lock: 'reconfig', reason: 'has caught up: gets its vote' }
+}
+
+/**
+ * A member whose next operations are in no oplog any more stays in RECOVERING: it is stopped, and starts without its
+ * data (MongoDB's manual, "Resync a Member of a Replica Set"). Its vote goes first, as that of any empty disk.
+ */
+function staleDuty(observation: Observation<MongodbView>): Duty | null {
+  if (!observation.engine.stale || !hasPrimary(observation)) return null
+  const reason = 'nobody’s oplog reaches back to where it is: it copies all data anew'
+  return { name: 'resync', args: {}, lock: 'reconfig', reason }
+}
+
+/** A member that has caught up is no disk to be given up; and what it was before is not needed any more. */
+function tidyDuty({ engine, self }: Observation<MongodbView>): Duty | null {
+  if (!engine.ready) return null
+  if (engine.spent) {
+    return { name: 'keep', args: {}, lock: null, reason: 'it has caught up: its data is good' }
+  }
+  const own = engine.members.find(({ name }) => name === self.pod)
+  if (!engine.aside || own === undefined) return null
+  return { name: 'dropAside', args: {}, lock: null, reason: 'has the data: what it was goes' }
 }
 
 /**

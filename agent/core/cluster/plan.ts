@@ -8,6 +8,8 @@ export interface Duty {
   readonly args: Readonly<Record<string, string>>
   readonly lock: LockName | null
   readonly reason: string
+  /** Done, it is told to Kubernetes as a warning by this name, since somebody may want to know. */
+  readonly event?: string
 }
 
 /** What a member that is about to be stopped does next. */

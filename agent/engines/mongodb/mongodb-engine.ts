@@ -21,7 +21,7 @@ import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
 import type { MemberDisk } from '../member-disk.ts'
 import type { MongodFiles } from './files.ts'
 import { Membership } from './membership.ts'
-import { isRefusal, type Mongod, refusals } from './mongod.ts'
+import { isRefusal, LateError, type Mongod, refusals } from './mongod.ts'
 import { Observer } from './observer.ts'
 import type { Places } from './places.ts'
 import { createUser, missingUsers, type WantedUser } from './users.ts'
@@ -103,7 +103,8 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   async observe(): Promise<MongodbView> {
-    return { ...(await this.#observer.observe()), voteless: this.#voteless }
+    const { isSpent: spent, hasAside: aside } = this.#options.disk
+    return { ...(await this.#observer.observe()), voteless: this.#voteless, spent, aside }
   }
 
   liveness({ silentMs }: MongodbView): boolean {
@@ -117,14 +118,15 @@ export class MongodbEngine implements Engine<MongodbView> {
 
   /** Always the same: a replica set is formed and joined by commands, never by how a server starts. */
   permitLine(): string {
-    const { files, replicaSet, port } = this.#options
+    const { files, replicaSet, port, disk } = this.#options
     mkdirSync(this.#dbPath, { recursive: true })
     const set = `--replSet ${replicaSet} --port ${port} --dbpath ${this.#dbPath}`
     const line = `${set} ${files.prepare()}`
     files.certificates.started()
     if (!SAFE_LINE.test(line)) throw new AgentError('AGENT_CONFIG_INVALID', `unsafe: ${line}`)
-    // With data it gets its vote back.
+    // With data it gets its vote back; and whatever it starts with is what it has.
     this.#voteless = false
+    if (disk.isSpent) disk.clearSpent()
     return line
   }
 
@@ -194,17 +196,52 @@ export class MongodbEngine implements Engine<MongodbView> {
     _args: Readonly<Record<string, string>>,
     call: EngineCall<MongodbView>,
   ): Promise<void> {
-    if (name === 'certificates') {
-      await this.#observer.attempt(name, () => this.#renewCertificates())
-    } else if (name === 'users') await this.#observer.attempt(name, () => this.#createUsers(call))
-    else if (name === 'promote') {
-      const step = (config: SetConfig) => withVote(config, this.#place)
-      await this.#change(step, call.observation, call.fence)
-    } else if (name === 'yieldVote') {
-      const step = (config: SetConfig) => withoutVote(config, this.#place)
-      await this.#change(step, call.observation, call.fence)
-      this.#voteless = true
-    } else throw new Error(`no duty of MongoDB: ${name}`)
+    const { disk } = this.#options
+    switch (name) {
+      case 'certificates':
+        return await this.#observer.attempt(name, () => this.#renewCertificates())
+      case 'users':
+        return await this.#observer.attempt(name, () => this.#createUsers(call))
+      case 'promote':
+        return await this.#vote(withVote, call)
+      case 'yieldVote':
+        await this.#vote(withoutVote, call)
+        this.#voteless = true
+        return
+      case 'resync':
+        return await this.#observer.attempt(name, () => this.#resync(call))
+      case 'setAside':
+        return await disk.giveUp(new Date().toISOString().replace(/[:.]/g, '-'))
+      case 'keep':
+        return disk.clearSpent()
+      case 'dropAside':
+        return await disk.removeAside()
+      default:
+        throw new Error(`no duty of MongoDB: ${name}`)
+    }
+  }
+
+  async #vote(
+    stepOf: (config: SetConfig, host: string) => ConfigStep,
+    { observation, fence }: EngineCall<MongodbView>,
+  ): Promise<void> {
+    await this.#change((config) => stepOf(config, this.#place), observation, fence)
+  }
+
+  /** Ends with the end of the server, which starts again by a permit alone: its disk is looked at first. */
+  async #resync(call: EngineCall<MongodbView>): Promise<void> {
+    const { disk, local } = this.#options
+    await this.#vote(withoutVote, call)
+    disk.markSpent(new Date().toISOString())
+    try {
+      await local.asAgent({ shutdown: 1, timeoutSecs: 0 }, limits.mongodbChangeMs)
+    } catch (error) {
+      // It ends without an answer.
+      const ended = error instanceof AgentError && error.code === 'ENGINE_UNREACHABLE'
+      if (ended && !(error instanceof LateError)) return
+      disk.clearSpent()
+      throw error
+    }
   }
 
   /** Connections that are open keep the certificate under which they were made. */

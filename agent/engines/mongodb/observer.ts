@@ -4,6 +4,7 @@ import type { MemberState, MongodbMember, MongodbView } from '../../core/cluster
 import { AgentError, messageOf } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import { isRefusal, LateError, type Mongod, refusals } from './mongod.ts'
+import { OplogReach } from './oplog-reach.ts'
 import { connectionString, type Places, splitPlace } from './places.ts'
 import { missingUsers, type WantedUser } from './users.ts'
 
@@ -43,7 +44,12 @@ const SILENT: MongodbView = {
   resolves: true,
   silentMs: 0,
   voteless: false,
+  stale: false,
+  spent: false,
+  aside: false,
 }
+
+const STALE = 'its state is recovering, and nobody’s oplog reaches back to where it is'
 
 const STATES: Readonly<Record<string, MemberState>> = {
   PRIMARY: 'primary',
@@ -65,9 +71,11 @@ export class Observer {
   #voters = 0
   #usersMissing: readonly string[] | null = null
   readonly #notBeforeMs = new Map<string, number>()
+  readonly #reach: OplogReach
 
   constructor(options: ObserverOptions) {
     this.#options = options
+    this.#reach = new OplogReach(options)
   }
 
   async observe(): Promise<MongodbView> {
@@ -91,7 +99,10 @@ export class Observer {
   }
 
   /** A duty that fails is not shown as due for a while: others have their turn. */
-  async attempt(duty: 'users' | 'certificates', perform: () => Promise<void>): Promise<void> {
+  async attempt(
+    duty: 'users' | 'certificates' | 'resync',
+    perform: () => Promise<void>,
+  ): Promise<void> {
     this.#notBeforeMs.set(duty, this.#options.nowMs() + limits.mongodbDutyRetryMs)
     await perform()
     this.#notBeforeMs.delete(duty)
@@ -163,10 +174,12 @@ export class Observer {
     const ready = leads || hello['secondary'] === true
     const hosts: readonly Document[] = config['members'] ?? []
     this.#count(hosts)
+    const stale = await this.#isStale(state, own, hello, hosts)
     return {
       ...SILENT,
       ready,
-      reason: ready ? '' : told(state, own ?? status),
+      reason: ready ? '' : stale ? STALE : told(state, own ?? status),
+      stale: stale && this.#isDue('resync'),
       clusterId,
       leads,
       leader: this.#leaderOf(hello),
@@ -182,6 +195,22 @@ export class Observer {
         tls,
       ),
     }
+  }
+
+  async #isStale(
+    state: MemberState,
+    own: Document | undefined,
+    { primary }: Document,
+    hosts: readonly Document[],
+  ): Promise<boolean> {
+    const at = own?.['optimeDate']
+    const places = hosts.map(({ host }) => String(host))
+    return await this.#reach.isStale({
+      recovers: state === 'recovering',
+      lastMs: at instanceof Date ? at.getTime() : null,
+      primary: typeof primary === 'string' ? primary : null,
+      others: places.filter((place) => place !== this.#options.place),
+    })
   }
 
   /** Null while it is not to be asked: what was missing could not be made. */

@@ -39,6 +39,7 @@ const double = new MongodDouble({
   key: contentOf('--keyFile').trim(),
   tls: words.includes('--tlsCertificateKeyFile') ? tls() : null,
   renew: tls,
+  shutdown: () => end(),
   host: '0.0.0.0',
   // MongoDB's: ten seconds, and up to 15% more. A heartbeat is more frequent than its two seconds: what a
   // member does not say by itself, as that its copy is done, is said by the next one.
@@ -51,9 +52,10 @@ const tell = (event: string) =>
   process.stdout.write(
     `${JSON.stringify({ double: 'this is a double of mongod, not MongoDB', event, host: hostname(), ...options })}\n`,
   )
-process.once('SIGTERM', () => {
+const end = () => {
   tell('stops')
   void double.kill().then(() => process.exit(0))
-})
+}
+process.once('SIGTERM', end)
 await double.start()
 tell('listens')

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
-import type { Document } from 'bson'
+import { type Document, Timestamp } from 'bson'
 import { DataCommands } from './data-commands.ts'
 import { ReplicaMember } from './replica-member.ts'
 import { ScramConversation } from './scram-server.ts'
@@ -23,6 +23,8 @@ export interface DoubleOptions {
   readonly tls?: DoubleTls | null
   /** Reads the files of the certificate again. */
   readonly renew?: () => DoubleTls
+  /** What the command `shutdown` ends. */
+  readonly shutdown?: () => void
   readonly host?: string
   readonly heartbeatMs?: number
   readonly electionMs?: number
@@ -118,6 +120,11 @@ export class MongodDouble {
   /** No configuration commits meanwhile, as when a majority is slow. */
   set commitsNothing(commitsNothing: boolean) {
     this.#member.commitsNothing = commitsNothing
+  }
+
+  /** So many entries its oplog has at the most. */
+  set oplogMax(entries: number) {
+    this.#member.oplogMax = entries
   }
 
   /** It takes itself for removed until it gets another configuration. */
@@ -245,6 +252,10 @@ export class MongodDouble {
         return this.#set.getStatus()
       case 'replSetStepDown':
         return await this.#set.stepDown(command)
+      case 'serverStatus':
+        return this.#status(command)
+      case 'shutdown':
+        return this.#shutdown(session)
       case 'rotateCertificates':
         return this.#rotate()
       case 'createUser':
@@ -287,6 +298,22 @@ export class MongodDouble {
     if (!reply) throw new Refusal(18, 'AuthenticationFailed', 'Authentication failed.')
     if (reply['done'] === true) session.user = login?.user ?? null
     return { ...reply, ok: 1 }
+  }
+
+  /** One section, which is told to whoever asks for it. */
+  #status({ oplog }: Document): Document {
+    const { earliestMs, optimeMs } = this.#member
+    const at = (ms: number) => new Timestamp({ t: Math.floor(ms / 1_000), i: 1 })
+    const section = { latestOptime: at(optimeMs), earliestOptime: at(earliestMs) }
+    return { ok: 1, ...(oplog ? { oplog: section } : {}) }
+  }
+
+  /** The connection ends without an answer, and then the process. */
+  #shutdown({ socket }: Session): Document {
+    if (this.#member.role === 'primary') throw new Refusal(189, 'PrimarySteppedDown', 'is primary')
+    socket.destroy()
+    this.#options.shutdown?.()
+    return { ok: 1 }
   }
 
   #rotate(): Document {

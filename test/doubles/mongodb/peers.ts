@@ -1,7 +1,7 @@
 import type { Document } from 'bson'
 import { Link, type LinkTls } from './wire.ts'
 
-export type Role = 'uninitiated' | 'startup' | 'secondary' | 'primary' | 'removed'
+export type Role = 'uninitiated' | 'startup' | 'recovering' | 'secondary' | 'primary' | 'removed'
 
 /** What a primary knows of another member. */
 export interface Peer {

@@ -41,9 +41,13 @@ export class ReplicaMember {
   #patience = 1
   #leads = false
   #lostAt: string | null = null
+  /** What comes next for it is in the oplog of nobody who leads. */
+  #stale = false
   primary: string | null = null
   committed = 0
   frozenUntilMs = 0
+  /** An oplog has so many entries at the most, but for the copy of who is empty. */
+  oplogMax = Infinity
   /** It waits for another to catch up, and takes no writes meanwhile. */
   steppingDown = false
 
@@ -72,9 +76,24 @@ export class ReplicaMember {
     const { config } = this.#store
     if (config === null) return 'uninitiated'
     if (this.own === undefined) return 'removed'
-    const syncs = this.#store.log.length < this.#store.syncUntil
-    if (syncs || performance.now() < this.#syncedAtMs) return 'startup'
+    if (this.#copies || performance.now() < this.#syncedAtMs) return 'startup'
+    if (this.#stale) return 'recovering'
     return this.#leads ? 'primary' : 'secondary'
+  }
+
+  /** An initial sync is not done. */
+  get #copies(): boolean {
+    return this.#store.log.length < this.#store.syncUntil
+  }
+
+  /** The index of the first entry that its oplog has. */
+  get #oplogBegin(): number {
+    return Math.max(0, this.#store.log.length - this.oplogMax)
+  }
+
+  /** When the first operation was that its oplog has. */
+  get earliestMs(): number {
+    return this.#store.log[this.#oplogBegin]?.atMs ?? 0
   }
 
   /** Does not find itself in the configuration that it has now, as when its name does not resolve. */
@@ -256,6 +275,7 @@ export class ReplicaMember {
       to: host,
       term,
       config: EJSON.stringify(config),
+      oplogBegin: this.#oplogBegin,
       begin,
       beginTerm: log[begin - 1]?.term ?? 0,
       entries: log.slice(begin, begin + BATCH).map((entry) => EJSON.stringify(entry)),
@@ -273,6 +293,7 @@ export class ReplicaMember {
     peer.configAt = reply['configAt']
     peer.role = reply['role']
     peer.optimeMs = reply['optimeMs']
+    if (peer.role === 'recovering') return
     peer.next = reply['matched'] >= 0 ? reply['matched'] : Math.max(0, begin - BATCH)
     if (reply['matched'] >= 0) peer.matched = reply['matched']
     this.#count()
@@ -311,7 +332,9 @@ export class ReplicaMember {
     store.save()
     this.#follow(message['from'])
     this.#peers.of(message['from']).optimeMs = message['optimeMs']
-    const { begin, beginTerm } = message
+    const { begin, beginTerm, oplogBegin } = message
+    this.#stale = !this.#copies && store.log.length < oplogBegin
+    if (this.#stale) return answer(-1)
     if (store.log.length < begin || (store.log[begin - 1]?.term ?? 0) !== beginTerm)
       return answer(-1)
     const entries = message['entries'].map((text: string): OplogEntry => EJSON.parse(text))

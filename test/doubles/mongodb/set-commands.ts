@@ -227,6 +227,7 @@ export class SetCommands {
 
 const STATES: Readonly<Record<string, string>> = {
   startup: 'STARTUP2',
+  recovering: 'RECOVERING',
   secondary: 'SECONDARY',
   primary: 'PRIMARY',
   removed: 'REMOVED',

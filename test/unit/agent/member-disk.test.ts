@@ -88,6 +88,45 @@ describe('the disk of a member', () => {
     expect(disk.countStart()).toBe(3)
   })
 
+  it('is given up: aside where the volume has room for as much again, and only the last time', async () => {
+    disk.writeCluster('c1')
+    disk.markSpent('now')
+    mkdirSync(join(data, 'db'))
+    writeFileSync(join(data, 'db', 'a'), Buffer.alloc(1_000))
+    writeFileSync(join(data, 'b'), Buffer.alloc(500))
+    expect([disk.isSpent, disk.hasAside]).toEqual([true, false])
+    await disk.giveUp('t1', async () => 1_500)
+    expect([disk.isSpent, disk.hasAside, disk.hasData]).toEqual([false, true, false])
+    expect(disk.cluster).toBeNull()
+    expect(existsSync(join(data, 'stale-t1', 'db', 'a'))).toBe(true)
+    writeFileSync(join(data, 'c'), 'x')
+    await disk.giveUp('t2', async () => 1)
+    expect(readdirSync(data).sort()).toEqual(['agent', 'stale-t2'])
+    await disk.removeAside()
+    expect([disk.hasAside, readdirSync(log)]).toEqual([false, []])
+  })
+
+  it('is given up, and nothing kept, where there is no room', async () => {
+    disk.writeCluster('c1')
+    disk.markDeparted('', 'now')
+    disk.markSpent('now')
+    disk.countStart()
+    mkdirSync(join(log, 'stale-t0'))
+    mkdirSync(join(data, 'db', 'journal'), { recursive: true })
+    writeFileSync(join(data, 'db', 'journal', 'a'), Buffer.alloc(1_000))
+    await disk.giveUp('t1', async () => 999)
+    expect(readdirSync(data)).toEqual(['agent'])
+    expect(readdirSync(log)).toEqual([])
+    expect([disk.isSpent, disk.cluster, disk.departed]).toEqual([false, null, null])
+    expect(disk.countStart()).toBe(2)
+  })
+
+  it('is asked how much room it has', async () => {
+    writeFileSync(join(data, 'a'), 'x')
+    await disk.giveUp('t1')
+    expect(disk.hasAside).toBe(true)
+  })
+
   it('goes on with a move that a crash cut short before anything is said of it', () => {
     identity('c1')
     writeFileSync(join(log, 'segment'), 'x')

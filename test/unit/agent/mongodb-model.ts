@@ -30,6 +30,9 @@ export class MongodbModel implements EngineModel {
   readonly #nameless = new Set<Pod>()
   /** Pods whose agents know that they have no vote. */
   readonly #voteless = new Set<Pod>()
+  /** Pods whose processes need what is in nobody's oplog any more, and those whose disks are noted for that. */
+  readonly #stale = new Set<Pod>()
+  readonly #spent = new Set<Pod>()
   #leader: Pod | null = null
   #hasUsers = false
 
@@ -47,6 +50,7 @@ export class MongodbModel implements EngineModel {
     const votes = member !== undefined && isVoter(member) && !this.#filled.has(pod)
     must(!votes || !primary, `${pod.name} starts with a vote and without data`)
     this.#voteless.delete(pod)
+    this.#spent.delete(pod)
   }
 
   bootstrap(pod: Pod): boolean {
@@ -76,6 +80,7 @@ export class MongodbModel implements EngineModel {
       if (taken) this.#voteless.add(pod)
       return taken
     }
+    if (name === 'setAside') return this.#setAside(pod)
     if (pod.engine !== 'running') return false
     if (name === 'users') {
       this.#elect()
@@ -83,9 +88,30 @@ export class MongodbModel implements EngineModel {
       this.#hasUsers = true
       return true
     }
+    if (name === 'resync') {
+      must(this.#stale.has(pod), `${pod.name} gives up what it could catch up from`)
+      if (!this.#change((config) => withoutVote(config, pod.name))) return false
+      this.#spent.add(pod)
+      this.#world.killEngine(pod)
+      return true
+    }
+    if (name === 'keep') {
+      this.#spent.delete(pod)
+      return true
+    }
     must(name === 'promote', `there is no duty ${name}`)
     must(this.#filled.has(pod), `${pod.name} gets a vote before it has the data`)
     return this.#change((config) => withVote(config, pod.name))
+  }
+
+  #setAside(pod: Pod): boolean {
+    must(pod.engine === 'asking', `the data of ${pod.name} goes while it runs`)
+    const member = this.#memberOf(pod)
+    const counts = member !== undefined && isVoter(member)
+    must(!counts, `${pod.name} gives up its data, and has a vote`)
+    pod.disk = { kind: 'empty', founding: null }
+    this.loseDisk(pod)
+    return true
   }
 
   leave(name: string): boolean {
@@ -111,12 +137,19 @@ export class MongodbModel implements EngineModel {
   }
 
   loseDisk(pod: Pod): void {
-    this.#filled.delete(pod)
-    this.#voteless.delete(pod)
+    for (const pods of [this.#filled, this.#voteless, this.#stale, this.#spent]) pods.delete(pod)
   }
 
+  /** Of a process that runs and does not lead: the others write on until it cannot follow any more. */
   trouble(pod: Pod): void {
-    if (!this.#nameless.delete(pod)) this.#nameless.add(pod)
+    if (pod.engine !== 'running') {
+      if (!this.#nameless.delete(pod)) this.#nameless.add(pod)
+      return
+    }
+    this.#elect()
+    const others = this.#electable().filter((other) => other !== pod)
+    const lasting = this.#filled.has(pod) && 2 * others.length > this.#voters().length
+    if (lasting && this.#leader !== pod) this.#stale.add(pod)
   }
 
   cure(): void {
@@ -139,7 +172,8 @@ export class MongodbModel implements EngineModel {
   view(pod: Pod): MongodbView {
     const resolves = !this.#nameless.has(pod)
     if (pod.engine !== 'running') {
-      return { ...SILENT, resolves, voteless: this.#voteless.has(pod) }
+      const [voteless, spent] = [this.#voteless.has(pod), this.#spent.has(pod)]
+      return { ...SILENT, resolves, voteless, spent }
     }
     const clusterId = this.#filled.has(pod) ? `c${this.founded}` : ''
     // The agent notes whose data it is when it is told: until then the disk says nothing.
@@ -160,6 +194,24 @@ export class MongodbModel implements EngineModel {
         state: 'removed',
       }
     }
+    const spent = this.#spent.has(pod)
+    if (this.#stale.has(pod)) {
+      const state = 'recovering'
+      const leader = this.#leader?.name ?? null
+      const members = this.#members()
+      const stale = leader !== null
+      return {
+        ...SILENT,
+        answers: true,
+        clusterId,
+        leader,
+        role: state,
+        state,
+        members,
+        stale,
+        spent,
+      }
+    }
     const leads = this.#leader === pod
     const state = leads ? 'primary' : 'secondary'
     return {
@@ -172,6 +224,7 @@ export class MongodbModel implements EngineModel {
       leader: this.#leader?.name ?? null,
       role: state,
       state,
+      spent,
       members: this.#members(),
       usersMissing: leads ? (this.#hasUsers ? [] : ['app']) : null,
     }
@@ -180,7 +233,7 @@ export class MongodbModel implements EngineModel {
   isCurable(ordinals: readonly number[]): boolean {
     if (this.#config === null) return true
     const left = this.#voters().filter(
-      (pod) => ordinals.includes(pod.ordinal) && this.#filled.has(pod),
+      (pod) => ordinals.includes(pod.ordinal) && this.#isCurrent(pod),
     )
     return 2 * left.length > this.#voters().length
   }
@@ -216,7 +269,7 @@ export class MongodbModel implements EngineModel {
         voter: isVoter(member),
         electable: isVoter(member),
         heard,
-        state: !heard ? 'unreachable' : this.#filled.has(pod) ? serves : 'startup',
+        state: !heard ? 'unreachable' : this.#isCurrent(pod) ? serves : 'startup',
         lagMs: 0,
       }
     })
@@ -231,7 +284,11 @@ export class MongodbModel implements EngineModel {
   }
 
   #electable(): readonly Pod[] {
-    return this.#voters().filter((pod) => pod.engine === 'running' && this.#filled.has(pod))
+    return this.#voters().filter((pod) => pod.engine === 'running' && this.#isCurrent(pod))
+  }
+
+  #isCurrent(pod: Pod): boolean {
+    return this.#filled.has(pod) && !this.#stale.has(pod)
   }
 
   #elect(): void {
@@ -269,4 +326,7 @@ const SILENT: MongodbView = {
   resolves: true,
   silentMs: 0,
   voteless: false,
+  stale: false,
+  spent: false,
+  aside: false,
 }

@@ -1,3 +1,4 @@
+import { Timestamp } from 'bson'
 import { Long, MongoClient, UUID } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -285,5 +286,28 @@ describe(`the contract with MongoDB, of ${what}`, () => {
     expect(await codeOf(client.asAgent({ replSetGetStatus: 1 }))).toBe(refusals.invalidSetConfig)
     await reconfigure((config) => withMember(config, servers.place(gone), gone))
     await waitFor('it is back', async () => (await stateOf(gone)) === 'SECONDARY')
+  }, 60_000)
+
+  it('says how far back its oplog reaches, to whoever asks for that', async () => {
+    const client = servers.client(await servers.primary())
+    const { oplog } = await client.asAgent({ serverStatus: 1, oplog: 1, metrics: 0 })
+    expect(oplog.earliestOptime).toBeInstanceOf(Timestamp)
+    const { members } = await client.asAgent({ replSetGetStatus: 1 })
+    for (const { optimeDate } of members) {
+      expect(optimeDate.getTime()).toBeGreaterThanOrEqual(
+        1_000 * oplog.earliestOptime.getHighBits(),
+      )
+    }
+  })
+
+  it('ends without an answer when it is told to, and goes on with its data', async () => {
+    const other = ((await servers.primary()) + 1) % 3
+    const ends = servers.client(other).asAgent({ shutdown: 1, timeoutSecs: 0 }, 20_000)
+    await expect(ends).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE' })
+    await waitFor('it is gone', async () => {
+      return (await codeOf(servers.client(other).plain({ ping: 1 }))) !== 0
+    })
+    await servers.start(other)
+    await waitFor('it is back', async () => (await stateOf(other)) === 'SECONDARY')
   }, 60_000)
 })

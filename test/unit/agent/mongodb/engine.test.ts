@@ -146,7 +146,7 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
   })
 
   it('knows the set of a member that has no users yet', async () => {
-    await servers.start(3, join(servers.root, 'slow', 'db'), 60_000)
+    await servers.start(3, join(servers.root, 'slow', 'db'), { initialSyncMs: 60_000 })
     const slow = engineOf(servers, 3, { dataDirectory: join(servers.root, 'slow') })
     servers.fail(3, {
       command: 'saslStart',
@@ -264,6 +264,44 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     expect(await other.observe()).toMatchObject({ answers: true, ready: true, reason })
     writeFileSync(file, agentCredentials.password)
     await waitFor('it looks', async () => (await other.observe()).reason === '')
+  })
+
+  it('takes the vote and notes it before a member that gives up its data ends', async () => {
+    const primary = await servers.primary()
+    const other = primary === 1 ? 2 : 1
+    servers.fail(other, { command: 'shutdown', mode: 'refuse', code: 11, times: 1 })
+    const refused = engine(other).perform('resync', {}, await call(other))
+    await expect(refused).rejects.toMatchObject({ detail: 11 })
+    const { members, spent } = await seen(other, { state: 'secondary' })
+    expect(members.find(({ name }) => name === `q-${other}`)?.voter).toBe(false)
+    expect(spent).toBe(false)
+    await engine(other).perform('resync', {}, await call(other))
+    await seen(other, { answers: false, spent: true })
+    await engine(other).perform('keep', {}, await call(other))
+    await seen(other, { spent: false })
+    await servers.start(other, dbPathOf(other))
+    await seen(other, { state: 'secondary' })
+    await engine(other).perform('promote', {}, await call(other))
+  })
+
+  it('starts without the data that is given up, and with what it has where it is not', async () => {
+    const primary = await servers.primary()
+    const other = primary === 1 ? 2 : 1
+    await engine(other).perform('resync', {}, await call(other))
+    engine(other).permitLine()
+    await seen(other, { spent: false, aside: false })
+    await servers.start(other, dbPathOf(other))
+    await seen(other, { state: 'secondary' })
+    await engine(other).perform('resync', {}, await call(other))
+    await engine(other).perform('setAside', {}, await call(other))
+    expect(engine(other).discover()).toEqual({ kind: 'empty', founding: null })
+    await seen(other, { spent: false, aside: true })
+    engine(other).permitLine()
+    await servers.start(other, dbPathOf(other))
+    await seen(other, { state: 'secondary' })
+    await engine(other).perform('dropAside', {}, await call(other))
+    await seen(other, { aside: false })
+    await engine(other).perform('promote', {}, await call(other))
   })
 
   it('is dead only when it takes connections and answers nothing for long', async () => {

@@ -11,7 +11,7 @@ import type { DrainStep } from '../../../../agent/core/cluster/plan.ts'
 import type { Observation } from '../../../../agent/core/observation.ts'
 import type { Drain } from '../../../../agent/core/state.ts'
 import { facts, initialized } from '../cluster-observations.ts'
-import { idle, NOW, observation, rules, set } from '../observations.ts'
+import { holding, idle, NOW, observation, rules, set } from '../observations.ts'
 
 function member(name: string, changes: Partial<MongodbMember> = {}): MongodbMember {
   const state: MemberState = 'secondary'
@@ -33,6 +33,9 @@ function view(changes: Partial<MongodbView> = {}): MongodbView {
     resolves: true,
     silentMs: 0,
     voteless: false,
+    stale: false,
+    spent: false,
+    aside: false,
     ...changes,
   }
 }
@@ -85,6 +88,50 @@ describe('an empty disk in a set on record', () => {
     const found = mongodbPlan.beforeStart?.(observed)
     if (typeof due === 'object' && due !== null && 'name' in due) expect(found).toMatchObject(due)
     else expect(found).toEqual(due)
+  })
+})
+
+describe('a member that cannot catch up any more', () => {
+  const primary = {
+    'q-1': { status: 'ALIVE', ready: true, role: 'primary', incarnation: 1 },
+  }
+  const dutyOf = (changes: Partial<MongodbView>, members: ClusterFacts['members'] = primary) =>
+    mongodbPlan.duty({ ...seen(changes), cluster: facts({ initialized, members }) })
+  const stale = { state: 'recovering', ready: false, stale: true } as const
+
+  it('loses its vote and its process, while there is a primary to copy from', () => {
+    expect(dutyOf(stale)).toMatchObject({ name: 'resync', lock: 'reconfig' })
+    expect(dutyOf(stale, {})).toBeNull()
+    expect(dutyOf({ ...stale, stale: false })).toBeNull()
+  })
+
+  const starts = (changes: Partial<MongodbView>, members: ClusterFacts['members'] = primary) =>
+    mongodbPlan.beforeStart?.({
+      ...seen({ answers: false, ...changes }),
+      disk: holding('c1'),
+      cluster: facts({ initialized, members }),
+    })
+
+  it('starts without its data, as long as there is a primary', () => {
+    expect(starts({ spent: true })).toMatchObject({ name: 'setAside', lock: null })
+    expect(starts({ spent: true }, {})).toBeNull()
+    expect(starts({})).toBeNull()
+  })
+
+  it('is not given up when it has caught up all the same', () => {
+    const serves = { state: 'secondary', ready: true } as const
+    expect(dutyOf({ ...serves, spent: true })).toMatchObject({ name: 'keep', lock: null })
+    expect(dutyOf(serves)).toBeNull()
+  })
+
+  it('has what it was removed when it has the data', () => {
+    const serves = { state: 'secondary', ready: true, aside: true } as const
+    expect(dutyOf({ ...serves, members: [member('q-0')] })).toMatchObject({ name: 'dropAside' })
+    // Not before it has its vote: that comes first.
+    const voteless = [member('q-0', { voter: false })]
+    const leader = 'q-1'
+    expect(dutyOf({ ...serves, leader, members: voteless })).toMatchObject({ name: 'promote' })
+    expect(dutyOf({ ...serves, ready: false, state: 'startup' })).toBeNull()
   })
 })
 

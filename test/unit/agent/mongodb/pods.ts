@@ -76,8 +76,12 @@ export class MongodbPod {
     await this.#life
   }
 
+  get volume(): string {
+    return join(this.#options.servers.root, `pod-${this.ordinal}`)
+  }
+
   loseDisk(): void {
-    rmSync(join(this.#options.servers.root, `pod-${this.ordinal}`), { recursive: true })
+    rmSync(this.volume, { recursive: true })
   }
 
   async prestop(): Promise<number> {
@@ -128,6 +132,9 @@ export class MongodbPod {
     const after = (flag: string) => words[words.indexOf(flag) + 1] ?? ''
     // As mongod does, which starts with no key that others may read.
     if ((statSync(after('--keyFile')).mode & 0o077) !== 0) throw new Error('key too open')
-    await this.#options.servers.start(this.ordinal, after('--dbpath'), this.copyMs)
+    await this.#options.servers.start(this.ordinal, after('--dbpath'), {
+      initialSyncMs: this.copyMs,
+      shutdown: () => void this.crash(),
+    })
   }
 }

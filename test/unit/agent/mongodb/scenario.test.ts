@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ZkClient } from '../../../../server/cli/zk-client.ts'
@@ -219,6 +220,43 @@ describe.skipIf(!isDouble)('three pods: the real agent and tree, doubles of mong
     )
     acknowledged = []
   }, 120_000)
+
+  it('have a member copy the data anew that was away for longer than the oplog reaches', async () => {
+    const leader = await servers.primary()
+    const away = (leader + 1) % 3
+    await withOrders(async (insert) => {
+      await pod(away).end()
+      for (const ordinal of [0, 1, 2]) {
+        if (ordinal !== away) servers.double(ordinal).oplogMax = 20
+      }
+      const from = 2_000
+      for (let id = from; id < from + 60; id += 1) await insert(id)
+      // The oplog says when it begins, to the second.
+      const second = Math.floor(Date.now() / 1_000)
+      await waitFor('the next second', () => Date.now() >= 1_000 * (second + 1))
+      for (let id = from + 100; id < from + 130; id += 1) await insert(id)
+    })
+    await pod(away).start()
+    const starts = pod(away).permits.length
+    await waitFor(
+      'it starts again',
+      async () => {
+        if (pod(away).permits.length === starts + 1) return true
+        throw new Error(await pod(away).reason())
+      },
+      60_000,
+    )
+    await whole([0, 1, 2])
+    for (const ordinal of [0, 1, 2]) servers.double(ordinal).oplogMax = Infinity
+    const events = kubernetes.events.filter(({ reason }) => reason === 'DataGivenUp')
+    expect(events).toHaveLength(1)
+    const stale = () => readdirSync(pod(away).volume).filter((name) => name.startsWith('stale-'))
+    await waitFor('what it was is gone', () => stale().length === 0)
+    await withOrders(async (_, ids) =>
+      expect(await ids()).toEqual(expect.arrayContaining(acknowledged)),
+    )
+    acknowledged = []
+  }, 150_000)
 
   it('keep serving without the tree', async () => {
     await tree.stop()

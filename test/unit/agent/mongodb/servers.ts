@@ -3,7 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Mongod } from '../../../../agent/engines/mongodb/mongod.ts'
-import { type Fault, MongodDouble } from '../../../doubles/mongodb/mongod-double.ts'
+import {
+  type DoubleOptions,
+  type Fault,
+  MongodDouble,
+} from '../../../doubles/mongodb/mongod-double.ts'
 import { reservePorts } from '../../../support/ports.ts'
 import { waitFor } from '../../../support/wait-for.ts'
 
@@ -46,12 +50,14 @@ export class Servers {
   async start(
     index: number,
     dbPath = join(this.root, `db-${index}`),
-    initialSyncMs = 100,
+    changes: Pick<DoubleOptions, 'initialSyncMs' | 'shutdown'> = {},
   ): Promise<void> {
     mkdirSync(dbPath, { recursive: true })
     const port = this.ports[index] ?? 0
     if (isDouble) {
-      const double = new MongodDouble({ replSet: SET, port, dbPath, key: KEY, initialSyncMs })
+      const shutdown = () => void this.kill(index)
+      const options = { replSet: SET, port, dbPath, key: KEY, shutdown, ...changes }
+      const double = new MongodDouble(options)
       await double.start()
       this.#running.set(index, double)
       return
@@ -72,6 +78,7 @@ export class Servers {
     this.#running.delete(index)
     if (server instanceof MongodDouble) await server.kill()
     else if (server !== undefined) {
+      if (server.exitCode !== null) return
       const ended = new Promise((resolve) => server.once('exit', resolve))
       server.kill('SIGKILL')
       await ended
