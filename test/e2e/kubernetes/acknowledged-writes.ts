@@ -3,6 +3,8 @@ import type { Namespace } from './cluster.ts'
 
 /** So many more mean that writes go on. */
 const GOES_ON = 20
+/** So many lines say what writers suffer from. */
+const SAID = 60
 
 export interface AcknowledgedWrite {
   readonly key: string
@@ -40,6 +42,13 @@ export abstract class AcknowledgedWrites {
   /** Every acknowledged write so far, in their order. */
   async acknowledged(): Promise<AcknowledgedWrite[]> {
     return acknowledgedIn(await this.namespace.kubectl('logs', this.pod))
+  }
+
+  /** What the writers said last that acknowledges nothing. */
+  async said(): Promise<string> {
+    const { stdout: log } = await this.namespace.tryKubectl('logs', this.pod)
+    const lines = log.split('\n').filter((line) => !line.startsWith('acknowledged '))
+    return lines.slice(-SAID).join('\n')
   }
 
   /** Resolves when writes are acknowledged that were not a moment ago. */

@@ -81,7 +81,10 @@ export function dependentStory(story: Story): void {
       if (authority !== null) await issue(release, serving, authority)
     }, 300_000)
     afterEach(async ({ task }) => {
-      if (task.result?.state === 'fail') console.log(await namespace.report())
+      if (task.result?.state === 'fail') {
+        console.log(await namespace.report())
+        console.log(`writers: ${await load.said()}`)
+      }
       for (const node of cordoned) await run('kubectl', ['uncordon', node])
       cordoned.clear()
     }, 120_000)
