@@ -30,6 +30,7 @@ const soaks: Readonly<Record<string, () => Promise<{ readonly passed: boolean }>
   'agent-crash-loop': () => agentCrashLoop(Number(process.argv[3] ?? 1_200)),
   'agent-idle': () => agentIdle(Number(process.argv[3] ?? 600)),
   'dependents-interleavings': () => interleavings(() => true),
+  'mongodb-interleavings': () => interleavings((engine) => engine === 'MongoDB'),
   'galera-interleavings': () => interleavings((engine) => engine === 'Galera'),
   'allegrograph-interleavings': () => interleavings((engine) => engine === 'AllegroGraph'),
   'generic-interleavings': () => interleavings((engine) => engine.startsWith('any engine')),

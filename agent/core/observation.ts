@@ -163,7 +163,7 @@ export interface Rules {
   readonly treeFreshMs: Ms
   /** A disk with data waits this long for the tree, then starts without it, and never as a founder. */
   readonly treeGraceMs: Ms
-  /** A member waits so long for what should be done before it starts: a pod whose node is gone is there by then. */
+  /** What should be done before a member starts is done without after this: a pod whose node is gone is there by then. */
   readonly preparingMs: Ms
   /** Between notes of the furthest position in the tree. */
   readonly positionEveryMs: Ms

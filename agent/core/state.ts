@@ -33,6 +33,8 @@ export interface AgentState {
   readonly prestopDoneAtMs: Ms | null
   /** Members without a document, since when. */
   readonly missingSince: Readonly<Record<string, Ms>>
+  /** Since when something has to be done before the engine may start; null: nothing has. */
+  readonly preparingSinceMs: Ms | null
   /** When the position of the cluster was noted in the tree; null before the first time. */
   readonly positionAtMs: Ms | null
   /** The command that failed last, until it succeeds: others that are due go before it. */
@@ -50,6 +52,7 @@ export function initialState(nowMs: Ms): AgentState {
     drain: null,
     prestopDoneAtMs: null,
     missingSince: {},
+    preparingSinceMs: null,
     positionAtMs: null,
     failedCommand: null,
     failed: false,

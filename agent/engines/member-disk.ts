@@ -67,11 +67,14 @@ export class MemberDisk {
     return existsSync(join(this.#notes, 'spent.json'))
   }
 
-  /** Data that was moved aside is there still. */
+  /** Data that was moved aside is there still, as far as the disk can be read. */
   get hasAside(): boolean {
-    return this.#directories.some(
-      (directory) => existsSync(directory) && asideIn(directory).length > 0,
-    )
+    try {
+      return this.#directories.some((directory) => asideIn(directory).length > 0)
+    } catch {
+      // What is wrong with it is told by whoever reads the data.
+      return false
+    }
   }
 
   /** True while a move aside has begun and not ended: the data is not whole. */
@@ -138,37 +141,17 @@ export class MemberDisk {
   }
 
   /**
-   * The disk is empty when this resolves: its data is aside where the volume has room for as much again, and else
-   * gone, with what was aside before. `freeBytes`: of the volume with a directory. Repeated, it goes on.
+   * Removes what was moved aside, but for what was moved by the stamp `kept`, where the volume has room for as much
+   * again. `freeBytes`: of the volume with a directory.
    */
-  async giveUp(stamp: string, freeBytes = freeBytesOf): Promise<void> {
-    await this.removeAside()
-    const roomy = await Promise.all(
-      this.#directories.map(async (directory) => {
-        const sizes = await Promise.all(
-          dataIn(directory).map((name) => sizeOf(join(directory, name))),
-        )
-        return total(sizes) <= (await freeBytes(directory))
-      }),
-    )
-    if (roomy.every(Boolean)) return this.moveAside(stamp)
-    await this.#remove(dataIn)
-    // That it is to be given up is forgotten last.
-    for (const note of NOTES_OF_DATA) rmSync(join(this.#notes, `${note}.json`), { force: true })
-    syncDirectory(this.#notes)
-  }
-
-  /** What was moved aside is not needed any more. */
-  async removeAside(): Promise<void> {
-    await this.#remove(asideIn)
-  }
-
-  async #remove(namesIn: (directory: string) => string[]): Promise<void> {
+  async removeAside(kept: string | null = null, freeBytes = freeBytesOf): Promise<void> {
     for (const directory of this.#directories) {
-      for (const name of namesIn(directory)) {
-        await rm(join(directory, name), { recursive: true, force: true })
-      }
-      syncDirectory(directory)
+      const last = `stale-${kept}`
+      const names = asideIn(directory)
+      for (const name of names.filter((other) => other !== last)) await remove(directory, name)
+      if (!names.includes(last)) continue
+      const size = await sizeOf(join(directory, last))
+      if (size > (await freeBytes(directory))) await remove(directory, last)
     }
   }
 
@@ -225,6 +208,11 @@ function dataIn(directory: string): string[] {
 
 function asideIn(directory: string): string[] {
   return readdirSync(directory).filter((name) => ASIDE.test(name))
+}
+
+async function remove(directory: string, name: string): Promise<void> {
+  await rm(join(directory, name), { recursive: true, force: true })
+  syncDirectory(directory)
 }
 
 async function freeBytesOf(directory: string): Promise<number> {

@@ -7,6 +7,7 @@ import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove, lostMove } from './founding.ts'
 import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
 import { lostTreeMove } from './lost-tree.ts'
+import type { Duty } from './plan.ts'
 import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'
 
 type MemberDisk = Extract<DiskReport, { kind: 'member' }>
@@ -15,7 +16,8 @@ type MemberDisk = Extract<DiskReport, { kind: 'member' }>
  * What an engine that asks to start gets. Before a permit the others are told, by the report, that the
  * engine may run from now on: a report that says otherwise is then proof that it does not.
  */
-export function startStep<View extends EngineView>(situation: Situation<View>): Step {
+export function startStep<View extends EngineView>(given: Situation<View>): Step {
+  const situation = timed(given)
   const move = startMove(situation)
   const { facts, observation } = situation
   const waits = move.action.kind === 'none' && !move.reason.startsWith('refuses')
@@ -26,6 +28,22 @@ export function startStep<View extends EngineView>(situation: Situation<View>): 
   const isTold = facts === null || same || reportOf(situation, true) === null
   const held = isTold ? move : pause(`${move.reason}: tells the others first`, move.locks)
   return stepOf(situation, held, true)
+}
+
+/** With the time since when something is due, which counts only while all else would let the engine start. */
+function timed<View extends EngineView>(situation: Situation<View>): Situation<View> {
+  const { observation, state } = situation
+  const sinceMs = dueOf(situation) === null ? null : (state.preparingSinceMs ?? observation.nowMs)
+  return { ...situation, state: { ...state, preparingSinceMs: sinceMs } }
+}
+
+function dueOf<View extends EngineView>({
+  facts,
+  plan,
+  observation,
+}: Situation<View>): Duty | string | null {
+  if (facts === null || plan.startGate(observation) !== null) return null
+  return plan.beforeStart?.(observation) ?? null
 }
 
 function startMove<View extends EngineView>(situation: Situation<View>): Move {
@@ -158,7 +176,8 @@ function emptyMove<View extends EngineView>(situation: Situation<View>, facts: C
   const { plan, observation } = situation
   // Founding is not decided at the start of these.
   if (plan.forming !== 'atStart') {
-    return fillingMove(situation, facts) ?? permit('join', 'the disk is empty')
+    const filling = fillingMove(situation, facts)
+    return filling ?? permit('join', `the disk is empty${undone(situation)}`)
   }
   const set = expectedSet(situation)
   if (typeof set === 'string') return pause(`the disk is empty and ${set}`)
@@ -190,14 +209,23 @@ function fillingMove<View extends EngineView>(
   return preparingMove(situation, facts)
 }
 
+/** Null: nothing is due, or it was for long, and the engine starts all the same. */
 function preparingMove<View extends EngineView>(
-  { plan, observation, state, rules }: Situation<View>,
+  situation: Situation<View>,
   facts: ClusterFacts,
 ): Move | null {
-  const due = plan.beforeStart?.(observation) ?? null
-  if (due === null) return null
-  if (typeof due !== 'string') return commandMove(facts, due)
-  return observation.nowMs - state.startedAtMs < rules.preparingMs ? pause(due) : null
+  const due = dueOf(situation)
+  const { observation, state, rules } = situation
+  const sinceMs = state.preparingSinceMs ?? observation.nowMs
+  if (due === null || observation.nowMs - sinceMs >= rules.preparingMs) return null
+  return typeof due === 'string' ? pause(due) : commandMove(facts, due)
+}
+
+/** What should have been done before a start, for its reason. */
+function undone<View extends EngineView>(situation: Situation<View>): string {
+  const due = dueOf(situation)
+  if (due === null) return ''
+  return ` (not done before: ${typeof due === 'string' ? due : due.reason})`
 }
 
 /** Before one more disk holds data it is among those that an election has to hear. */

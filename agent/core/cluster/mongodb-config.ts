@@ -6,6 +6,7 @@ export interface SetMember {
   readonly votes?: number
   readonly priority?: number
   readonly arbiterOnly?: boolean
+  readonly hidden?: boolean
 }
 
 /** The document of replSetGetConfig and replSetReconfig. */
@@ -41,11 +42,22 @@ export function withMember(config: SetConfig, host: string, ordinal: number): Co
   return next(config, [...config.members, member])
 }
 
-/** Gives a member its vote, as long as one of seven is free. */
-export function withVote(config: SetConfig, host: string): ConfigStep {
+/**
+ * Gives a member its vote, as long as one of seven is free, and lets it be elected, unless it is hidden. Beside an
+ * arbiter these are two steps: MongoDB refuses to make the second member with data an electable voter at once
+ * (rs.reconfigForPSASet). `begun`: the first is done.
+ */
+export function withVote(config: SetConfig, host: string, begun = false): ConfigStep {
   const member = memberAt(config, host)
-  if (member === undefined || isVoter(member) || !hasFreeVote(config.members)) return null
-  return next(config, replaced(config, { ...member, votes: 1, priority: 1 }))
+  if (member === undefined) return null
+  const priority = member.hidden === true ? 0 : 1
+  if (isVoter(member)) {
+    if (!begun || member.priority === priority) return null
+    return next(config, replaced(config, { ...member, priority }))
+  }
+  if (!hasFreeVote(config.members)) return null
+  const inSteps = config.members.some(({ arbiterOnly }) => arbiterOnly === true)
+  return next(config, replaced(config, { ...member, votes: 1, priority: inSteps ? 0 : priority }))
 }
 
 /** Takes a member's vote, which it gets back when it has the data. */
@@ -69,6 +81,18 @@ export function withoutMember(config: SetConfig, host: string): ConfigStep {
 /** The same members under the next version: each of them looks for itself in it. */
 export function sameConfig(config: SetConfig): SetConfig {
   return next(config, config.members)
+}
+
+/**
+ * Whether the voters of a configuration can commit what was acknowledged under the one before: a majority of them has
+ * it, or gets it. If they cannot, no other configuration follows ever, unless by force. `serving`: hosts that are
+ * primary or secondary. An arbiter votes, and has nothing; where most are arbiters all others are enough.
+ */
+export function canCommit({ members }: SetConfig, serving: ReadonlySet<string>): boolean {
+  const voters = members.filter(isVoter)
+  const withData = voters.filter(({ arbiterOnly }) => arbiterOnly !== true)
+  const needed = Math.min(Math.floor(voters.length / 2) + 1, withData.length)
+  return withData.filter(({ host }) => serving.has(host)).length >= needed
 }
 
 export function isVoter({ votes }: Pick<SetMember, 'votes'>): boolean {

@@ -68,6 +68,7 @@ export const mongodbPlan: ClusterPlan<MongodbView> = {
   beforeStart: (observation) =>
     observation.disk.kind === 'empty' ? voteDuty(observation) : spentDuty(observation),
   duty: (observation) =>
+    keepDuty(observation) ??
     certificatesDuty(observation) ??
     usersDuty(observation) ??
     promotionDuty(observation) ??
@@ -99,9 +100,17 @@ function voteDuty(observation: Observation<MongodbView>): Duty | string | null {
   return 'the disk is empty, and there is no primary yet that could take its vote'
 }
 
-/** Aside it goes only while there is somebody to copy from; else it starts as it is, which does no harm. */
+/**
+ * Aside it goes only while there is somebody to copy from; else it starts as it is, which does no harm. A copy that
+ * begins again has all the room there is.
+ */
 function spentDuty(observation: Observation<MongodbView>): Duty | null {
-  if (!observation.engine.spent || !hasPrimary(observation)) return null
+  const { spent, aside } = observation.engine
+  if (aside) {
+    const reason = 'it starts again: what it was before makes room'
+    return { name: 'dropAside', args: {}, lock: null, reason }
+  }
+  if (!spent || !hasPrimary(observation)) return null
   const reason = 'its data is of no use: it copies all'
   return { name: 'setAside', args: {}, lock: null, reason, event: 'DataGivenUp' }
 }
@@ -134,7 +143,7 @@ function promotionDuty({ engine, self }: Observation<MongodbView>): Duty | null 
   if (own === undefined || own.voter || engine.state !== 'secondary' || engine.leader === null) {
     return null
   }
-  if (!hasFreeVote(engine.members.map(({ voter }) => ({ votes: voter ? 1 : 0 })))) return null
+  if (!hasFreeVote(votesOf(engine))) return null
   if (own.lagMs !== null && own.lagMs > LAG_MAX_MS) return null
   return { name: 'promote', args: {}, lock: 'reconfig', reason: 'has caught up: gets its vote' }
 }
@@ -149,15 +158,22 @@ function staleDuty(observation: Observation<MongodbView>): Duty | null {
   return { name: 'resync', args: {}, lock: 'reconfig', reason }
 }
 
-/** A member that has caught up is no disk to be given up; and what it was before is not needed any more. */
+/** Before all else: a note that data is of no use must not be on a disk that counts. */
+function keepDuty({ engine }: Observation<MongodbView>): Duty | null {
+  if (!engine.ready || !engine.spent) return null
+  return { name: 'keep', args: {}, lock: null, reason: 'it has caught up: its data is good' }
+}
+
+/** What it was is not needed any more when it has all, and its vote. */
 function tidyDuty({ engine, self }: Observation<MongodbView>): Duty | null {
-  if (!engine.ready) return null
-  if (engine.spent) {
-    return { name: 'keep', args: {}, lock: null, reason: 'it has caught up: its data is good' }
-  }
   const own = engine.members.find(({ name }) => name === self.pod)
-  if (!engine.aside || own === undefined) return null
+  if (!engine.ready || !engine.aside || own === undefined) return null
+  if (!own.voter && hasFreeVote(votesOf(engine))) return null
   return { name: 'dropAside', args: {}, lock: null, reason: 'has the data: what it was goes' }
+}
+
+function votesOf({ members }: MongodbView): { readonly votes: number }[] {
+  return members.map(({ voter }) => ({ votes: voter ? 1 : 0 }))
 }
 
 /**

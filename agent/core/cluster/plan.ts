@@ -52,8 +52,8 @@ export interface ClusterPlan<View extends EngineView = EngineView> {
   /** Why the engine must not be started yet, beside the general rules; null: it may be. */
   startGate(observation: Observation<View>): string | null
   /**
-   * What has to be done before an engine may start on its disk, or for what that has to wait, which it does not
-   * for ever; null: nothing. Left out: however a disk is, who starts on it is in nobody's way.
+   * What has to be done before an engine may start on its disk, or for what that has to wait; null: nothing. What
+   * does not come about for `preparingMs` is done without. Left out: who starts on any disk is in nobody's way.
    */
   beforeStart?(observation: Observation<View>): Duty | string | null
   /**

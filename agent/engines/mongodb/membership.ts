@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ConfigStep, SetConfig } from '../../core/cluster/mongodb-config.ts'
+import type { Document } from 'bson'
+import { type ConfigStep, canCommit, type SetConfig } from '../../core/cluster/mongodb-config.ts'
 import { AgentError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { Fence } from '../engine.ts'
@@ -15,6 +16,9 @@ const TRANSIENT = [
   refusals.interruptedByStateChange,
   refusals.notPrimaryOrSecondary,
 ] as const
+
+/** Of replSetGetStatus. */
+const SERVING: readonly unknown[] = ['PRIMARY', 'SECONDARY']
 
 export interface MembershipOptions {
   readonly local: Mongod
@@ -32,7 +36,7 @@ export class Membership {
 
   /**
    * Takes the steps that `stepOf` says until there is none, and the last has committed; true if there were
-   * any. Never with `force`: that may lose what a majority has. `known`: where a primary may be asked for.
+   * any. None after which no other could follow. Never with `force`: that may lose what a majority has. `known`: where a primary may be asked for.
    */
   async change(
     stepOf: (config: SetConfig, primary: string) => ConfigStep,
@@ -54,7 +58,7 @@ export class Membership {
             changed = true
             continue
           }
-          last = new AgentError('ENGINE_REFUSED', 'the configuration has not committed yet')
+          last = new AgentError('ENGINE_REFUSED', outcome.wait)
         } catch (error) {
           if (!isRefusal(error, ...TRANSIENT)) throw error
           last = error
@@ -71,12 +75,15 @@ export class Membership {
     primary: Mongod,
     stepOf: (config: SetConfig) => ConfigStep,
     fence: Fence,
-  ): Promise<'done' | 'changed' | 'wait'> {
+  ): Promise<'done' | 'changed' | { readonly wait: string }> {
     const answer = await primary.asAgent({ replSetGetConfig: 1, commitmentStatus: true })
     const step = stepOf(answer['config'])
     const committed = answer['commitmentStatus'] === true
-    if (step === null) return committed ? 'done' : 'wait'
-    if (!committed) return 'wait'
+    if (!committed) return { wait: 'the configuration has not committed yet' }
+    if (step === null) return 'done'
+    if (!canCommit(step, await servingAt(primary))) {
+      return { wait: 'too few voters would be primary or secondary: it could not commit' }
+    }
     fence.check()
     const maxTimeMS = limits.mongodbChangeMs / 2
     await primary.asAgent({ replSetReconfig: step, maxTimeMS }, limits.mongodbChangeMs)
@@ -95,6 +102,14 @@ export class Membership {
     }
     return null
   }
+}
+
+/** The hosts that a primary sees as primary or secondary. */
+async function servingAt(primary: Mongod): Promise<ReadonlySet<string>> {
+  const { members } = await primary.asAgent({ replSetGetStatus: 1 })
+  const rows: readonly Document[] = members
+  const serving = rows.filter(({ stateStr }) => SERVING.includes(stateStr))
+  return new Set(serving.map(({ name }) => String(name)))
 }
 
 /** Whom a server takes for the primary; null: nobody, or it does not answer. */

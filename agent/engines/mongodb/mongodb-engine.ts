@@ -21,7 +21,7 @@ import type { ClientPorts, Engine, EngineCall } from '../engine.ts'
 import type { MemberDisk } from '../member-disk.ts'
 import type { MongodFiles } from './files.ts'
 import { Membership } from './membership.ts'
-import { isRefusal, LateError, type Mongod, refusals } from './mongod.ts'
+import { isRefusal, type Mongod, refusals } from './mongod.ts'
 import { Observer } from './observer.ts'
 import type { Places } from './places.ts'
 import { createUser, missingUsers, type WantedUser } from './users.ts'
@@ -61,6 +61,8 @@ export class MongodbEngine implements Engine<MongodbView> {
   readonly #place: string
   readonly #dbPath: string
   #voteless = false
+  /** Removing much takes its time, and nobody waits for it. */
+  #tidies = false
 
   constructor(options: MongodbOptions) {
     this.#options = options
@@ -103,7 +105,9 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   async observe(): Promise<MongodbView> {
-    const { isSpent: spent, hasAside: aside } = this.#options.disk
+    const { disk } = this.#options
+    const spent = disk.isSpent
+    const aside = !this.#tidies && disk.hasAside
     return { ...(await this.#observer.observe()), voteless: this.#voteless, spent, aside }
   }
 
@@ -203,42 +207,68 @@ export class MongodbEngine implements Engine<MongodbView> {
       case 'users':
         return await this.#observer.attempt(name, () => this.#createUsers(call))
       case 'promote':
-        return await this.#vote(withVote, call)
+        return await this.#promote(call)
       case 'yieldVote':
-        await this.#vote(withoutVote, call)
+        await this.#yieldVote(call)
         this.#voteless = true
         return
       case 'resync':
         return await this.#observer.attempt(name, () => this.#resync(call))
       case 'setAside':
-        return await disk.giveUp(new Date().toISOString().replace(/[:.]/g, '-'))
+        return this.#setAside()
       case 'keep':
         return disk.clearSpent()
       case 'dropAside':
-        return await disk.removeAside()
+        return this.#tidy(null)
       default:
         throw new Error(`no duty of MongoDB: ${name}`)
     }
   }
 
-  async #vote(
-    stepOf: (config: SetConfig, host: string) => ConfigStep,
-    { observation, fence }: EngineCall<MongodbView>,
-  ): Promise<void> {
-    await this.#change((config) => stepOf(config, this.#place), observation, fence)
+  async #promote({ observation, fence }: EngineCall<MongodbView>): Promise<void> {
+    let begun = false
+    const step = (config: SetConfig) => {
+      const found = withVote(config, this.#place, begun)
+      begun = true
+      return found
+    }
+    await this.#change(step, observation, fence)
+  }
+
+  async #yieldVote({ observation, fence }: EngineCall<MongodbView>): Promise<void> {
+    await this.#change((config) => withoutVote(config, this.#place), observation, fence)
+  }
+
+  /** Renamed at once; what there is no room for goes while the member copies. */
+  #setAside(): void {
+    const stamp = new Date().toISOString().replace(/[:.]/g, '-')
+    this.#options.disk.moveAside(stamp)
+    this.#tidy(stamp)
+  }
+
+  #tidy(kept: string | null): void {
+    if (this.#tidies) return
+    this.#tidies = true
+    const { disk, warn } = this.#options
+    disk
+      .removeAside(kept)
+      .catch((error: unknown) => warn(`what was moved aside: ${messageOf(error)}`))
+      .finally(() => {
+        this.#tidies = false
+      })
   }
 
   /** Ends with the end of the server, which starts again by a permit alone: its disk is looked at first. */
   async #resync(call: EngineCall<MongodbView>): Promise<void> {
     const { disk, local } = this.#options
-    await this.#vote(withoutVote, call)
+    await this.#yieldVote(call)
     disk.markSpent(new Date().toISOString())
     try {
-      await local.asAgent({ shutdown: 1, timeoutSecs: 0 }, limits.mongodbChangeMs)
+      // By force: not even an index that it builds, and can never finish, is to hold it up.
+      await local.asAgent({ shutdown: 1, force: true, timeoutSecs: 0 }, limits.mongodbChangeMs)
     } catch (error) {
-      // It ends without an answer.
-      const ended = error instanceof AgentError && error.code === 'ENGINE_UNREACHABLE'
-      if (ended && !(error instanceof LateError)) return
+      // It ends without an answer, now or later.
+      if (error instanceof AgentError && error.code === 'ENGINE_UNREACHABLE') return
       disk.clearSpent()
       throw error
     }

@@ -92,7 +92,14 @@ export class Observer {
       const hangs = error instanceof LateError
       this.#silentSinceMs = hangs ? (this.#silentSinceMs ?? nowMs()) : null
       const silentMs = this.#silentSinceMs === null ? 0 : nowMs() - this.#silentSinceMs
-      const gone = { ...this.#last, answers: refused, ready: false, leads: false, retired: false }
+      const gone = {
+        ...this.#last,
+        answers: refused,
+        ready: false,
+        leads: false,
+        retired: false,
+        stale: false,
+      }
       this.#last = { ...gone, reason, silentMs, resolves: refused || (await this.#resolves()) }
     }
     return this.#last
@@ -174,7 +181,7 @@ export class Observer {
     const ready = leads || hello['secondary'] === true
     const hosts: readonly Document[] = config['members'] ?? []
     this.#count(hosts)
-    const stale = await this.#isStale(state, own, hello, hosts)
+    const stale = await this.#isStale(state, hello, status)
     return {
       ...SILENT,
       ready,
@@ -197,19 +204,16 @@ export class Observer {
     }
   }
 
-  async #isStale(
-    state: MemberState,
-    own: Document | undefined,
-    { primary }: Document,
-    hosts: readonly Document[],
-  ): Promise<boolean> {
-    const at = own?.['optimeDate']
-    const places = hosts.map(({ host }) => String(host))
+  async #isStale(state: MemberState, { primary }: Document, status: Document): Promise<boolean> {
+    const rows: readonly Document[] = status['members'] ?? []
+    const at = rows.find((row) => row['self'] === true)?.['optimeDate']
+    // Nobody else is copied from.
+    const sources = rows.filter((row) => ['primary', 'secondary'].includes(stateOf(row)))
     return await this.#reach.isStale({
       recovers: state === 'recovering',
       lastMs: at instanceof Date ? at.getTime() : null,
       primary: typeof primary === 'string' ? primary : null,
-      others: places.filter((place) => place !== this.#options.place),
+      sources: sources.map(({ name }) => String(name)),
     })
   }
 

@@ -16,8 +16,8 @@ export interface Standing {
   readonly lastMs: number | null
   /** Null: there is none. */
   readonly primary: string | null
-  /** Where all other members are. */
-  readonly others: readonly string[]
+  /** Who can be copied from: whoever is primary or secondary. */
+  readonly sources: readonly string[]
 }
 
 /**
@@ -36,7 +36,7 @@ export class OplogReach {
     this.#options = options
   }
 
-  async isStale({ recovers, lastMs, primary, others }: Standing): Promise<boolean> {
+  async isStale({ recovers, lastMs, primary, sources }: Standing): Promise<boolean> {
     const nowMs = this.#options.nowMs()
     if (!recovers || lastMs === null || primary === null) {
       this.#since = null
@@ -50,7 +50,7 @@ export class OplogReach {
     if (nowMs - this.#since.atMs < limits.mongodbStaleMs) return false
     if (nowMs - this.#askedAtMs < limits.mongodbStaleEveryMs) return this.#stale
     this.#askedAtMs = nowMs
-    const began = await Promise.all(others.map(async (place) => [place, await this.#reach(place)]))
+    const began = await Promise.all(sources.map(async (place) => [place, await this.#reach(place)]))
     const known = new Map(began.filter((entry): entry is [string, number] => entry[1] !== null))
     // A member that is away may know more, and is not waited for: the primary has to be among those that answer.
     this.#stale = known.has(primary) && [...known.values()].every((beganMs) => beganMs > lastMs)

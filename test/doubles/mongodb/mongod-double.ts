@@ -81,7 +81,7 @@ export class MongodDouble {
 
   constructor(options: DoubleOptions) {
     this.#options = options
-    const { replSet, port, key, heartbeatMs = 25, electionMs = 250 } = options
+    const { replSet, port, key, heartbeatMs = 25, electionMs = 500 } = options
     const { initialSyncMs = 100, electionSpread = 1 } = options
     const tls: LinkTls = options.tls ? { ca: options.tls.ca } : null
     this.#store = new SetStore(options.dbPath)

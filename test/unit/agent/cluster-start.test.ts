@@ -248,13 +248,35 @@ describe('what has to be done before an engine starts on its disk', () => {
     expect(start(due(duty), facts({ initialized, reports: lost })).action).toEqual(permit('join'))
   })
 
-  it('is not waited for without end', () => {
-    const seen = { asking: true, cluster: known() }
-    // The agent of these tests has been there for 300 s.
-    const kind = (preparingMs: number) =>
-      new ClusterAgent(due('no leader'), { preparingMs }).see(seen).action.kind
-    expect(kind(300_001)).toBe('none')
-    expect(kind(300_000)).toBe('permit')
+  it.each<[string, ReturnType<typeof due>, LockName[], string, string]>([
+    ['waited for', due('no leader'), [], 'none', 'no leader'],
+    ['tried', due(duty), ['reconfig'], 'command', 'yields'],
+  ])('is not %s without end', (_, plan, mine, meanwhile, told) => {
+    const agent = new ClusterAgent(plan, { preparingMs: 1_000, treeFreshMs: 2_000 })
+    const at = (afterMs: number, cluster: ClusterFacts | null = known(mine)) =>
+      agent.see({ asking: true, cluster, nowMs: NOW + afterMs })
+    expect(at(0).action.kind).toBe(meanwhile)
+    expect(at(999).action.kind).toBe(meanwhile)
+    // What is known by then may be due at once: the clock begins when it is.
+    at(999, null)
+    expect(at(1_000).action.kind).toBe(meanwhile)
+    expect(at(1_999).action.kind).toBe(meanwhile)
+    const given = at(2_000)
+    expect(given.action).toEqual(permit('join'))
+    expect(given.reason).toBe(`the disk is empty (not done before: ${told})`)
+  })
+
+  it('is not waited for while something else holds the start up', () => {
+    let gate: string | null = 'no name'
+    const plan = { ...due('no leader'), startGate: () => gate }
+    const agent = new ClusterAgent(plan, { preparingMs: 1_000, treeFreshMs: 2_000 })
+    const at = (afterMs: number) =>
+      agent.see({ asking: true, cluster: known(), nowMs: NOW + afterMs }).reason
+    expect(at(0)).toBe('waits: no name')
+    gate = null
+    expect(at(1_000)).toBe('waits: no leader')
+    expect(at(1_999)).toBe('waits: no leader')
+    expect(at(2_000)).toMatch(/not done before/)
   })
 
   it('may be something about a disk with data, too', () => {

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -23,6 +31,9 @@ describe('the disk of a member', () => {
   })
 
   afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+  const isNote = (name: string) => name.startsWith('agent-')
+  const sized = (sum: number, name: string) => sum + statSync(join(data, 'stale-t1', name)).size
 
   function identity(clusterId: string, id = 'i1'): void {
     const line = `${JSON.stringify({ format: 1, clusterId, name: 'q-0', id, abstain: false })}\n`
@@ -88,43 +99,45 @@ describe('the disk of a member', () => {
     expect(disk.countStart()).toBe(3)
   })
 
-  it('is given up: aside where the volume has room for as much again, and only the last time', async () => {
+  it('keeps what was moved aside last where the volume has room for as much again', async () => {
     disk.writeCluster('c1')
     disk.markSpent('now')
-    mkdirSync(join(data, 'db'))
-    writeFileSync(join(data, 'db', 'a'), Buffer.alloc(1_000))
-    writeFileSync(join(data, 'b'), Buffer.alloc(500))
-    expect([disk.isSpent, disk.hasAside]).toEqual([true, false])
-    await disk.giveUp('t1', async () => 1_500)
-    expect([disk.isSpent, disk.hasAside, disk.hasData]).toEqual([false, true, false])
-    expect(disk.cluster).toBeNull()
-    expect(existsSync(join(data, 'stale-t1', 'db', 'a'))).toBe(true)
-    writeFileSync(join(data, 'c'), 'x')
-    await disk.giveUp('t2', async () => 1)
-    expect(readdirSync(data).sort()).toEqual(['agent', 'stale-t2'])
-    await disk.removeAside()
-    expect([disk.hasAside, readdirSync(log)]).toEqual([false, []])
-  })
-
-  it('is given up, and nothing kept, where there is no room', async () => {
-    disk.writeCluster('c1')
-    disk.markDeparted('', 'now')
-    disk.markSpent('now')
-    disk.countStart()
-    mkdirSync(join(log, 'stale-t0'))
     mkdirSync(join(data, 'db', 'journal'), { recursive: true })
     writeFileSync(join(data, 'db', 'journal', 'a'), Buffer.alloc(1_000))
-    await disk.giveUp('t1', async () => 999)
+    writeFileSync(join(data, 'b'), Buffer.alloc(500))
+    expect([disk.isSpent, disk.hasAside]).toEqual([true, false])
+    disk.moveAside('t1')
+    expect([disk.isSpent, disk.hasAside, disk.hasData, disk.cluster]).toEqual([
+      false,
+      true,
+      false,
+      null,
+    ])
+    // Notes of the agent are with it.
+    const size = 1_500 + readdirSync(join(data, 'stale-t1')).filter(isNote).reduce(sized, 0)
+    await disk.removeAside('t1', async () => size)
+    expect(existsSync(join(data, 'stale-t1', 'db', 'journal', 'a'))).toBe(true)
+    await disk.removeAside('t1', async () => size - 1)
     expect(readdirSync(data)).toEqual(['agent'])
-    expect(readdirSync(log)).toEqual([])
-    expect([disk.isSpent, disk.cluster, disk.departed]).toEqual([false, null, null])
-    expect(disk.countStart()).toBe(2)
   })
 
-  it('is asked how much room it has', async () => {
-    writeFileSync(join(data, 'a'), 'x')
-    await disk.giveUp('t1')
-    expect(disk.hasAside).toBe(true)
+  it('keeps nothing that was moved aside before, nor anything when it is not needed', async () => {
+    for (const [name, stamp] of [
+      ['a', 't1'],
+      ['b', 't2'],
+    ] as const) {
+      writeFileSync(join(log, name), 'x')
+      disk.moveAside(stamp)
+    }
+    await disk.removeAside('t2')
+    expect([readdirSync(log), readdirSync(data).sort()]).toEqual([
+      ['stale-t2'],
+      ['agent', 'stale-t2'],
+    ])
+    await disk.removeAside()
+    expect([disk.hasAside, readdirSync(log)]).toEqual([false, []])
+    rmSync(data, { recursive: true })
+    expect(disk.hasAside).toBe(false)
   })
 
   it('goes on with a move that a crash cut short before anything is said of it', () => {

@@ -2,6 +2,7 @@ import { clusterPolicy } from '../../../agent/core/cluster/cluster-policy.ts'
 import type { ClusterFacts } from '../../../agent/core/cluster/facts.ts'
 import {
   type ConfigStep,
+  canCommit,
   firstConfig,
   isVoter,
   type SetConfig,
@@ -13,6 +14,7 @@ import {
 import { type MongodbView, mongodbPlan } from '../../../agent/core/cluster/mongodb-plan.ts'
 import { type DependentsWorld, type EngineModel, must, type Pod } from './dependents-world.ts'
 import { silent } from './engine-models.ts'
+import { rules } from './observations.ts'
 
 /**
  * Replica sets under MongoDB's real plan and its real steps of a configuration. A process without a configuration
@@ -48,7 +50,9 @@ export class MongodbModel implements EngineModel {
     )
     const member = this.#memberOf(pod)
     const votes = member !== undefined && isVoter(member) && !this.#filled.has(pod)
-    must(!votes || !primary, `${pod.name} starts with a vote and without data`)
+    const sinceMs = pod.agent.preparingSinceMs ?? this.#world.nowMs
+    const patient = this.#world.nowMs - sinceMs < rules.preparingMs
+    must(!votes || !primary || !patient, `${pod.name} starts with a vote and without data`)
     this.#voteless.delete(pod)
     this.#spent.delete(pod)
   }
@@ -297,7 +301,7 @@ export class MongodbModel implements EngineModel {
     else if (this.#leader === null || !able.includes(this.#leader)) this.#leader = able[0] ?? null
   }
 
-  /** Each step commits before the next: a majority of the voters runs, by either configuration. */
+  /** Each step commits before the next: a majority of the voters has, or gets, all that was acknowledged. */
   #change(stepOf: (config: SetConfig) => ConfigStep): boolean {
     for (;;) {
       this.#elect()
@@ -310,8 +314,10 @@ export class MongodbModel implements EngineModel {
         (pod) => voters.includes(pod) !== before.includes(pod),
       )
       must(changed.length <= 1, 'more than one vote changes at a time')
-      const running = voters.filter(({ engine }) => engine === 'running')
-      if (2 * running.length <= voters.length) return false
+      const serving = this.#world.pods.filter(
+        (pod) => pod.engine === 'running' && this.#isCurrent(pod),
+      )
+      if (!canCommit(next, new Set(serving.map(({ name }) => name)))) return false
       this.#config = next
     }
   }

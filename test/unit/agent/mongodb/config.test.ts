@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type ConfigStep,
+  canCommit,
   firstConfig,
   hasFreeVote,
   isVoter,
@@ -49,6 +50,26 @@ describe('one step of a configuration', () => {
     expect(withVote(set(1, 1, 1, 1, 1, 1, 1, 0), host(7))).toBeNull()
   })
 
+  it('gives the vote first and then lets it be elected, beside an arbiter', () => {
+    const arbiter = { _id: 9, host: 'elsewhere:27017', votes: 1, priority: 0, arbiterOnly: true }
+    const beside = { ...set(1, 0), members: [...set(1, 0).members, arbiter] }
+    const first = withVote(beside, host(1))
+    expect(first?.members[1]).toMatchObject({ votes: 1, priority: 0 })
+    // What somebody else made so stays.
+    expect(first && withVote(first, host(1))).toBeNull()
+    const second = first && withVote(first, host(1), true)
+    expect(second?.members[1]).toMatchObject({ votes: 1, priority: 1 })
+    expect(second && withVote(second, host(1), true)).toBeNull()
+  })
+
+  it('lets nobody be elected that is hidden', () => {
+    const config = set(1, 0)
+    const hidden = config.members.map((member) => ({ ...member, hidden: member._id === 1 }))
+    const step = withVote({ ...config, members: hidden }, host(1))
+    expect(step?.members[1]).toMatchObject({ votes: 1, priority: 0 })
+    expect(step && withVote(step, host(1), true)).toBeNull()
+  })
+
   it('takes a vote alone away, which is given back', () => {
     const taken = withoutVote(set(1, 1), host(1))
     expect(taken?.members[1]).toMatchObject({ votes: 0, priority: 0 })
@@ -85,6 +106,34 @@ describe('one step of a configuration', () => {
   it('refuses a set that is full', () => {
     const members = Array.from({ length: 50 }, (_, _id) => ({ _id, host: host(_id), votes: 0 }))
     expect(() => withMember({ ...set(), members }, host(50), 50)).toThrow(RangeError)
+  })
+})
+
+describe('whether a configuration can commit', () => {
+  const arbiters = (count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      return { _id: 20 + n, host: `arbiter-${n}:27017`, votes: 1, priority: 0, arbiterOnly: true }
+    })
+  it.each<[string, SetConfig, readonly number[], boolean]>([
+    ['all serve', set(1, 1, 1), [0, 1, 2], true],
+    ['a majority does', set(1, 1, 1), [0, 2], true],
+    ['of two one does not', set(1, 1), [0], false],
+    ['whoever has no vote is not counted', set(1, 1, 0), [0, 2], false],
+    ['nor missed', set(1, 0, 0), [0], true],
+    [
+      'an arbiter has nothing',
+      { ...set(1, 1), members: [...set(1, 1).members, ...arbiters(1)] },
+      [0],
+      false,
+    ],
+    [
+      'a majority of arbiters is not waited for',
+      { ...set(1), members: [...set(1).members, ...arbiters(2)] },
+      [0],
+      true,
+    ],
+  ])('%s', (_, config, serving, can) => {
+    expect(canCommit(config, new Set(serving.map(host)))).toBe(can)
   })
 })
 

@@ -302,7 +302,7 @@ describe(`the contract with MongoDB, of ${what}`, () => {
 
   it('ends without an answer when it is told to, and goes on with its data', async () => {
     const other = ((await servers.primary()) + 1) % 3
-    const ends = servers.client(other).asAgent({ shutdown: 1, timeoutSecs: 0 }, 20_000)
+    const ends = servers.client(other).asAgent({ shutdown: 1, force: true, timeoutSecs: 0 }, 20_000)
     await expect(ends).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE' })
     await waitFor('it is gone', async () => {
       return (await codeOf(servers.client(other).plain({ ping: 1 }))) !== 0

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -20,7 +20,8 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     if (found === undefined) throw new Error(`no engine ${index}`)
     return found
   }
-  const dbPathOf = (index: number) => join(servers.root, `pod-${index}`, 'db')
+  const volumeOf = (index: number) => join(servers.root, `pod-${index}`)
+  const dbPathOf = (index: number) => join(volumeOf(index), 'db')
   const call = (index: number, replicas = 3) => callOf(engine(index), index, replicas)
   const count = (index: number, command: string) =>
     servers.double(index).commands.filter((name) => name === command).length
@@ -266,6 +267,29 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     await waitFor('it looks', async () => (await other.observe()).reason === '')
   })
 
+  it('takes no vote that those who are left could not do without', async () => {
+    const primary = await servers.primary()
+    const [other = 0, away = 0] = [0, 1, 2].filter((index) => index !== primary)
+    await servers.kill(away)
+    await waitFor('it is missed', async () => {
+      const { members } = await engine(primary).observe()
+      return members.find(({ name }) => name === `q-${away}`)?.heard === false
+    })
+    const before = count(primary, 'replSetReconfig')
+    try {
+      const yields = engine(other).perform('yieldVote', {}, await call(other))
+      await expect(yields).rejects.toThrow('too few voters')
+      expect(count(primary, 'replSetReconfig')).toBe(before)
+      expect((await engine(other).observe()).voteless).toBe(false)
+    } finally {
+      await servers.start(away, dbPathOf(away))
+    }
+    await seen(away, { state: 'secondary' })
+    await engine(other).perform('yieldVote', {}, await call(other))
+    expect((await engine(other).observe()).voteless).toBe(true)
+    await engine(other).perform('promote', {}, await call(other))
+  })
+
   it('takes the vote and notes it before a member that gives up its data ends', async () => {
     const primary = await servers.primary()
     const other = primary === 1 ? 2 : 1
@@ -300,6 +324,10 @@ describe.skipIf(!isDouble)('the engine of MongoDB, with doubles of mongod', () =
     await servers.start(other, dbPathOf(other))
     await seen(other, { state: 'secondary' })
     await engine(other).perform('dropAside', {}, await call(other))
+    await waitFor(
+      'it is gone',
+      () => !readdirSync(volumeOf(other)).some((name) => /^stale/.test(name)),
+    )
     await seen(other, { aside: false })
     await engine(other).perform('promote', {}, await call(other))
   })

@@ -21,7 +21,7 @@ describe('how far oplogs reach back', () => {
     close: () => {},
   })
   const stands = (changes: Partial<Standing> = {}) =>
-    reach.isStale({ recovers: true, lastMs: 99_000, primary: 'a', others: ['a', 'b'], ...changes })
+    reach.isStale({ recovers: true, lastMs: 99_000, primary: 'a', sources: ['a', 'b'], ...changes })
 
   beforeEach(() => {
     oplogs = { a: 100, b: 120 }

@@ -121,7 +121,14 @@ describe('a member that cannot catch up any more', () => {
   it('is not given up when it has caught up all the same', () => {
     const serves = { state: 'secondary', ready: true } as const
     expect(dutyOf({ ...serves, spent: true })).toMatchObject({ name: 'keep', lock: null })
+    const voteless = { leader: 'q-1', members: [member('q-0', { voter: false })] }
+    expect(dutyOf({ ...serves, ...voteless, spent: true })).toMatchObject({ name: 'keep' })
     expect(dutyOf(serves)).toBeNull()
+  })
+
+  it('has all the room there is when it has to start again', () => {
+    expect(starts({ aside: true })).toMatchObject({ name: 'dropAside', lock: null })
+    expect(starts({ aside: true }, {})).toMatchObject({ name: 'dropAside' })
   })
 
   it('has what it was removed when it has the data', () => {
@@ -131,6 +138,12 @@ describe('a member that cannot catch up any more', () => {
     const voteless = [member('q-0', { voter: false })]
     const leader = 'q-1'
     expect(dutyOf({ ...serves, leader, members: voteless })).toMatchObject({ name: 'promote' })
+    const late = [member('q-0', { voter: false, lagMs: 60_000 })]
+    expect(dutyOf({ ...serves, leader, members: late })).toBeNull()
+    const seven = Array.from({ length: 7 }, (_, n) => member(`q-${n + 1}`))
+    expect(dutyOf({ ...serves, leader, members: [...late, ...seven] })).toMatchObject({
+      name: 'dropAside',
+    })
     expect(dutyOf({ ...serves, ready: false, state: 'startup' })).toBeNull()
   })
 })

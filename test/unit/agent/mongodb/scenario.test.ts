@@ -113,7 +113,7 @@ describe.skipIf(!isDouble)('three pods: the real agent and tree, doubles of mong
     expect(engineClusterId).toMatch(/^[0-9a-f]{24}$/)
     await waitFor('the documents', async () => {
       const roles = await Promise.all(['q-0', 'q-1', 'q-2'].map(document))
-      expect(roles.map(({ payload }) => payload.role)).toEqual([
+      expect(roles.map(({ payload }) => payload.role).sort()).toEqual([
         'primary',
         'secondary',
         'secondary',
