@@ -33,8 +33,8 @@ export interface AgentState {
   readonly prestopDoneAtMs: Ms | null
   /** Members without a document, since when. */
   readonly missingSince: Readonly<Record<string, Ms>>
-  /** Since when something has to be done before the engine may start; null: nothing has. */
-  readonly preparingSinceMs: Ms | null
+  /** What has to be done before the engine may start, by one word, and since when; null: nothing has. */
+  readonly preparing: { readonly due: string; readonly sinceMs: Ms } | null
   /** When the position of the cluster was noted in the tree; null before the first time. */
   readonly positionAtMs: Ms | null
   /** The command that failed last, until it succeeds: others that are due go before it. */
@@ -52,7 +52,7 @@ export function initialState(nowMs: Ms): AgentState {
     drain: null,
     prestopDoneAtMs: null,
     missingSince: {},
-    preparingSinceMs: null,
+    preparing: null,
     positionAtMs: null,
     failedCommand: null,
     failed: false,
@@ -156,7 +156,7 @@ export function settle(
   const { drain } = state
   switch (action.kind) {
     case 'permit':
-      return { ...state, phase: 'starting' }
+      return { ...state, phase: 'starting', preparing: null }
     case 'handOver':
     case 'readmit':
     case 'bootstrap':

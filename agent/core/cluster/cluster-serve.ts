@@ -112,7 +112,24 @@ function unformedMove<View extends EngineView>(
   if (lost !== null) return lost
   const ready = readyMember(situation, facts)
   if (ready === null) return pause('in no cluster, and no member serves yet that could take it in')
-  return underLock(facts, 'reconfig', { kind: 'join' }, `${ready} serves: this pod joins`)
+  return joinMove(situation, facts, `${ready} serves: this pod joins`)
+}
+
+/**
+ * The others are told first that this disk may hold data from now on. They would found another cluster if theirs were
+ * lost, and the tree, and this pod were cut off from the tree before it could say so.
+ */
+function joinMove<View extends EngineView>(
+  { observation }: Situation<View>,
+  facts: ClusterFacts,
+  reason: string,
+): Move {
+  const { self, incarnation } = observation
+  const told = facts.reports[self.pod]
+  const isTold = told?.incarnation === incarnation && !told.empty
+  const move = underLock(facts, 'reconfig', { kind: 'join' }, reason)
+  const held = isTold ? move : pause(`${reason}: tells the others first`, move.locks)
+  return { ...held, fills: true }
 }
 
 /**

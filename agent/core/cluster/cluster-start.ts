@@ -30,11 +30,17 @@ export function startStep<View extends EngineView>(given: Situation<View>): Step
   return stepOf(situation, held, true)
 }
 
-/** With the time since when something is due, which counts only while all else would let the engine start. */
+/**
+ * With the time since when something is due, which counts only while all else would let the engine start. What is
+ * waited for and what is done then have a time each.
+ */
 function timed<View extends EngineView>(situation: Situation<View>): Situation<View> {
   const { observation, state } = situation
-  const sinceMs = dueOf(situation) === null ? null : (state.preparingSinceMs ?? observation.nowMs)
-  return { ...situation, state: { ...state, preparingSinceMs: sinceMs } }
+  const found = dueOf(situation)
+  if (found === null) return { ...situation, state: { ...state, preparing: null } }
+  const due = typeof found === 'string' ? 'wait' : found.name
+  if (state.preparing?.due === due) return situation
+  return { ...situation, state: { ...state, preparing: { due, sinceMs: observation.nowMs } } }
 }
 
 function dueOf<View extends EngineView>({
@@ -216,7 +222,7 @@ function preparingMove<View extends EngineView>(
 ): Move | null {
   const due = dueOf(situation)
   const { observation, state, rules } = situation
-  const sinceMs = state.preparingSinceMs ?? observation.nowMs
+  const sinceMs = state.preparing?.sinceMs ?? observation.nowMs
   if (due === null || observation.nowMs - sinceMs >= rules.preparingMs) return null
   return typeof due === 'string' ? pause(due) : commandMove(facts, due)
 }

@@ -31,6 +31,8 @@ export interface Move {
   readonly reason: string
   readonly locks: readonly LockName[]
   readonly state?: AgentState
+  /** The engine may have data before the report can change again. */
+  readonly fills?: boolean
 }
 
 export function pause(reason: string, locks: readonly LockName[] = []): Move {
@@ -78,10 +80,12 @@ export function stepOf<View extends EngineView>(
   move: Move,
   started: boolean,
 ): Step {
+  const said = reportOf(situation, started)
+  const report = said && { ...said, empty: said.empty && move.fills !== true }
   return {
     state: move.state ?? situation.state,
     action: move.action,
     reason: move.reason,
-    wants: { locks: move.locks, report: reportOf(situation, started) },
+    wants: { locks: move.locks, report },
   }
 }

@@ -45,18 +45,18 @@ export function withMember(config: SetConfig, host: string, ordinal: number): Co
 /**
  * Gives a member its vote, as long as one of seven is free, and lets it be elected, unless it is hidden. Beside an
  * arbiter these are two steps: MongoDB refuses to make the second member with data an electable voter at once
- * (rs.reconfigForPSASet). `begun`: the first is done.
+ * (rs.reconfigForPSASet).
  */
-export function withVote(config: SetConfig, host: string, begun = false): ConfigStep {
+export function withVote(config: SetConfig, host: string): ConfigStep {
   const member = memberAt(config, host)
   if (member === undefined) return null
+  const inSteps = config.members.some(({ arbiterOnly }) => arbiterOnly === true)
   const priority = member.hidden === true ? 0 : 1
   if (isVoter(member)) {
-    if (!begun || member.priority === priority) return null
+    if (!inSteps || (member.priority ?? 1) >= priority) return null
     return next(config, replaced(config, { ...member, priority }))
   }
   if (!hasFreeVote(config.members)) return null
-  const inSteps = config.members.some(({ arbiterOnly }) => arbiterOnly === true)
   return next(config, replaced(config, { ...member, votes: 1, priority: inSteps ? 0 : priority }))
 }
 

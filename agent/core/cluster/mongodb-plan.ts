@@ -20,6 +20,8 @@ export interface MongodbMember extends EngineMember {
   readonly state: MemberState
   /** May be elected: it has a priority. */
   readonly electable: boolean
+  /** Whatever its votes, it is not to be elected. */
+  readonly hidden: boolean
   /** How far it is behind the primary, as far as this member knows; null: not known. */
   readonly lagMs: number | null
 }
@@ -106,11 +108,12 @@ function voteDuty(observation: Observation<MongodbView>): Duty | string | null {
  */
 function spentDuty(observation: Observation<MongodbView>): Duty | null {
   const { spent, aside } = observation.engine
+  if (!hasPrimary(observation)) return null
   if (aside) {
     const reason = 'it starts again: what it was before makes room'
     return { name: 'dropAside', args: {}, lock: null, reason }
   }
-  if (!spent || !hasPrimary(observation)) return null
+  if (!spent) return null
   const reason = 'its data is of no use: it copies all'
   return { name: 'setAside', args: {}, lock: null, reason, event: 'DataGivenUp' }
 }
@@ -137,15 +140,22 @@ function usersDuty({ engine }: Observation<MongodbView>): Duty | null {
   return { name: 'users', args: {}, lock: null, reason: `makes the users ${missing.join(', ')}` }
 }
 
-/** A member that has caught up gets its vote. Whoever has its data alone counts for a majority. */
+/**
+ * A member that has caught up gets its vote. Whoever has its data alone counts for a majority. Beside an arbiter it may
+ * be elected in a second step: nobody with data and a vote stays without that.
+ */
 function promotionDuty({ engine, self }: Observation<MongodbView>): Duty | null {
   const own = engine.members.find(({ name }) => name === self.pod)
-  if (own === undefined || own.voter || engine.state !== 'secondary' || engine.leader === null) {
-    return null
-  }
-  if (!hasFreeVote(votesOf(engine))) return null
+  if (own === undefined || engine.state !== 'secondary' || engine.leader === null) return null
+  const half = own.voter && !own.electable && !own.hidden
+  const due = own.voter ? half && engine.members.some(isArbiter) : hasFreeVote(votesOf(engine))
+  if (!due) return null
   if (own.lagMs !== null && own.lagMs > LAG_MAX_MS) return null
   return { name: 'promote', args: {}, lock: 'reconfig', reason: 'has caught up: gets its vote' }
+}
+
+function isArbiter({ state }: MongodbMember): boolean {
+  return state === 'arbiter'
 }
 
 /**

@@ -61,8 +61,10 @@ export class MongodbEngine implements Engine<MongodbView> {
   readonly #place: string
   readonly #dbPath: string
   #voteless = false
-  /** Removing much takes its time, and nobody waits for it. */
-  #tidies = false
+  /** Removing much takes its time, and nobody waits for it: one after the other, and so many to come. */
+  #tidied: Promise<void> = Promise.resolve()
+  #tidying = 0
+  #asideAgainMs = -Infinity
 
   constructor(options: MongodbOptions) {
     this.#options = options
@@ -105,9 +107,9 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   async observe(): Promise<MongodbView> {
-    const { disk } = this.#options
+    const { disk, nowMs } = this.#options
     const spent = disk.isSpent
-    const aside = !this.#tidies && disk.hasAside
+    const aside = this.#tidying === 0 && nowMs() >= this.#asideAgainMs && disk.hasAside
     return { ...(await this.#observer.observe()), voteless: this.#voteless, spent, aside }
   }
 
@@ -226,13 +228,7 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   async #promote({ observation, fence }: EngineCall<MongodbView>): Promise<void> {
-    let begun = false
-    const step = (config: SetConfig) => {
-      const found = withVote(config, this.#place, begun)
-      begun = true
-      return found
-    }
-    await this.#change(step, observation, fence)
+    await this.#change((config) => withVote(config, this.#place), observation, fence)
   }
 
   async #yieldVote({ observation, fence }: EngineCall<MongodbView>): Promise<void> {
@@ -247,14 +243,16 @@ export class MongodbEngine implements Engine<MongodbView> {
   }
 
   #tidy(kept: string | null): void {
-    if (this.#tidies) return
-    this.#tidies = true
-    const { disk, warn } = this.#options
-    disk
-      .removeAside(kept)
-      .catch((error: unknown) => warn(`what was moved aside: ${messageOf(error)}`))
+    const { disk, warn, nowMs } = this.#options
+    this.#tidying += 1
+    this.#tidied = this.#tidied
+      .then(() => disk.removeAside(kept))
+      .catch((error: unknown) => {
+        this.#asideAgainMs = nowMs() + limits.mongodbDutyRetryMs
+        warn(`what was moved aside: ${messageOf(error)}`)
+      })
       .finally(() => {
-        this.#tidies = false
+        this.#tidying -= 1
       })
   }
 
@@ -269,6 +267,7 @@ export class MongodbEngine implements Engine<MongodbView> {
     } catch (error) {
       // It ends without an answer, now or later.
       if (error instanceof AgentError && error.code === 'ENGINE_UNREACHABLE') return
+      if (isRefusal(error, refusals.shutdownInProgress, refusals.interruptedAtShutdown)) return
       disk.clearSpent()
       throw error
     }

@@ -34,6 +34,9 @@ function serve(
   return new ClusterAgent(plan).see({ ...formed, cluster, ...changes })
 }
 
+/** Of a process that is about to be taken in: from then on it may have data before it can say so. */
+const mayFill = { ...started(emptyReport), empty: false }
+
 describe('a member that serves', () => {
   it('wants the election, tells that it runs, and is usable, with the tree or without', () => {
     const decision = serve(atStart, facts({ initialized }))
@@ -75,7 +78,7 @@ describe('a member that serves', () => {
 
   it('gives the lock to whoever waits for it when what it was for has failed', () => {
     const agent = new ClusterAgent(whileRunning)
-    const reports = { 'q-0': emptyReport, ...others }
+    const reports = { 'q-0': mayFill, ...others }
     const members = { 'q-1': ready }
     const lost = {
       engine: unformed,
@@ -201,8 +204,15 @@ describe('a process that runs in no cluster', () => {
     const holders = { ...reports, 'q-1': started(dataReport()) }
     const cluster = { initialized, reports: holders, members: { 'q-1': ready } }
     expect(serve(whileRunning, facts(cluster), alone).wants.locks).toEqual(['reconfig'])
-    const { action } = serve(whileRunning, facts(cluster, ['reconfig']), alone)
-    expect(action).toEqual({ kind: 'join' })
+    const untold = serve(whileRunning, facts(cluster, ['reconfig']), alone)
+    expect(untold.action).toEqual(none)
+    expect(untold.wants.report).toEqual(mayFill)
+    const told = { ...cluster, reports: { ...holders, 'q-0': mayFill } }
+    const join = serve(whileRunning, facts(told, ['reconfig']), alone)
+    expect(join.action).toEqual({ kind: 'join' })
+    expect(join.wants.report).toEqual(mayFill)
+    const before = { ...told, reports: { ...holders, 'q-0': { ...mayFill, incarnation: 0 } } }
+    expect(serve(whileRunning, facts(before, ['reconfig']), alone).action).toEqual(none)
     const nobody = facts({ ...cluster, members: {} }, ['reconfig'])
     expect(serve(whileRunning, nobody, alone).action).toEqual(none)
     const lost = facts({ initialized, reports }, ['reconfig', 'bootstrap'])

@@ -16,3 +16,19 @@ describe.each(kinds)('interleavings: $name', (kind) => {
     fc.assert(formsNoSecond(kind), options)
   }, 3_600_000)
 })
+
+/** Orders of events that did what must never be, each with what it was. */
+const FOUND = [
+  {
+    what: 'a member that had just joined was cut off before it could say that it has data now',
+    name: 'MongoDB',
+    seed: 13,
+    path: '2994:1:3:1:1:3:1:1:1:1:1:1:1:1:1:1:1:1',
+  },
+]
+
+describe.each(FOUND)('an order that was found: $what', ({ name, seed, path }) => {
+  it.each(kinds.filter((kind) => kind.name === name))('forms no second $name', (kind) => {
+    fc.assert(formsNoSecond(kind), { numRuns: 1, seed, path, endOnFailure: true })
+  })
+})

@@ -35,6 +35,8 @@ export class MongodbModel implements EngineModel {
   /** Pods whose processes need what is in nobody's oplog any more, and those whose disks are noted for that. */
   readonly #stale = new Set<Pod>()
   readonly #spent = new Set<Pod>()
+  /** When the agent of a pod first saw that its engine asks to start. */
+  readonly #askingSinceMs = new Map<Pod, number>()
   #leader: Pod | null = null
   #hasUsers = false
 
@@ -50,8 +52,9 @@ export class MongodbModel implements EngineModel {
     )
     const member = this.#memberOf(pod)
     const votes = member !== undefined && isVoter(member) && !this.#filled.has(pod)
-    const sinceMs = pod.agent.preparingSinceMs ?? this.#world.nowMs
+    const sinceMs = this.#askingSinceMs.get(pod) ?? this.#world.nowMs
     const patient = this.#world.nowMs - sinceMs < rules.preparingMs
+    this.#askingSinceMs.delete(pod)
     must(!votes || !primary || !patient, `${pod.name} starts with a vote and without data`)
     this.#voteless.delete(pod)
     this.#spent.delete(pod)
@@ -175,6 +178,8 @@ export class MongodbModel implements EngineModel {
 
   view(pod: Pod): MongodbView {
     const resolves = !this.#nameless.has(pod)
+    if (pod.engine !== 'asking') this.#askingSinceMs.delete(pod)
+    else if (!this.#askingSinceMs.has(pod)) this.#askingSinceMs.set(pod, this.#world.nowMs)
     if (pod.engine !== 'running') {
       const [voteless, spent] = [this.#voteless.has(pod), this.#spent.has(pod)]
       return { ...SILENT, resolves, voteless, spent }
@@ -272,6 +277,7 @@ export class MongodbModel implements EngineModel {
         name: member.host,
         voter: isVoter(member),
         electable: isVoter(member),
+        hidden: false,
         heard,
         state: !heard ? 'unreachable' : this.#isCurrent(pod) ? serves : 'startup',
         lagMs: 0,

@@ -236,12 +236,12 @@ describe.skipIf(!isDouble)('three pods: the real agent and tree, doubles of mong
       await waitFor('the next second', () => Date.now() >= 1_000 * (second + 1))
       for (let id = from + 100; id < from + 130; id += 1) await insert(id)
     })
-    await pod(away).start()
     const starts = pod(away).permits.length
+    await pod(away).start()
     await waitFor(
-      'it starts again',
+      'it starts, and again',
       async () => {
-        if (pod(away).permits.length === starts + 1) return true
+        if (pod(away).permits.length === starts + 2) return true
         throw new Error(await pod(away).reason())
       },
       60_000,
