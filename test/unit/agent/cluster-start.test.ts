@@ -266,6 +266,34 @@ describe('what has to be done before an engine starts on its disk', () => {
     expect(given.reason).toBe(`the disk is empty (not done before: ${told})`)
   })
 
+  it('is tried for as long as it was waited for', () => {
+    let found: ReturnType<NonNullable<ClusterPlan['beforeStart']>> = 'no leader'
+    const plan = { ...whileRunning, beforeStart: () => found }
+    const agent = new ClusterAgent(plan, { preparingMs: 1_000, treeFreshMs: 3_000 })
+    const at = (afterMs: number) => {
+      const seen = { asking: true, cluster: known(['reconfig']), nowMs: NOW + afterMs }
+      return agent.see(seen).action.kind
+    }
+    expect(at(0)).toBe('none')
+    expect(at(999)).toBe('none')
+    found = duty
+    expect(at(1_000)).toBe('command')
+    expect(at(1_999)).toBe('command')
+    expect(at(2_000)).toBe('permit')
+  })
+
+  it('is waited for at each start of the engine', () => {
+    const agent = new ClusterAgent(due('no leader'), { preparingMs: 1_000, treeFreshMs: 3_000 })
+    const at = (afterMs: number) =>
+      agent.see({ asking: true, cluster: known(), nowMs: NOW + afterMs })
+    at(0)
+    const first = at(1_000)
+    expect(first.action.kind).toBe('permit')
+    agent.done(first)
+    expect(at(1_500).action.kind).toBe('none')
+    expect(at(2_500).action.kind).toBe('permit')
+  })
+
   it('is not waited for while something else holds the start up', () => {
     let gate: string | null = 'no name'
     const plan = { ...due('no leader'), startGate: () => gate }
