@@ -204,7 +204,7 @@ export class Driver {
         return true
       case 'moveAside':
         void cluster.event('Warning', 'DataMovedAside', reason)
-        disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+        disk.moveAside()
         return true
       case 'writeRecord': {
         const written = await cluster.writeRecord(action.record, action.version)

@@ -133,11 +133,12 @@ export class MemberDisk {
 
   /**
    * Renames all data into `stale-<stamp>/`. A note made first says that this is under way, so that a
-   * crash in the middle leaves no disk that looks whole: `finishMove` goes on.
+   * crash in the middle leaves no disk that looks whole: `finishMove` goes on. Returns the stamp.
    */
-  moveAside(stamp: string): void {
+  moveAside(stamp = new Date().toISOString().replace(/[:.]/g, '-')): string {
     this.#write('moving', { stamp })
     this.finishMove()
+    return stamp
   }
 
   /**

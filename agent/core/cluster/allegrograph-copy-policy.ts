@@ -5,9 +5,16 @@ import type { AgentState, Drain } from '../state.ts'
 import type { CopyInstance } from './allegrograph-instances.ts'
 import { GROW_CLUSTER, removalDuty } from './allegrograph-plan.ts'
 import { clusterPolicy } from './cluster-policy.ts'
-import { commandMove } from './cluster-serve.ts'
 import type { ClusterFacts } from './facts.ts'
-import { type Move, pause, reportOf, type Situation, situationOf, stepOf } from './gate.ts'
+import {
+  commandMove,
+  type Move,
+  pause,
+  reportOf,
+  type Situation,
+  situationOf,
+  stepOf,
+} from './gate.ts'
 import type { ClusterPlan, Duty } from './plan.ts'
 
 export interface CopyView extends EngineView {

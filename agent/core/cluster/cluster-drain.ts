@@ -3,8 +3,15 @@ import { type EngineView, isFresh } from '../observation.ts'
 import type { Step } from '../policy.ts'
 import type { Action, Drain } from '../state.ts'
 import { stopVerdict } from '../stop-verdict.ts'
-import { commandMove } from './cluster-serve.ts'
-import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
+import {
+  commandMove,
+  type Move,
+  pause,
+  reportOf,
+  type Situation,
+  stepOf,
+  underLock,
+} from './gate.ts'
 import { removalMove } from './reconcile.ts'
 
 /**

@@ -4,8 +4,7 @@ import type { Action } from '../state.ts'
 import { isWanted } from '../stop-verdict.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove, lostMove } from './founding.ts'
-import { type Move, pause, type Situation, stepOf, underLock } from './gate.ts'
-import type { Duty } from './plan.ts'
+import { commandMove, type Move, pause, type Situation, stepOf, underLock } from './gate.ts'
 import { confirmMove, reconcileMove } from './reconcile.ts'
 import { countUpTo, expectedSet, readyMember, surveyOf } from './survey.ts'
 
@@ -211,12 +210,6 @@ function dutyMove<View extends EngineView>(
 ): Move | null {
   const duty = plan.duty(observation)
   return duty === null ? null : commandMove(facts, duty)
-}
-
-export function commandMove(facts: ClusterFacts, { reason, lock, ...duty }: Duty): Move {
-  const command: Action = { kind: 'command', lock, ...duty }
-  if (lock === null) return { action: command, reason, locks: [] }
-  return underLock(facts, lock, command, reason)
 }
 
 /** What one agent does for all of them. */

@@ -2,10 +2,17 @@ import type { DiskReport, EngineView } from '../observation.ts'
 import type { Step } from '../policy.ts'
 import type { StartMode } from '../start-rule.ts'
 import type { Action } from '../state.ts'
-import { commandMove } from './cluster-serve.ts'
 import type { ClusterFacts, LockName } from './facts.ts'
 import { foundingMove, lostMove } from './founding.ts'
-import { type Move, pause, reportOf, type Situation, stepOf, underLock } from './gate.ts'
+import {
+  commandMove,
+  type Move,
+  pause,
+  reportOf,
+  type Situation,
+  stepOf,
+  underLock,
+} from './gate.ts'
 import { lostTreeMove } from './lost-tree.ts'
 import type { Duty } from './plan.ts'
 import { countUpTo, expectedSet, mostAdvanced, readyMember, surveyOf } from './survey.ts'

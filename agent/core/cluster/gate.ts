@@ -2,7 +2,7 @@ import type { EngineView, Observation, Rules } from '../observation.ts'
 import { NO_ACTION, type Step } from '../policy.ts'
 import type { Action, AgentState } from '../state.ts'
 import type { ClusterFacts, LockName, RecoveryReport } from './facts.ts'
-import type { ClusterPlan } from './plan.ts'
+import type { ClusterPlan, Duty } from './plan.ts'
 
 /** Everything that the rules of a cluster are given; `facts` are those on which something may begin. */
 export interface Situation<View extends EngineView = EngineView> {
@@ -50,6 +50,13 @@ export function underLock(
   if (view?.mine === true) return { action, reason, locks: [lock] }
   const holder = view === null ? '' : `, which ${view.holder} holds`
   return pause(`${reason}: waits for the lock ${lock}${holder}`, [lock])
+}
+
+/** A duty as a move, under the lock that it needs. */
+export function commandMove(facts: ClusterFacts, { reason, lock, ...duty }: Duty): Move {
+  const command: Action = { kind: 'command', lock, ...duty }
+  if (lock === null) return { action: command, reason, locks: [] }
+  return underLock(facts, lock, command, reason)
 }
 
 /**

@@ -58,8 +58,7 @@ export class GaleraDisk {
   prepareFounding(): void {
     const { disk, dataDirectory } = this.#options
     if (disk.founding !== null) rmSync(dataDirectory, { recursive: true, force: true })
-    else if (existsSync(dataDirectory))
-      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+    else if (existsSync(dataDirectory)) disk.moveAside()
     disk.writeFounding('begun')
   }
 

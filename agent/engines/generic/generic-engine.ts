@@ -165,7 +165,7 @@ export class GenericEngine implements Engine<GenericView> {
     const isOurs = disk.founding !== null
     if (mode === 'bootstrap' && disk.hasData) {
       if (!isOurs) return disk.writeCluster(id)
-      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+      disk.moveAside()
     }
     disk.writeFounding(id)
   }

@@ -36,7 +36,8 @@ export class Membership {
 
   /**
    * Takes the steps that `stepOf` says until there is none, and the last has committed; true if there were
-   * any. None after which no other could follow. Never with `force`: that may lose what a majority has. `known`: where a primary may be asked for.
+   * any. None after which no other could follow. Never with `force`: that may lose what a majority has. `known`: where
+   * a primary may be asked for.
    */
   async change(
     stepOf: (config: SetConfig, primary: string) => ConfigStep,
@@ -81,7 +82,8 @@ export class Membership {
     const committed = answer['commitmentStatus'] === true
     if (!committed) return { wait: 'the configuration has not committed yet' }
     if (step === null) return 'done'
-    if (!canCommit(step, await servingAt(primary))) {
+    const serving = servingIn(await primary.asAgent({ replSetGetStatus: 1 }))
+    if (!canCommit(step, new Set(serving))) {
       return { wait: 'too few voters would be primary or secondary: it could not commit' }
     }
     fence.check()
@@ -104,12 +106,10 @@ export class Membership {
   }
 }
 
-/** The hosts that a primary sees as primary or secondary. */
-async function servingAt(primary: Mongod): Promise<ReadonlySet<string>> {
-  const { members } = await primary.asAgent({ replSetGetStatus: 1 })
-  const rows: readonly Document[] = members
-  const serving = rows.filter(({ stateStr }) => SERVING.includes(stateStr))
-  return new Set(serving.map(({ name }) => String(name)))
+/** The hosts that are primary or secondary, as replSetGetStatus has them. */
+export function servingIn(status: Document): string[] {
+  const rows: readonly Document[] = status['members'] ?? []
+  return rows.flatMap(({ stateStr, name }) => (SERVING.includes(stateStr) ? [String(name)] : []))
 }
 
 /** Whom a server takes for the primary; null: nobody, or it does not answer. */

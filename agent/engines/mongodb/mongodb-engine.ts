@@ -237,9 +237,7 @@ export class MongodbEngine implements Engine<MongodbView> {
 
   /** Renamed at once; what there is no room for goes while the member copies. */
   #setAside(): void {
-    const stamp = new Date().toISOString().replace(/[:.]/g, '-')
-    this.#options.disk.moveAside(stamp)
-    this.#tidy(stamp)
+    this.#tidy(this.#options.disk.moveAside())
   }
 
   #tidy(kept: string | null): void {

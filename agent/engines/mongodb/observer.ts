@@ -3,6 +3,7 @@ import { type Document, ObjectId } from 'bson'
 import type { MemberState, MongodbMember, MongodbView } from '../../core/cluster/mongodb-plan.ts'
 import { AgentError, messageOf } from '../../errors.ts'
 import { limits } from '../../limits.ts'
+import { servingIn } from './membership.ts'
 import { isRefusal, LateError, type Mongod, refusals } from './mongod.ts'
 import { OplogReach } from './oplog-reach.ts'
 import { connectionString, type Places, splitPlace } from './places.ts'
@@ -205,15 +206,13 @@ export class Observer {
   }
 
   async #isStale(state: MemberState, { primary }: Document, status: Document): Promise<boolean> {
-    const rows: readonly Document[] = status['members'] ?? []
-    const at = rows.find((row) => row['self'] === true)?.['optimeDate']
-    // Nobody else is copied from.
-    const sources = rows.filter((row) => ['primary', 'secondary'].includes(stateOf(row)))
+    const at = rowOf(status, (row) => row['self'] === true)?.['optimeDate']
     return await this.#reach.isStale({
       recovers: state === 'recovering',
       lastMs: at instanceof Date ? at.getTime() : null,
       primary: typeof primary === 'string' ? primary : null,
-      sources: sources.map(({ name }) => String(name)),
+      // Nobody else is copied from.
+      sources: servingIn(status),
     })
   }
 

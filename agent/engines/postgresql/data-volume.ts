@@ -78,7 +78,7 @@ export class DataVolume {
   async prepare(): Promise<void> {
     const { disk, dataDirectory, coordination, patroniPath, volatile } = this.#options
     if (systemIdentifier(dataDirectory) !== null || !isEmptyDirectory(dataDirectory)) {
-      disk.moveAside(new Date().toISOString().replace(/[:.]/g, '-'))
+      disk.moveAside()
     }
     if (disk.founding === null) disk.writeFounding('begun')
     if ((await coordination.read(`${patroniPath}/leader`)) !== null) return
